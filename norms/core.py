@@ -1,0 +1,239 @@
+"""Statistics, and the one derivative rule on which every normalisation by statistics stands.
+
+With <.> the mean over the statistics' axes (over a named axis too, and over the entries that a
+mask leaves in), for x of any rank and statistics that keep their axes at size 1:
+
+    y = r (x - <x>),   r = (<|x - <x>|^2> + epsilon)^-1/2,   z = y scale + bias
+    t = r dx,   dz = scale t + y (dscale - scale <y t>) + (dbias - scale <t>)
+
+The second line is the exact tangent. It is linear in (dx, dscale, dbias), so JAX's transposition
+turns it into the papers' simplified backward pass; where scale does not vary along the statistics'
+axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
+"""
+
+from collections.abc import Sequence
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+Axes = int | Sequence[int]
+
+
+class Moments(NamedTuple):
+  """Mean, biased variance (not centred: second moment) and count of entries; axes kept."""
+
+  mean: jax.Array
+  var: jax.Array
+  count: jax.Array
+
+
+class Reduction(NamedTuple):
+  """What the statistics are taken over; static, and the same for value and derivative."""
+
+  axes: tuple[int, ...]
+  epsilon: float
+  center: bool = True
+  axis_name: str | None = None
+  axis_index_groups: tuple[tuple[int, ...], ...] | None = None
+  devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
+
+
+class _Fit(NamedTuple):
+  """Statistics of `unit * x`; the mean in two parts, since one float may not hold their sum."""
+
+  shift: jax.Array | float
+  drift: jax.Array | float
+  var: jax.Array
+  rstd: jax.Array
+  count: jax.Array
+
+
+def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
+  """Sorted non-negative axes; ValueError where one is out of range or named twice."""
+  given = (axes,) if isinstance(axes, int) else tuple(axes)
+  if any(not -ndim <= axis < ndim for axis in given):
+    raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')
+  found = tuple(sorted({axis % ndim for axis in given}))
+  if len(found) != len(given):
+    raise ValueError(f'{name}={axes} names one of {ndim} axes twice: name each axis once')
+  return found
+
+
+def spread(parameter, shape: Sequence[int], axes: tuple[int, ...], name: str):
+  """A parameter over `axes`, with size-1 axes put where the input of `shape` has its others."""
+  if parameter is None:
+    return None
+  parameter, expected = jnp.asarray(parameter), tuple(shape[a] for a in axes)
+  if parameter.shape != expected:
+    raise ValueError(
+      f'{name} has shape {parameter.shape}, but the feature axes {axes} of an input of shape '
+      f'{tuple(shape)} have {expected}: give {name} that shape'
+    )
+  return parameter.reshape([shape[a] if a in axes else 1 for a in range(len(shape))])
+
+
+def inexact(x) -> jax.Array:
+  """The input as a real or complex floating-point array."""
+  x = jnp.asarray(x)
+  return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+
+
+def keep(mask, a):
+  """Zero where masked out: by selection, since NaN times zero is NaN."""
+  return a if mask is None else jnp.where(mask, a, jnp.zeros_like(a))
+
+
+def compute_dtype(x) -> jnp.dtype:
+  """The dtype of the statistics' arithmetic: at least float32."""
+  return jnp.promote_types(x.dtype, jnp.float32)
+
+
+def _unit(r: Reduction, shape) -> float:
+  """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
+  return 2.0 ** -(1 + (r.devices * math.prod(shape[a] for a in r.axes)).bit_length())
+
+
+def _sum(r: Reduction, a):
+  return _over_devices(r, jnp.sum(a, r.axes, keepdims=True))
+
+
+def _over_devices(r: Reduction, a):
+  if r.axis_name is None:
+    return a
+  try:
+    return lax.psum(a, r.axis_name, axis_index_groups=r.axis_index_groups)
+  except NotImplementedError as error:
+    raise ValueError(
+      f'axis_index_groups={r.axis_index_groups} work under pmap and shard_map(check_vma=False) '
+      f'only: run there, or give the groups of {r.axis_name!r} a mesh axis of their own'
+    ) from error
+
+
+def _mean(r: Reduction, count, a):
+  return _sum(r, a) / jnp.maximum(count, 1)
+
+
+def _count(r: Reduction, x, mask):
+  if mask is None and r.axis_name is None:
+    return jnp.full([1] * x.ndim, math.prod(x.shape[a] for a in r.axes), compute_dtype(x.real))
+  present = jnp.broadcast_to(True if mask is None else mask, x.shape)
+  return _sum(r, present.astype(compute_dtype(x.real)))
+
+
+def _square(a):
+  return jnp.square(a.real) + jnp.square(a.imag) if jnp.iscomplexobj(a) else jnp.square(a)
+
+
+def _deviation(r: Reduction, x, mask, shift):
+  """unit * (x - shift), in the dtype of the statistics."""
+  unit = _unit(r, x.shape)
+  return keep(mask, x.astype(compute_dtype(x)) * unit - shift * unit)
+
+
+def _fit(r: Reduction, x, mask) -> _Fit:
+  """Two passes; the second also finds what rounding (or overflow) left in the first one's mean."""
+  count = _count(r, x, mask)
+  zero = jnp.zeros((), compute_dtype(x.real))
+  shift = _mean(r, count, keep(mask, x).astype(compute_dtype(x))) if r.center else zero
+  shift = jnp.where(jnp.isfinite(shift), shift, 0)
+  deviation = _deviation(r, x, mask, shift)
+  drift = _mean(r, count, deviation) if r.center else zero
+  square = _mean(r, count, _square(deviation))
+  # inf - inf would be NaN; an input whose square overflows gets rstd = 0, hence y = 0.
+  var = jnp.where(jnp.isinf(square), square, jnp.maximum(square - _square(drift), 0))
+  guarded = var + r.epsilon * _unit(r, x.shape) ** 2
+  return _Fit(shift, drift, var, jnp.where(guarded == 0, 0, lax.rsqrt(guarded)), count)
+
+
+def _standardise(r: Reduction, x, mask, fit: _Fit):
+  return keep(mask, _deviation(r, x, mask, fit.shift) - fit.drift) * fit.rstd
+
+
+def _affine(y, x, scale, bias):
+  z = y if scale is None else y * scale
+  z = z if bias is None else z + bias
+  return z.astype(jnp.result_type(*(a for a in (x, scale, bias) if a is not None)))
+
+
+def _apply(r: Reduction, x, scale, bias, mask, fit: _Fit):
+  unit = _unit(r, x.shape)
+  mean = jnp.broadcast_to(fit.shift + fit.drift / unit, fit.var.shape)
+  z = _affine(_standardise(r, x, mask, fit), x, scale, bias)
+  return z, Moments(mean, fit.var / unit**2, fit.count)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _normalize(r: Reduction, x, scale, bias, mask):
+  return _apply(r, x, scale, bias, mask, _fit(r, x, mask))
+
+
+@_normalize.defjvp
+def _normalize_jvp(r, primals, tangents):
+  x, scale, bias, mask = primals
+  fit = _fit(r, x, mask)
+  dx, dscale, dbias, _ = tangents
+  z, moments = _apply(r, x, scale, bias, mask, fit)
+  # Recomputing y from x keeps the input itself for the backward pass and nothing else of its size.
+  recompute = functools.partial(jax.checkpoint, prevent_cse=False)
+  sums = recompute(functools.partial(_tangent_sums, r))(x, mask, fit, dx)
+  # Outside of what is recomputed, where a vmap's named axis would be out of reach.
+  mean_t, mean_yt = (_over_devices(r, a) / jnp.maximum(fit.count, 1) for a in sums)
+  dz = recompute(functools.partial(_tangent, r))(
+    x, scale, mask, fit, dx, dscale, dbias, mean_t, mean_yt
+  )
+  rstd = fit.rstd * _unit(r, x.shape)
+  dmoments = Moments(mean_t / rstd, 2 * mean_yt / jnp.square(rstd), jnp.zeros_like(fit.count))
+  return (z, moments), (dz.astype(z.dtype), dmoments)
+
+
+def _scaled_tangent(r: Reduction, x, mask, fit: _Fit, dx):
+  return keep(mask, dx.astype(compute_dtype(x))) * (fit.rstd * _unit(r, x.shape))
+
+
+def _tangent_sums(r: Reduction, x, mask, fit: _Fit, dx):
+  """Sums of t and of y t, on this device."""
+  y, t = _standardise(r, x, mask, fit), _scaled_tangent(r, x, mask, fit, dx)
+  sum_yt = jnp.sum((jnp.conj(y) * t).real, r.axes, keepdims=True)
+  return jnp.sum(t, r.axes, keepdims=True) if r.center else jnp.zeros_like(sum_yt), sum_yt
+
+
+def _tangent(r: Reduction, x, scale, mask, fit: _Fit, dx, dscale, dbias, mean_t, mean_yt):
+  """The rule of this module's docstring."""
+  y, t = _standardise(r, x, mask, fit), _scaled_tangent(r, x, mask, fit, dx)
+  scale = jnp.ones((), fit.rstd.dtype) if scale is None else scale
+  dscale = 0.0 if dscale is None else dscale
+  dbias = 0.0 if dbias is None else dbias
+  if mask is None:
+    return scale * t + y * (dscale - scale * mean_yt) + (dbias - scale * mean_t)
+  return scale * t + y * (dscale - scale * mean_yt) - jnp.where(mask, scale * mean_t, 0) + dbias
+
+
+def normalize(
+  x,
+  scale=None,
+  bias=None,
+  mask=None,
+  *,
+  axes: tuple[int, ...],
+  epsilon: float,
+  center: bool = True,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> tuple[jax.Array, Moments]:
+  """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used."""
+  x = inexact(x)
+  groups = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
+  devices = 1 if axis_name is None else lax.axis_size(axis_name)
+  r = Reduction(tuple(axes), float(epsilon), center, axis_name, groups, devices)
+  return _normalize(r, x, scale, bias, mask)
+
+
+def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:
+  """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
+  deviation = keep(mask, x.astype(compute_dtype(x)) - mean)
+  y = deviation * lax.rsqrt(var.astype(compute_dtype(var)) + epsilon)
+  return _affine(y, x, scale, bias)

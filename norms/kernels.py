@@ -1,0 +1,94 @@
+"""Norms of a layer's kernel: reparametrisations, not functions of the activations."""
+
+import math
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from norms import core
+
+
+def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-12) -> jax.Array:
+  """Splits a kernel into direction and length: w = g v / ||v||, so that ||w|| = g.
+
+  w = g v / sqrt(sum |v|^2 + epsilon), the sum over all axes but `axis`: each entry of the output
+  features has a length of its own. A v of length 0 gives w = 0 and gradient 0.
+
+  Args:
+    v: the direction, of a kernel's shape.
+    g: the length, of shape [v.shape[a] for a in sorted axis], or None for 1.
+    axis: the output-feature axis or axes; None: one length for the whole kernel.
+    epsilon: added to the squared length.
+
+  Returns:
+    w, in the promoted dtype of v and g.
+
+  Raises:
+    ValueError: on a bad axis or shape.
+
+  Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868
+  """
+  v = core.inexact(v)
+  features = () if axis is None else core.canonical_axes(v.ndim, axis)
+  axes = tuple(a for a in range(v.ndim) if a not in features)
+  n = max(1, math.prod(v.shape[a] for a in axes))
+  g = jnp.ones([v.shape[a] for a in features], v.dtype) if g is None else jnp.asarray(g)
+  length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
+  # A kernel of length 0 is masked out. A sum is n means: core's rule, g and epsilon in its units.
+  alive = jnp.any(v != 0, axes, keepdims=True)
+  w, _ = core.normalize(
+    v, length / math.sqrt(n), None, alive, axes=axes, epsilon=epsilon / n, center=False
+  )
+  return w.astype(jnp.result_type(v, g))
+
+
+def spectral_norm(w, u, *, n_steps: int = 1, epsilon: float = 1e-12):
+  """Divides a kernel by its largest singular value, which power iteration estimates.
+
+  For the kernel as a matrix W of shape (inputs, features), all axes but the last flattened:
+  v = u W^H / ||u W^H||, u = v W / ||v W||, `n_steps` times; sigma = v W u^H, w_bar = w / sigma.
+  Gradients take u and v as given, so that d sigma = v dW u^H. A kernel of length 0 gives
+  w_bar = 0 with gradient 0, sigma = 0, and keeps u.
+
+  Args:
+    w: a kernel of two or more axes, the last one the output features; real or complex.
+    u: the estimate of its left singular vector that the last call returned, of shape
+      (features,); random at first.
+    n_steps: steps of power iteration, at least 1; with u from call to call one is enough.
+    epsilon: added to squared lengths, for a kernel scaled to entries of about 1.
+
+  Returns:
+    w_bar in w's dtype; the new u in u's; sigma in at least float32.
+
+  Raises:
+    ValueError: where w has fewer than two axes, u another shape, or n_steps is below 1.
+
+  Miyato et al. 2018, https://arxiv.org/abs/1802.05957
+  """
+  w, u = core.inexact(w), core.inexact(u)
+  if w.ndim < 2 or u.shape != w.shape[-1:] or n_steps < 1:
+    raise ValueError(
+      f'spectral_norm: w of shape {w.shape}, u of shape {u.shape}, n_steps={n_steps}: give w two '
+      f'or more axes, u the shape {w.shape[-1:]} of the last one, and n_steps at least 1'
+    )
+  matrix = w.reshape(-1, w.shape[-1]).astype(core.compute_dtype(w))
+  unit = _unit(matrix)
+  scaled, left = lax.stop_gradient(matrix) * unit, u.astype(matrix.dtype)
+  for _ in range(n_steps):
+    right = _direction(left @ scaled.conj().T, epsilon)
+    left = _direction(right @ scaled, epsilon)
+  sigma = (right @ (matrix * unit) @ left.conj()).real / unit
+  w_bar = jnp.where(sigma == 0, 0, matrix / jnp.where(sigma == 0, 1, sigma))
+  u = jnp.where(sigma == 0, u, left.astype(u.dtype))
+  return w_bar.reshape(w.shape).astype(w.dtype), u, sigma
+
+
+def _unit(a):
+  """A power of two that scales the entries of `a` to about 1: their squares stay in range."""
+  _, exponent = jnp.frexp(lax.stop_gradient(jnp.max(jnp.abs(a))))
+  return jnp.ldexp(jnp.ones((), a.real.dtype), -jnp.clip(exponent, -120, 120))
+
+
+def _direction(a, epsilon: float):
+  return a * lax.rsqrt(jnp.sum(jnp.square(jnp.abs(a))) + epsilon)

@@ -1,0 +1,71 @@
+"""Study -> trials -> groups (one compiled program each) -> tiles (one call, one file each)."""
+
+from collections.abc import Iterable, Iterator
+import dataclasses
+import itertools
+
+from norms.lab.trial import Trial
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+  """Trials of one group as a rectangle: a row per seed, a column per lane; None is padding."""
+
+  rows: tuple[tuple[Trial | None, ...], ...]
+
+  @property
+  def width(self) -> int:
+    return len(self.rows[0])
+
+  def places(self) -> Iterator[tuple[tuple[int, int], Trial]]:
+    """Where each trial stands: ((seed row, lane), trial)."""
+    for i, row in enumerate(self.rows):
+      for j, trial in enumerate(row):
+        if trial is not None:
+          yield (i, j), trial
+
+  @property
+  def trials(self) -> tuple[Trial, ...]:
+    return tuple(trial for _, trial in self.places())
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+  """Trials that differ only in what is traced; its tiles all have one shape."""
+
+  static: Trial
+  tiles: tuple[Tile, ...]
+
+  @property
+  def trials(self) -> tuple[Trial, ...]:
+    return tuple(itertools.chain(*(tile.trials for tile in self.tiles)))
+
+  @property
+  def label(self) -> str:
+    return f'{self.static.norm}, batch {self.static.batch_size}'
+
+
+def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
+  """The groups, the longest first; `lanes` is how many trials one call may hold."""
+  found: dict[Trial, list[Trial]] = {}
+  for trial in trials:
+    found.setdefault(trial.static, []).append(trial)
+  made = [Group(static, tiles(members, lanes)) for static, members in found.items()]
+  # Steps per epoch are as 1/batch_size: with the longest first, workers finish together.
+  return tuple(sorted(made, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials))))
+
+
+def tiles(trials: Iterable[Trial], lanes: int) -> tuple[Tile, ...]:
+  """Cuts one group's trials: seeds down, all else across, the last tile padded to the shape."""
+  by_seed: dict[int | None, list[Trial]] = {}
+  for trial in trials:
+    by_seed.setdefault(trial.seed, []).append(trial)
+  width = min(max(map(len, by_seed.values())), lanes)
+  height = min(len(by_seed), max(1, lanes // width))
+  rows = [
+    row + (None,) * (width - len(row))
+    for members in by_seed.values()
+    for row in (tuple(members[i : i + width]) for i in range(0, len(members), width))
+  ]
+  rows += [(None,) * width] * (-len(rows) % height)
+  return tuple(Tile(tuple(rows[i : i + height])) for i in range(0, len(rows), height))

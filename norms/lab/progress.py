@@ -1,0 +1,57 @@
+"""Progress of a sweep: one bar on a terminal, a line per finished group elsewhere."""
+
+import sys
+import threading
+import time
+
+import tqdm
+
+from norms.lab import data as data_sets
+from norms.lab.plan import Group
+
+
+class Progress:
+  """Counts trial-steps of several groups that run at once; called from their threads."""
+
+  def __init__(self, groups: tuple[Group, ...], *, stream=None):
+    self._stream = sys.stdout if stream is None else stream
+    self._groups, self._ended = len(groups), 0
+    self._left = {group: sum(steps(group)) for group in groups}
+    self._diverged: dict[Group, int] = {}
+    self._lock, self._begun = threading.Lock(), time.perf_counter()
+    self._bar = tqdm.tqdm(
+      total=sum(self._left.values()), file=self._stream, unit='step', unit_scale=True,
+      disable=not self._stream.isatty(), dynamic_ncols=True, smoothing=0.05,
+    )  # fmt: skip
+
+  def __call__(self, group: Group, done: int, diverged: int) -> None:
+    """`done` more trial-steps of a group, of whose lanes `diverged` have diverged."""
+    with self._lock:
+      self._left[group] -= done
+      self._diverged[group] = diverged
+      self._bar.update(done)
+      if done and self._left[group] <= 0:
+        self._ended += 1
+        self._line(group, diverged)
+      self._bar.set_description(f'group {self._ended}/{self._groups}: {group.label}', refresh=False)
+      self._bar.set_postfix_str(f'diverged {sum(self._diverged.values())}')
+
+  def _line(self, group: Group, diverged: int) -> None:
+    if self._bar.disable:
+      seconds = time.perf_counter() - self._begun
+      print(
+        f'group {self._ended}/{self._groups}: {group.label}: {len(group.trials)} lanes, '
+        f'{diverged} diverged, {seconds:.1f} s',
+        file=self._stream,
+        flush=True,
+      )
+
+  def close(self) -> None:
+    self._bar.close()
+
+
+def steps(group: Group) -> list[int]:
+  """Trial-steps of each tile."""
+  examples = len(data_sets.load(group.static.data).train.y)
+  each = group.static.epochs * (examples // group.static.batch_size)
+  return [each * len(tile.trials) for tile in group.tiles]

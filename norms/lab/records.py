@@ -1,0 +1,113 @@
+"""The results store: one Parquet file per finished tile, complete or not there at all."""
+
+from collections.abc import Iterable, Mapping
+import hashlib
+import json
+import os
+import pathlib
+import time
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from norms.lab.trial import Trial
+
+_KEY = b'norms.provenance'
+
+
+def folder(path: str | os.PathLike) -> pathlib.Path:
+  """The records folder of a study's results folder (or the folder itself)."""
+  path = pathlib.Path(path)
+  return path if path.name == 'records' else path / 'records'
+
+
+def write(path, trials: Iterable[Trial], frame: pd.DataFrame, provenance: Mapping[str, Any]):
+  """Stores a tile's rows under the hash of its trials; atomic, so kill -9 leaves no torn file."""
+  target = folder(path) / f'{tile_hash(trials)}.parquet'
+  table = pa.Table.from_pandas(frame, preserve_index=False)
+  table = table.replace_schema_metadata(
+    {**(table.schema.metadata or {}), _KEY: json.dumps(dict(provenance)).encode()}
+  )
+  target.parent.mkdir(parents=True, exist_ok=True)
+  # The process id keeps two runs on one folder from writing into the same temporary file.
+  temporary = target.with_name(f'.{target.name}.{os.getpid()}')
+  try:
+    with temporary.open('wb') as file:
+      parquet.write_table(table, file, compression='zstd')
+      file.flush()
+      os.fsync(file.fileno())
+    temporary.replace(target)
+  finally:
+    temporary.unlink(missing_ok=True)
+  directory = os.open(target.parent, os.O_RDONLY)
+  try:
+    os.fsync(directory)
+  finally:
+    os.close(directory)
+
+
+def tile_hash(trials: Iterable[Trial]) -> str:
+  """The name of a tile's file."""
+  text = ' '.join(sorted(trial.hash for trial in trials))
+  return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def files(path) -> list[pathlib.Path]:
+  """The finished files, in a fixed order."""
+  return sorted(folder(path).glob('*.parquet'))
+
+
+def load(path) -> pd.DataFrame:
+  """All rows of a study, one per trial and epoch; `path` is results/<study>.
+
+  Raises:
+    ValueError: where a file cannot be read, or a trial stands in two files.
+  """
+  found = files(path)
+  if not found:
+    return pd.DataFrame()
+  frames = [_read(file).to_pandas() for file in found]
+  owner: dict[str, pathlib.Path] = {}
+  for file, frame in zip(found, frames, strict=True):
+    for trial in frame['trial'].unique():
+      if owner.setdefault(trial, file) != file:
+        raise ValueError(
+          f'trial {trial} stands in {owner[trial]} and in {file}: delete one, its trials run again'
+        )
+  return pd.concat(frames, ignore_index=True)
+
+
+def done(path) -> set[str]:
+  """The hashes of the trials that are finished."""
+  return {t for file in files(path) for t in _read(file, ['trial'])['trial'].to_pylist()}
+
+
+def provenance(path) -> list[dict[str, Any]]:
+  """What each file says of how it came to be: command, commit, versions, device, seconds."""
+  metadata = [_read(file, ['trial']).schema.metadata or {} for file in files(path)]
+  return [json.loads(each.get(_KEY, b'{}')) for each in metadata]
+
+
+def _read(file: pathlib.Path, columns: list[str] | None = None) -> pa.Table:
+  try:
+    return parquet.read_table(file, columns=columns)
+  except (pa.ArrowException, OSError, ValueError) as error:
+    reason = str(error).splitlines()[0]
+    raise ValueError(
+      f'records file {file} cannot be read ({reason}): delete it, and its trials run again'
+    ) from error
+
+
+def write_error(path, trials: Iterable[Trial], label: str, text: str) -> pathlib.Path:
+  """Puts a group's failure on record beside the results; forgotten once the group succeeds."""
+  target = folder(path) / f'{tile_hash(trials)}.error.txt'
+  target.parent.mkdir(parents=True, exist_ok=True)
+  target.write_text(f'{label}\n{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}\n{text}\n')
+  return target
+
+
+def forget_error(path, trials: Iterable[Trial]) -> None:
+  """Removes the record of a failure."""
+  (folder(path) / f'{tile_hash(trials)}.error.txt').unlink(missing_ok=True)

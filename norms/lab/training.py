@@ -1,0 +1,199 @@
+"""One trial: pure functions to start it, to take a step and to evaluate it.
+
+Nothing here knows of lanes, groups or devices; `axis_name` makes the step one of several devices'
+(jax.pmap, jax.shard_map), each with its share of the batch.
+"""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import functools
+import inspect
+import math
+import re
+from typing import Any, NamedTuple
+
+from flax import traverse_util
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from norms import catalogue
+from norms.lab import models, trial
+from norms.lab.data import Data, Split
+
+Variables = Mapping[str, Any]
+PURPOSES = ('init', 'order', 'augment', 'dropout')
+
+
+class State(NamedTuple):
+  """What training carries: a plain pytree, so a checkpoint is just this."""
+
+  variables: Variables  # params, and what else the model keeps (batch_stats)
+  opt_state: optax.OptState
+  step: jax.Array
+  diverged_at: jax.Array  # the first step whose loss was not finite, else -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+  """What is static about a trial: the model in its three roles, and the optimizer."""
+
+  train: nn.Module
+  running: nn.Module  # normalises by running statistics
+  exact: nn.Module  # training mode, momentum 0: leaves its batch's own statistics behind
+  optimizer: Callable[[Mapping[str, Any]], optax.GradientTransformation]
+  state: bool  # whether the norm has running statistics
+  exact_stats: bool  # whether it is judged by exact ones
+  absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
+  own: bool  # whether the model is the lab's, whose kernels the lab draws
+
+  @classmethod
+  def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'Setting':
+    """The setting of a trial's static part."""
+    row = catalogue.find(static.norm)
+    make = models.factory(static.model, dict(static.model_options))
+    norm = models.Norm(row, static.norm_options, axis_name=axis_name)
+    return cls(
+      train=make(norm, classes),
+      running=make(dataclasses.replace(norm, training=False), classes),
+      exact=make(dataclasses.replace(norm, momentum=0.0), classes),
+      optimizer=optimizer(static.optimizer, dict(static.optimizer_options)),
+      state=row.state,
+      exact_stats=row.state and static.eval_stats == 'exact',
+      absolute=static.weight_scale is not None,
+      own=':' not in static.model,
+    )
+
+
+def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
+  """hyper -> optax optimizer; what is in hyper (traced) comes before the static options."""
+  make = getattr(optax, name, None)
+  if not _takes_rate(make):
+    trial.one_of('optimizer', name, [n for n in dir(optax) if _takes_rate(getattr(optax, n))])
+  for option in options:
+    trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
+  return lambda hyper: make(
+    **dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper}
+  )
+
+
+def _takes_rate(make) -> bool:
+  return inspect.isfunction(make) and 'learning_rate' in inspect.signature(make).parameters
+
+
+def key(seed, purpose: str) -> jax.Array:
+  """The key of a seed for a purpose; of nothing else, so trials of one seed share their draws."""
+  return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
+
+
+def initial(setting: Setting, variables: Variables, draws, hyper) -> State:
+  """The state before the first step: kernels of the wanted scale, all else as the model has it.
+
+  `draws` are standard normal, one flat array that the kernels share out by layer index.
+  """
+  params = traverse_util.flatten_dict(variables['params'])
+  start = 0
+  for path in kernel_paths(params):
+    kernel = params[path]
+    usual = math.sqrt(2 / max(1, math.prod(kernel.shape[:-1])))
+    if setting.own or setting.absolute:
+      drawn = draws[start : start + kernel.size].reshape(kernel.shape).astype(kernel.dtype)
+      kernel = drawn if setting.absolute else drawn * usual
+    params[path] = kernel * hyper['scale']
+    start += kernel.size
+  params = traverse_util.unflatten_dict(_with_lengths(params))
+  opt_state = setting.optimizer(hyper).init(params)
+  return State({**variables, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
+
+
+def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
+  """The paths of the kernels, layer_2 before layer_10."""
+  natural = lambda path: [int(s) if s.isdigit() else s for s in re.split(r'(\d+)', '/'.join(path))]  # noqa: E731
+  return sorted((path for path in params if path[-1] == 'kernel'), key=natural)
+
+
+def kernel_size(params: Variables) -> int:
+  """How many numbers all kernels take."""
+  flat = traverse_util.flatten_dict(params)
+  return sum(flat[path].size for path in kernel_paths(flat))
+
+
+def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
+  """Weight norm starts as the net without it: g is the length of the kernel drawn."""
+  for path in params:
+    layer, _, last = path[-1].rpartition('/kernel/')
+    kernel = params.get((*path[:-2], *layer.split('/'), 'kernel'))
+    if last == 'scale' and kernel is not None and params[path].shape == kernel.shape[-1:]:
+      params[path] = jnp.sqrt(jnp.sum(jnp.square(kernel), range(kernel.ndim - 1)))
+  return params
+
+
+def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | None = None):
+  """One step on one batch: the new state, the loss and the norm of the gradient."""
+  rest = {k: v for k, v in state.variables.items() if k != 'params'}
+  rngs = None
+  if not setting.own:
+    rngs = {'dropout': jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)}
+
+  def objective(params):
+    variables = {'params': params, **rest}
+    logits, new = setting.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
+    loss = cross_entropy(logits, batch.y)
+    return (loss if axis_name is None else jax.lax.pmean(loss, axis_name)), new
+
+  params = state.variables['params']
+  (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(params)
+  if axis_name is not None:
+    # The loss is a mean over devices already; without that shard_map's gradient is a sum.
+    grads, new = jax.lax.pmean((grads, new), axis_name)
+  updates, opt_state = setting.optimizer(hyper).update(grads, state.opt_state, params)
+  variables = {**rest, **new, 'params': optax.apply_updates(params, updates)}
+  first = (state.diverged_at < 0) & ~jnp.isfinite(loss)
+  diverged_at = jnp.where(first, state.step, state.diverged_at)
+  state = State(variables, opt_state, state.step + 1, diverged_at)
+  return state, {'minibatch_loss': loss, 'grad_norm': norm_of(grads)}
+
+
+def evaluate(setting: Setting, state: State, data: Data) -> dict[str, jax.Array]:
+  """Loss and accuracy on both splits; by exact statistics of the training split, if asked."""
+  variables, (train, test) = state.variables, (data.train, data.test)
+  running = functools.partial(setting.running.apply, train=False)
+  rest = {k: v for k, v in variables.items() if k != 'params'}
+  params = {'params': variables['params']}
+  if not setting.state:
+    both = running(variables, jnp.concatenate([train.x, test.x]))
+    on_train, on_test = jnp.split(both, [len(train.y)])
+  elif setting.exact_stats:
+    on_train, stats = setting.exact.apply(variables, train.x, train=True, mutable=[*rest])
+    each = jax.tree.map(lambda *a: jnp.stack(a), stats, rest)
+    on_test, by_running = jax.vmap(lambda rest: running({**params, **rest}, test.x))(each)
+  else:
+    on_train, on_test = running(variables, train.x), running(variables, test.x)
+    by_running = on_test
+  return {
+    'train_loss': cross_entropy(on_train, train.y),
+    'train_accuracy': accuracy(on_train, train.y),
+    'test_loss': cross_entropy(on_test, test.y),
+    'test_accuracy': accuracy(on_test, test.y),
+    'test_accuracy_running': accuracy(by_running, test.y) if setting.state else jnp.nan,
+  }
+
+
+def norm_of(tree):
+  """The length of all leaves as one vector."""
+  # By dot products: a sum of squares compiles to three kernels a leaf and runs slower on CPU.
+  dot = functools.partial(jnp.vdot, precision='highest')
+  return jnp.sqrt(sum(dot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
+
+
+def cross_entropy(logits, labels):
+  """Mean over the examples, in nats."""
+  # By comparison and not by gather, whose transpose is a scatter: fewer and faster kernels.
+  at_label = jnp.arange(logits.shape[-1]) == labels[:, None]
+  return jnp.mean(nn.logsumexp(logits, -1) - jnp.sum(jnp.where(at_label, logits, 0), -1))
+
+
+def accuracy(logits, labels):
+  """The share of examples whose largest logit is their label's."""
+  return jnp.mean(jnp.argmax(logits, -1) == labels)

@@ -1,0 +1,140 @@
+"""A trial: one network trained once. Plain data, validated, known by the hash of itself."""
+
+import dataclasses
+import difflib
+import functools
+import hashlib
+import importlib.util
+import json
+import math
+import pathlib
+from typing import Any
+
+# Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
+# options.) Every other key is static: another value is another group and another compilation.
+TRACED = ('init_scale', 'weight_scale', 'learning_rate', 'seed')
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+  """One network trained once. Options are sorted pairs, so that a trial hashes."""
+
+  data: tuple
+  model: str
+  model_options: tuple
+  norm: str
+  norm_options: tuple
+  optimizer: str
+  optimizer_options: tuple
+  learning_rate: float | None
+  batch_size: int
+  epochs: int
+  init_scale: float | None
+  weight_scale: float | None
+  seed: int | None
+  eval_stats: str
+  code: str = ''  # hash of the user's own model and norm: another source is another trial
+
+  @functools.cached_property
+  def hash(self) -> str:
+    """Of everything that can change the result, and of nothing else."""
+    text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+  @functools.cached_property
+  def static(self) -> 'Trial':
+    """The trial less what is traced: trials of equal statics share one compiled program."""
+    options = tuple((k, None if isinstance(v, float) else v) for k, v in self.optimizer_options)
+    return dataclasses.replace(self, optimizer_options=options, **dict.fromkeys(TRACED))
+
+  @functools.cached_property
+  def hyper(self) -> dict[str, float]:
+    """What is traced, by name; `scale` is the init_scale or the weight_scale."""
+    options = {k: v for k, v in self.optimizer_options if isinstance(v, float)}
+    scale = self.init_scale if self.weight_scale is None else self.weight_scale
+    return {**options, 'scale': scale, 'learning_rate': self.learning_rate}
+
+  def columns(self) -> dict[str, Any]:
+    """The trial as columns of the records, options under dotted names."""
+    row: dict[str, Any] = {'trial': self.hash}
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      if isinstance(value, tuple):
+        row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
+      else:
+        row[field.name] = math.nan if value is None else value
+    row['data'] = row.pop('data.name')
+    return row
+
+
+def make(config: dict[str, Any]) -> Trial:
+  """The trial of a plain config dict; ValueError, one line, at the first thing that is wrong."""
+  scales = (config['init_scale'], config['weight_scale'])
+  if None not in scales:
+    raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
+  norm, model = config['norm'], config['model']
+  return Trial(
+    data=_pairs(config['data']),
+    model=_text('model', model),
+    model_options=_pairs(config['model_options']),
+    norm=_text('norm', norm),
+    norm_options=_pairs(config['norm_options'].get(norm, {})),
+    optimizer=_text('optimizer', config['optimizer']),
+    optimizer_options=_pairs(config['optimizer_options']),
+    learning_rate=_positive('learning_rate', config['learning_rate']),
+    batch_size=_whole('batch_size', config['batch_size'], 1),
+    epochs=_whole('epochs', config['epochs'], 1),
+    init_scale=_positive('init_scale', 1.0 if scales == (None, None) else scales[0]),
+    weight_scale=_positive('weight_scale', scales[1]),
+    seed=_whole('seed', config['seed'], 0),
+    eval_stats=one_of('eval_stats', config['eval_stats'], ('exact', 'running')),
+    code=_source(model) + _source(norm),
+  )
+
+
+def one_of(what: str, value, valid) -> Any:
+  """The value where it is valid; else a ValueError that names the nearest and the valid ones."""
+  if value in valid:
+    return value
+  near = difflib.get_close_matches(str(value), [str(v) for v in valid], n=1)
+  hint = f'did you mean {near[0]!r}? ' if near else ''
+  raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')
+
+
+def _pairs(options: dict) -> tuple:
+  return tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items()))
+
+
+def _plain(option):
+  return option if isinstance(option, str | int | float) else json.dumps(option)
+
+
+def _text(what: str, value) -> str:
+  if not isinstance(value, str) or not value:
+    raise ValueError(f'{what}={value!r} is not a name: give a name, or package.module:object')
+  return value
+
+
+def _positive(what: str, value) -> float | None:
+  number = isinstance(value, int | float) and not isinstance(value, bool)
+  if value is not None and not (number and 0 < value < math.inf):
+    raise ValueError(f'{what}={value!r}: use a positive, finite number')
+  return None if value is None else float(value)
+
+
+def _whole(what: str, value, least: int) -> int:
+  if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+    raise ValueError(f'{what}={value!r}: use a whole number from {least} on')
+  return value
+
+
+def _source(name: str) -> str:
+  """A hash of the file of package.module:object; '' for what the project itself has."""
+  module = name.partition(':')[0]
+  try:
+    found = importlib.util.find_spec(module) if ':' in name else None
+  except ImportError:
+    return ''  # named, with what to do, where it is loaded
+  if found is None or not found.origin:
+    return ''
+  return hashlib.sha256(pathlib.Path(found.origin).read_bytes()).hexdigest()[:16]

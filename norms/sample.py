@@ -1,0 +1,194 @@
+"""Statistics within one example: nothing depends on the rest of the batch."""
+
+import jax
+import jax.numpy as jnp
+
+from norms import core
+
+
+def layer_norm(
+  x,
+  scale=None,
+  bias=None,
+  *,
+  reduction_axes: core.Axes = -1,
+  feature_axes: core.Axes = -1,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Normalises each example over its features.
+
+  z = (x - mean) / sqrt(var + epsilon) * scale + bias, mean and (biased) var over
+  `reduction_axes`; scale and bias vary along `feature_axes`.
+
+  Args:
+    x: input of any rank, real or complex; statistics are taken in at least float32.
+    scale: of shape [x.shape[a] for a in sorted feature_axes], or None for 1.
+    bias: like scale, or None for 0.
+    reduction_axes: the axes that the statistics are taken over.
+    feature_axes: the axes of scale and bias.
+    epsilon: added to the variance.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
+    axis_name: a named axis over which the features are split, to take the statistics over as well.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    z, in the promoted dtype of x, scale and bias.
+
+  Raises:
+    ValueError: on a bad axis or shape.
+
+  Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450
+  """
+  return _over(
+    x, scale, bias, mask, reduction_axes, feature_axes,
+    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
+  )  # fmt: skip
+
+
+def rms_norm(
+  x,
+  scale=None,
+  *,
+  reduction_axes: core.Axes = -1,
+  feature_axes: core.Axes = -1,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Divides each example by the root mean square of its features.
+
+  z = x / sqrt(<|x|^2> + epsilon) * scale; the rest as in `layer_norm`, without a bias.
+
+  Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
+  """
+  return _over(
+    x, scale, None, mask, reduction_axes, feature_axes,
+    epsilon=epsilon, center=False, axis_name=axis_name, axis_index_groups=axis_index_groups,
+  )  # fmt: skip
+
+
+def instance_norm(
+  x,
+  scale=None,
+  bias=None,
+  *,
+  feature_axes: core.Axes = -1,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Normalises each feature of each example over its positions.
+
+  Like `layer_norm` with statistics over every axis but `feature_axes` and axis 0, which is the
+  example axis.
+
+  Raises:
+    ValueError: where `feature_axes` holds the example axis, and on a bad axis or shape.
+
+  Ulyanov, Vedaldi and Lempitsky 2016, https://arxiv.org/abs/1607.08022
+  """
+  ndim = core.inexact(x).ndim
+  features = core.canonical_axes(ndim, feature_axes, 'feature_axes')
+  if 0 in features:
+    # Flax's words from the second colon on, which Flax's own tests look for.
+    raise ValueError(
+      f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
+      'leading dimension as this is assumed to be the batch axis.'
+    )
+  positions = tuple(a for a in range(1, ndim) if a not in features)
+  return _over(
+    x, scale, bias, mask, positions, features,
+    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
+  )  # fmt: skip
+
+
+def group_norm(
+  x,
+  scale=None,
+  bias=None,
+  *,
+  num_groups: int | None = 32,
+  group_size: int | None = None,
+  reduction_axes: core.Axes | None = None,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Normalises each example over its positions and each of several groups of channels.
+
+  The last axis holds the channels, axis 0 the examples. mean and var are taken per example and
+  group over `reduction_axes` (default: every axis but the first), which must hold the last axis.
+
+  Args:
+    x: input of shape (examples, ..., channels).
+    scale: of shape (channels,), or None for 1.
+    bias: like scale, or None for 0.
+    num_groups: how many groups; or None, and `group_size` says how many channels each has.
+    group_size: channels in a group; exactly one of the two is given.
+    reduction_axes: the axes of the statistics.
+    epsilon: added to the variance.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
+    axis_name: a named axis to take the statistics over as well.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    z, in the promoted dtype of x, scale and bias.
+
+  Raises:
+    ValueError: where the groups do not divide the channels, and on a bad axis or shape.
+
+  Wu and He 2018, https://arxiv.org/abs/1803.08494
+  """
+  x = core.inexact(x)
+  channels, last = x.shape[-1], x.ndim - 1
+  groups = count_groups(channels, num_groups, group_size)
+  given = range(1, x.ndim) if reduction_axes is None else reduction_axes
+  axes = core.canonical_axes(x.ndim, given if isinstance(given, int) else tuple(given))
+  if last not in axes:
+    raise ValueError(f'reduction_axes={reduction_axes} must hold the channels, the last axis')
+  split = (*x.shape[:-1], groups, channels // groups)
+
+  def grouped(parameter, name):
+    parameter = core.spread(parameter, x.shape, (last,), name)
+    return None if parameter is None else parameter.reshape(*[1] * last, *split[-2:])
+
+  z, _ = core.normalize(
+    x.reshape(split),
+    grouped(scale, 'scale'),
+    grouped(bias, 'bias'),
+    None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split),
+    axes=(*axes[:-1], last + 1),
+    epsilon=epsilon,
+    axis_name=axis_name,
+    axis_index_groups=axis_index_groups,
+  )
+  return z.reshape(x.shape)
+
+
+def count_groups(channels: int, num_groups: int | None, group_size: int | None) -> int:
+  """The number of groups; ValueError unless one of the two is given and divides the channels."""
+  if (num_groups is None) == (group_size is None):
+    raise ValueError(
+      f'num_groups={num_groups} and group_size={group_size}: give one, and None for the other'
+    )
+  name, value = ('num_groups', num_groups) if group_size is None else ('group_size', group_size)
+  assert value is not None
+  if value <= 0 or channels % value:
+    divisors = [d for d in range(1, channels + 1) if channels % d == 0]
+    raise ValueError(f'{name}={value} does not divide {channels} channels: use one of {divisors}')
+  return value if group_size is None else channels // value
+
+
+def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
+  scale = core.spread(scale, x.shape, features, 'scale')
+  bias = core.spread(bias, x.shape, features, 'bias')
+  axes = core.canonical_axes(x.ndim, reduction_axes, 'reduction_axes')
+  return core.normalize(x, scale, bias, mask, axes=axes, **options)[0]

@@ -1,0 +1,101 @@
+"""Runs one study: python train.py --config=configs/sweep.py
+
+Trains what has no record yet, writes results/<study>/report/ and says what it found. The same
+command again runs only what is missing.
+"""
+
+import importlib.util
+import pathlib
+import re
+import shlex
+import sys
+
+from absl import app, flags
+from ml_collections import config_flags
+
+CONFIG = config_flags.DEFINE_config_file(
+  'config', 'configs/sweep.py', 'The study; file.py:arg too.'
+)
+WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; default: results/<study name>.')
+DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Prints the plan and stops.')
+FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that fails.')
+
+
+def main(argv: list[str]) -> int:
+  """Plan, run, report: 0, or 1 where a group failed."""
+  if len(argv) > 1:
+    raise ValueError(
+      f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
+    )
+  from norms.lab import checks, records, report, study, sweep
+  from norms.lab.progress import Progress
+
+  get_hyper, doc = config_module()
+  command = shlex.join(['python', *sys.argv])
+  asked = study.from_config(CONFIG.value, get_hyper=get_hyper, doc=doc, command=command)
+  workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
+  groups = sweep.pending(asked, workdir)
+  if DRY_RUN.value:
+    print(checks.describe(asked, groups, workdir))
+    return 0
+  progress = Progress(groups)
+  failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value)
+  progress.close()
+  frame = sweep.results(asked, workdir)
+  if not frame.empty:
+    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
+    print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
+  for line in failed:
+    print(f'failed: {line} (traceback in {records.folder(workdir)})', file=sys.stderr)
+  return 1 if failed else 0
+
+
+def config_module():
+  """get_hyper of the config's file, where it has one, and its docstring."""
+  path = config_flags.get_config_filename(flags.FLAGS['config']).partition(':')[0]
+  spec = importlib.util.spec_from_file_location('study_config', path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return getattr(module, 'get_hyper', None), module.__doc__ or ''
+
+
+def parse(argv: list[str]) -> list[str]:
+  """absl's flags, where a mistake is one line; it arises before main, so main cannot catch it."""
+  try:
+    return flags.FLAGS(argv)
+  except (
+    flags.Error,
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    TypeError,
+    ValueError,
+  ) as error:
+    stop(error)
+
+
+def stop(error: BaseException) -> None:
+  """One line on stderr and exit status 2."""
+  lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+  hint = next((line for line in lines[1:] if 'did you mean' in line.lower()), '')
+  text = re.sub(r' Other fields present:.*', '', lines[0] if lines else repr(error))
+  print(f'train.py: {text} {hint}'.strip(), file=sys.stderr)
+  sys.exit(2)
+
+
+def guarded(argv: list[str]) -> int:
+  """main, with the errors that a user can mend as one line."""
+  try:
+    return main(argv)
+  except (ValueError, OSError) as error:
+    stop(error)
+  except KeyboardInterrupt:
+    print(
+      'train.py: stopped; what is finished is kept, run the same command to go on', file=sys.stderr
+    )
+    return 130
+
+
+if __name__ == '__main__':
+  app.run(guarded, flags_parser=parse)
