@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
   from norms.lab import checks, records, report, study, sweep
   from norms.lab.progress import Progress
 
+  logging.set_verbosity(logging.WARNING)  # JAX tells of every backend it does not find
   get_hyper, doc = config_module()
   command = shlex.join(['python', *sys.argv])
   asked = study.from_config(CONFIG.value, get_hyper=get_hyper, doc=doc, command=command)

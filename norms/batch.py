@@ -35,6 +35,7 @@ def batch_norm(
   axis_index_groups=None,
   unbiased: bool = False,
   zero_debias: bool = False,
+  refine: bool = True,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Normalises each feature over the mini-batch, in evaluation by running statistics.
 
@@ -58,6 +59,7 @@ def batch_norm(
     unbiased: keep n / (n - 1) times the variance of n entries; z is by the biased one all the same.
     zero_debias: divide the running statistics by the sum of their weights, so that the initial
       values have no share: after t updates 1 - momentum^t.
+    refine: take the mean's rounding error out again (False: the textbook's two passes, to the bit).
 
   Returns:
     z, in the promoted dtype of x, scale and bias; and the new running statistics, whose dtypes
@@ -83,6 +85,7 @@ def batch_norm(
   z, moments = core.normalize(
     x, scale, bias, mask,
     axes=axes, epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
+    refine=refine,
   )  # fmt: skip
   return z, update(
     batch_stats, moments, momentum=momentum, unbiased=unbiased, zero_debias=zero_debias

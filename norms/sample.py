@@ -17,6 +17,7 @@ def layer_norm(
   mask=None,
   axis_name: str | None = None,
   axis_index_groups=None,
+  refine: bool = True,
 ) -> jax.Array:
   """Normalises each example over its features.
 
@@ -33,6 +34,7 @@ def layer_norm(
     mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
     axis_name: a named axis over which the features are split, to take the statistics over as well.
     axis_index_groups: groups of devices along `axis_name` that share statistics.
+    refine: take the mean's rounding error out again (False: the textbook's two passes, to the bit).
 
   Returns:
     z, in the promoted dtype of x, scale and bias.
@@ -44,7 +46,7 @@ def layer_norm(
   """
   return _over(
     x, scale, bias, mask, reduction_axes, feature_axes,
-    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
+    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
   )  # fmt: skip
 
 
@@ -81,6 +83,7 @@ def instance_norm(
   mask=None,
   axis_name: str | None = None,
   axis_index_groups=None,
+  refine: bool = True,
 ) -> jax.Array:
   """Normalises each feature of each example over its positions.
 
@@ -92,18 +95,10 @@ def instance_norm(
 
   Ulyanov, Vedaldi and Lempitsky 2016, https://arxiv.org/abs/1607.08022
   """
-  ndim = core.inexact(x).ndim
-  features = core.canonical_axes(ndim, feature_axes, 'feature_axes')
-  if 0 in features:
-    # Flax's words from the second colon on, which Flax's own tests look for.
-    raise ValueError(
-      f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
-      'leading dimension as this is assumed to be the batch axis.'
-    )
-  positions = tuple(a for a in range(1, ndim) if a not in features)
+  axes = positions(core.inexact(x).ndim, feature_axes)
   return _over(
-    x, scale, bias, mask, positions, features,
-    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
+    x, scale, bias, mask, axes, feature_axes,
+    epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
   )  # fmt: skip
 
 
@@ -119,11 +114,13 @@ def group_norm(
   mask=None,
   axis_name: str | None = None,
   axis_index_groups=None,
+  refine: bool = True,
 ) -> jax.Array:
   """Normalises each example over its positions and each of several groups of channels.
 
   The last axis holds the channels, axis 0 the examples. mean and var are taken per example and
   group over `reduction_axes` (default: every axis but the first), which must hold the last axis.
+  A single axis holds channels, not examples.
 
   Args:
     x: input of shape (examples, ..., channels).
@@ -136,6 +133,7 @@ def group_norm(
     mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
     axis_name: a named axis to take the statistics over as well.
     axis_index_groups: groups of devices along `axis_name` that share statistics.
+    refine: as in `layer_norm`.
 
   Returns:
     z, in the promoted dtype of x, scale and bias.
@@ -148,8 +146,8 @@ def group_norm(
   x = core.inexact(x)
   channels, last = x.shape[-1], x.ndim - 1
   groups = count_groups(channels, num_groups, group_size)
-  given = range(1, x.ndim) if reduction_axes is None else reduction_axes
-  axes = core.canonical_axes(x.ndim, given if isinstance(given, int) else tuple(given))
+  given = (*range(1, last), last) if reduction_axes is None else reduction_axes
+  axes = core.canonical_axes(x.ndim, given, 'reduction_axes')
   if last not in axes:
     raise ValueError(f'reduction_axes={reduction_axes} must hold the channels, the last axis')
   split = (*x.shape[:-1], groups, channels // groups)
@@ -159,15 +157,11 @@ def group_norm(
     return None if parameter is None else parameter.reshape(*[1] * last, *split[-2:])
 
   z, _ = core.normalize(
-    x.reshape(split),
-    grouped(scale, 'scale'),
-    grouped(bias, 'bias'),
+    x.reshape(split), grouped(scale, 'scale'), grouped(bias, 'bias'),
     None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split),
-    axes=(*axes[:-1], last + 1),
-    epsilon=epsilon,
-    axis_name=axis_name,
-    axis_index_groups=axis_index_groups,
-  )
+    axes=(*axes[:-1], last + 1), epsilon=epsilon,
+    axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
+  )  # fmt: skip
   return z.reshape(x.shape)
 
 
@@ -183,6 +177,18 @@ def count_groups(channels: int, num_groups: int | None, group_size: int | None) 
     divisors = [d for d in range(1, channels + 1) if channels % d == 0]
     raise ValueError(f'{name}={value} does not divide {channels} channels: use one of {divisors}')
   return value if group_size is None else channels // value
+
+
+def positions(ndim: int, feature_axes: core.Axes) -> tuple[int, ...]:
+  """The axes between example and features; ValueError where the features hold the examples."""
+  features = core.canonical_axes(ndim, feature_axes, 'feature_axes')
+  if 0 in features:
+    # Flax's words from the second colon on, which Flax's own tests look for.
+    raise ValueError(
+      f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
+      'leading dimension as this is assumed to be the batch axis.'
+    )
+  return tuple(a for a in range(1, ndim) if a not in features)
 
 
 def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:

@@ -1,0 +1,32 @@
+"""The report of a study: verdicts, tables and figures from its records, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import os
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from norms.lab.report import page, tables, view
+from norms.lab.statistics import words
+
+
+def write(
+  frame: pd.DataFrame,
+  study: Any,
+  provenance: Sequence[Mapping[str, Any]],
+  folder: str | os.PathLike[str],
+) -> pathlib.Path:
+  """Writes the report of `study` into `folder`; returns the path of index.html."""
+  return page.write(view.of(frame, study), provenance, pathlib.Path(folder))
+
+
+def terminal(frame: pd.DataFrame, study: Any) -> str:
+  """The norms in a few aligned lines: at the usual cell, and over the whole sweep."""
+  seen = view.of(frame, study)
+  head = f'{study.name}: {words.count(len(seen.rows), "trial")}, {seen.seeds()}'
+  parts = [tables.usual(seen)] + ([tables.sweep(seen)] if seen.axes else [])
+  blocks = [f'{table.title}. {table.note}\n{tables.plain(table)}' for table in parts]
+  return '\n\n'.join([head, *blocks])

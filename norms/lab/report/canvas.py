@@ -1,0 +1,162 @@
+"""Sheets of panels: layout in inches, axes that fit their values, one legend per sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+import numpy as np
+
+from norms.lab.report import style
+from norms.lab.statistics import words
+
+WIDTH = style.WIDTH
+LEFT, RIGHT, BOTTOM, TITLE, GAP = 0.68, 0.15, 0.52, 0.3, 0.22
+
+
+def sheet(
+  n: int,
+  *,
+  columns: int,
+  high: float,
+  left: float = LEFT,
+  top: float = 0.0,
+  gap: float = GAP,
+  width: float = WIDTH,
+) -> tuple[Figure, list[Axes]]:
+  """A figure of n panels in rows of `columns`, with `top` inches above them for a legend."""
+  rows = math.ceil(n / columns)
+  wide = (width - left - RIGHT - gap * (columns - 1)) / columns
+  row_height = high + (TITLE if n > 1 else 0.12)
+  height = top + rows * row_height + (rows - 1) * 0.12 + BOTTOM
+  figure = Figure(figsize=(width, height))
+  axes = []
+  for i in range(n):
+    row, column = divmod(i, columns)
+    x = left + column * (wide + gap)
+    y = height - top - (row + 1) * row_height - row * 0.12
+    box = (x / width, y / height, wide / width, high / height)
+    axes.append(figure.add_axes(box))
+  return figure, axes
+
+
+def rows_of(n: int, most: int = 4) -> int:
+  """How many panels to put side by side: n in as few, as even rows as fit."""
+  return math.ceil(n / math.ceil(n / most))
+
+
+def outer_labels(axes: Sequence[Axes], columns: int, x: str, y: str) -> None:
+  """Labels on the outside only: y at the left column, x below the last panel of each column."""
+  for i, ax in enumerate(axes):
+    if i % columns:
+      ax.tick_params(labelleft=False)
+    else:
+      ax.set_ylabel(y)
+    if i + columns < len(axes):
+      ax.tick_params(labelbottom=False)
+    else:
+      ax.set_xlabel(x)
+
+
+def legend(figure: Figure, norms: Sequence[str], *, hollow: bool, left: float = LEFT) -> None:
+  """One legend for the sheet; `hollow` explains the markers of what did not train."""
+  handles = [
+    Line2D([], [], color=look.colour, marker=look.marker, ls=look.line, ms=5.5, label=norm)
+    for norm, look in ((norm, style.look(norm)) for norm in norms)
+  ]
+  if hollow:
+    explained = 'hollow: not every seed trained'
+    blank: dict[str, Any] = {'color': style.MUTED, 'marker': 'o', 'mfc': style.PAPER}
+    handles.append(Line2D([], [], ls='none', ms=5.5, label=explained, **blank))
+  width, height = figure.get_size_inches()
+  corner = ((left - 0.1) / width, 1 - 0.04 / height)
+  kind: dict[str, Any] = {
+    'loc': 'upper left',
+    'borderaxespad': 0,
+    'handlelength': 2.9,
+    'columnspacing': 1.4,
+  }
+  figure.legend(handles=handles, ncols=legend_columns(norms, width), bbox_to_anchor=corner, **kind)
+
+
+def legend_columns(norms: Sequence[str], width: float) -> int:
+  """As many entries in a row as their names let fit; the last is the one on hollow markers."""
+  entry = 0.64 + 0.065 * max(map(len, norms))
+  return max(1, min(len(norms) + 1, 1 + int((width - 3.0) / entry)))
+
+
+def legend_height(norms: Sequence[str], *, width: float = WIDTH, hollow: bool = True) -> float:
+  """The inches that `legend` needs."""
+  return 0.12 + 0.2 * math.ceil((len(norms) + hollow) / legend_columns(norms, width))
+
+
+def scale_x(axes: Iterable[Axes], axis: str, values: Sequence[float]) -> None:
+  """A log axis for scales, base 2 for batch sizes, linear where a value is not positive."""
+  ends = np.array([min(values), max(values)], float)
+  log = ends[0] > 0 and ends[1] / ends[0] >= 4
+  ticks = _decades(values) if log and ends[1] / ends[0] > 1e3 else list(values)
+  pad = (ends[1] / ends[0]) ** 0.05 if log else 0.05 * (ends[1] - ends[0]) or 1.0
+  bounds = (ends[0] / pad, ends[1] * pad) if log else (ends[0] - pad, ends[1] + pad)
+  for ax in axes:
+    if log:
+      ax.set_xscale('log', base=2 if axis == 'batch_size' else 10)
+    ax.set_xlim(*bounds)
+    ax.xaxis.set_major_locator(FixedLocator(_thinned(ticks)))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
+
+
+def scale_y(axes: Iterable[Axes], metric: str, *values: Any) -> None:
+  """The same limits for all panels; losses on a log axis, if there is anything to show."""
+  low, high = limits(metric, *values)
+  for ax in axes:
+    if 'accuracy' not in metric and low > 0:
+      ax.set_yscale('log')
+      ax.yaxis.set_major_locator(FixedLocator(_loss_ticks(low, high)))
+      ax.yaxis.set_minor_locator(NullLocator())
+      ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
+    ax.set_ylim(low, high)
+
+
+def limits(metric: str, *values: Any) -> tuple[float, float]:
+  """Room for all finite values: of an accuracy linear, of anything else by factors."""
+  found = np.concatenate([np.asarray(each, float).ravel() for each in values])
+  found = found[np.isfinite(found)]
+  if 'accuracy' not in metric and (found > 0).any():
+    least, most = float(found[found > 0].min()), float(found.max())
+    pad = max((most / least) ** 0.06, 1.05)
+    return least / pad, most * pad
+  least, most = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
+  pad = max(0.06 * (most - least), 0.004)
+  return max(least - pad, -0.02), min(most + pad, 1.02)
+
+
+def names_width(names: Sequence[str]) -> float:
+  """The inches that names need at the left of a panel."""
+  return 0.25 + 0.075 * max(map(len, names))
+
+
+def _decades(values: Sequence[float]) -> list[float]:
+  exponents = np.arange(np.floor(np.log10(min(values))), np.ceil(np.log10(max(values))) + 1)
+  ticks = [float(tick) for tick in 10.0**exponents]
+  return [tick for tick in ticks if min(values) / 1.5 <= tick <= max(values) * 1.5]
+
+
+def _loss_ticks(low: float, high: float) -> list[float]:
+  """Decades where there are enough of them, else 1-2-5 steps, else four even ones."""
+  decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+  for steps in ([1.0], [1.0, 2.0, 5.0]):
+    ticks = [d * s for d in decades for s in steps if low <= d * s <= high]
+    if len(ticks) >= 3:
+      return _thinned(ticks)
+  return [float(f'{tick:.2g}') for tick in np.geomspace(low, high, 6)[1:-1]]
+
+
+def _thinned(ticks: Sequence[float], most: int = 8) -> list[float]:
+  step = math.ceil(len(ticks) / most)
+  return [float(tick) for tick in ticks[::step]]

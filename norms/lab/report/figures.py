@@ -1,0 +1,99 @@
+"""Which figures a study gets, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import io
+import pathlib
+from typing import NamedTuple
+
+import matplotlib
+
+from norms.lab.report import curves, heat, lines, style
+from norms.lab.report.drawing import Drawing
+from norms.lab.report.view import View
+
+FOLDER = 'figures'
+
+
+class Figure(NamedTuple):
+  """A written figure, with its SVG for the page."""
+
+  name: str
+  title: str
+  caption: str
+  svg: str
+  png: str  # path from the report's folder
+
+
+def draw(view: View) -> Iterator[Drawing]:
+  """Every figure whose axes vary in the records."""
+  yield lines.seeds(view)
+  yield curves.curves(view)
+  for axis in view.numeric:
+    yield from _against(view, axis)
+  if view.numeric:
+    across, down = _columns(view)
+    yield heat.accuracy(view, across, down)
+    if not view.rows['trained'].all():
+      yield heat.failures(view, down or across)
+    if down is not None:
+      yield curves.curve_grid(view, across, down)
+
+
+def _against(view: View, axis: str) -> Iterator[Drawing]:
+  """Accuracies against one axis, a close-up where the panels' scale hides the usual cell."""
+  panel = _panel(view, axis)
+  for metric in view.recorded(['test_accuracy', 'validation_accuracy']):
+    yield lines.against(view, axis, panel, metric)
+  if panel is not None and _needs_close_up(view, axis, panel):
+    close_up = lines.against(view, axis, None, 'test_accuracy')
+    yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
+  if axis.endswith('scale') and 'grad_norm' in view.frame:
+    yield lines.against(view, axis, panel, 'grad_norm', epoch=1)
+
+
+def _needs_close_up(view: View, axis: str, panel: str) -> bool:
+  """Whether the usual panel would fill less than half of the height that all panels share."""
+  usual = view.at_usual(view.rows, free=(axis,))['test_accuracy']
+  shared = view.at_usual(view.rows, free=(axis, panel))['test_accuracy']
+  return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
+
+
+def write(view: View, folder: pathlib.Path) -> list[Figure]:
+  """Draws, and writes each figure as PNG and SVG; figures of an earlier report go."""
+  place = folder / FOLDER
+  place.mkdir(parents=True, exist_ok=True)
+  with matplotlib.rc_context(style.RC):
+    written = [_save(drawing, place) for drawing in draw(view)]
+  names = {figure.name for figure in written}
+  for path in [*place.glob('*.png'), *place.glob('*.svg')]:
+    if path.stem not in names:
+      path.unlink()
+  return written
+
+
+def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
+  """Without dates or versions, so that the same records give the same bytes."""
+  name = drawing.name.replace('.', '_')
+  buffer = io.StringIO()
+  drawing.figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})
+  svg = '\n'.join(line.rstrip() for line in buffer.getvalue().splitlines()) + '\n'
+  (place / f'{name}.svg').write_text(svg, encoding='utf-8', newline='\n')
+  png = place / f'{name}.png'
+  drawing.figure.savefig(png, dpi=style.DPI, metadata={'Software': None})
+  return Figure(
+    name, drawing.title, drawing.caption, style.inline(svg, name), f'{FOLDER}/{png.name}'
+  )
+
+
+def _columns(view: View) -> tuple[str, str | None]:
+  """The axis of a heat map's columns and of its panels: batch size, then the scale."""
+  first = sorted(view.numeric, key=lambda axis: (axis != 'batch_size', 'scale' not in axis))
+  return first[0], first[1] if len(first) > 1 else None
+
+
+def _panel(view: View, axis: str) -> str | None:
+  """The axis that gives a figure its panels: a text first, else the next numeric one."""
+  others = [other for other in (*view.texts, *view.numeric) if other != axis]
+  return others[0] if others else None

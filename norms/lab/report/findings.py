@@ -1,0 +1,109 @@
+"""What the records say as a whole, in sentences computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.report import tables
+from norms.lab.report.view import View
+from norms.lab.statistics import design, rules, words
+
+SCORE = 'test_accuracy'
+
+
+def sentences(view: View) -> list[str]:
+  """The overall summary: who trains where, who is best, what did not train."""
+  return [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
+
+
+def _together(view: View) -> Iterator[str]:
+  """Which settings this sweep changed together."""
+  columns = [column for column in design.IDENTITY if column in view.rows and column != 'options']
+  varied = [column for column in columns if view.rows[column].nunique(dropna=False) > 1]
+  for follower, leader in design.followers(view.rows, varied).items():
+    yield (
+      f'This sweep changed {words.label(follower)} together with {words.label(leader)}: '
+      'their effects cannot be told apart.'
+    )
+
+
+def _widest(view: View) -> Iterator[str]:
+  """The norm that trains in the most cells."""
+  if len(view.norms) < 2 or not view.axes:
+    return
+  full = tables.best_cells(view).assign(full=lambda table: table['share_trained'] == 1)
+  groups = full.groupby('norm')['full']
+  counts = {norm: (int(groups.sum()[norm]), int(groups.size()[norm])) for norm in view.norms}
+  most = max(good for good, _ in counts.values())
+  winners = [words.norm_name(norm) for norm in view.norms if counts[norm][0] == most]
+  each = ', '.join(f'{norm} {good} of {n}' for norm, (good, n) in counts.items())
+  if len(winners) == len(view.norms):
+    yield f'All norms train in equally many cells ({each}).'
+    return
+  verb = 'trains' if len(winners) == 1 else 'train'
+  who = words.listed(winners)
+  yield f'{who[0].upper()}{who[1:]} {verb} in the most cells with every seed ({each}).'
+
+
+def _best(view: View) -> Iterator[str]:
+  """The best norm at the usual cell, and whether its lead can be told from none."""
+  rows = view.at_usual(view.rows, free=tuple(view.texts))
+  parts = rows.groupby(view.texts, sort=False) if view.texts else [((), rows)]
+  for values, part in parts:
+    at = dict(zip(view.texts, values, strict=True)) | view.fixed(tuple(view.texts))
+    where = f'At {words.place(at)}' if at else 'In this study'
+    centres = statistics.summary(part, ['norm'], SCORE).set_index('norm')['value']
+    best = str(centres.idxmax())
+    yield f'{where}, {_lead(part, best, centres)}'
+
+
+def _lead(rows: pd.DataFrame, best: str, centres: pd.Series) -> str:
+  name = words.norm_name(best)
+  if len(centres) == 1:
+    return f'{name} reaches {words.score(centres[best])} in test accuracy.'
+  comparison, sentence = rules.ranking(rows, best=best)
+  apart = 'is' if comparison.outcome == 'supported' else 'is not'
+  seeds = words.count(comparison.n, 'seed')
+  return f'{sentence}. No norm is higher; this lead {apart} separable from none with {seeds}.'
+
+
+def _failures(view: View) -> Iterator[str]:
+  """How many trials did not train, and whose."""
+  failed = view.rows[~view.rows['trained'].astype(bool)]
+  total = words.count(len(view.rows), 'trial')
+  if failed.empty:
+    yield f'Every one of the {total} trained.'
+    return
+  diverged = int(view.rows['diverged_at'].notna().sum())
+  yield (
+    f'{len(failed)} of {total} did not train ({_counts(view, failed)}); in {diverged} the loss '
+    'became infinite or not a number. They are counted in every figure of this report.'
+  )
+  missing = int(view.rows[SCORE].isna().sum())
+  if missing:
+    yield f'{words.count(missing, "trial")} ended without an accuracy: each counts as 0.'
+
+
+def _counts(view: View, rows: pd.DataFrame) -> str:
+  counts: Any = rows['norm'].value_counts()
+  return ', '.join(f'{norm} {counts[norm]}' for norm in view.norms if norm in counts)
+
+
+def _running(view: View) -> Iterator[str]:
+  """What running statistics would have said instead of exact ones."""
+  if not view.running:
+    return
+  rows, at = view.at_usual(view.rows), words.place(view.fixed())
+  for norm, part in rows.groupby('norm', sort=False):
+    running = statistics.scores(part, 'test_accuracy_running')
+    if running.notna().any():
+      exact = statistics.estimate(statistics.scores(part, SCORE)).value
+      other = statistics.estimate(running).value
+      yield (
+        f'Evaluated with its running statistics, {words.norm_name(str(norm))} reaches '
+        f'{words.score(other)} instead of {words.score(exact)}{f" at {at}" if at else ""}.'
+      )

@@ -1,0 +1,127 @@
+"""The page: everything a report says, handed to the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+import pathlib
+from typing import Any
+
+import jinja2
+
+from norms.lab import statistics
+from norms.lab.report import figures, findings, style, tables
+from norms.lab.report.view import View
+from norms.lab.statistics import words
+
+BADGES = {'supported': '\N{CHECK MARK}', 'refuted': '\N{MULTIPLICATION SIGN}', 'undecided': '?'}
+MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
+
+
+def write(
+  view: View, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+) -> pathlib.Path:
+  """Writes figures, summary.csv, report.md and index.html; returns the path of the last."""
+  folder.mkdir(parents=True, exist_ok=True)
+  content = contents(view, provenance, figures.write(view, folder))
+  csv = tables.summary(view).to_csv(index=False, float_format='%.6g', lineterminator='\n')
+  _write(folder / 'summary.csv', csv)
+  templates = _templates()
+  _write(folder / 'report.md', templates.get_template('report.md.j2').render(content))
+  page = folder / 'index.html'
+  _write(page, templates.get_template('page.html.j2').render(content))
+  return page
+
+
+def contents(
+  view: View, provenance: Sequence[Mapping[str, Any]], drawn: Sequence[figures.Figure]
+) -> dict[str, Any]:
+  """What both templates read."""
+  study = view.study
+  return {
+    'study': study,
+    'seeds': view.seeds(),
+    'trials': words.count(len(view.rows), 'trial'),
+    'spread': view.spread(),
+    'verdicts': statistics.verdicts(view.records, getattr(study, 'claims', ())),
+    'badges': BADGES,
+    'findings': findings.sentences(view),
+    'figures': drawn,
+    'usual': tables.usual(view),
+    'sweep': tables.sweep(view) if view.axes else None,
+    'cells': tables.everything(view) if view.axes else None,
+    'most_lines': MARKDOWN_CELLS,
+    'facts': [('report', getattr(study, 'command', '')), *facts(provenance)],
+    'files': files(provenance),
+    'colours': {norm: style.look(norm).number for norm in view.norms},
+    'light': style.css_colours(dark=False),
+    'dark': style.css_colours(dark=True),
+  }
+
+
+def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+  """Where the records come from, over all their files."""
+  versions = {
+    f'{package} {version}'
+    for line in provenance
+    for package, version in (line.get('versions') or {}).items()
+  }
+  started = sorted(_distinct(provenance, 'started'))
+  devices = (f'{line.get("device", "unknown")}, {_cores(line)}' for line in provenance)
+  found = [
+    ('records', '; '.join(_distinct(provenance, 'command'))),
+    ('commits', ', '.join(_distinct(provenance, 'commit'))),
+    ('devices', '; '.join(dict.fromkeys(devices))),
+    ('versions', ', '.join(sorted(versions))),
+    ('started', ' to '.join(dict.fromkeys([started[0], started[-1]])) if started else ''),
+    ('compilation', _seconds(sum(line.get('compile_seconds') or 0 for line in provenance))),
+    ('training', _seconds(sum(line.get('run_seconds') or 0 for line in provenance))),
+    ('trials', str(sum(line.get('trials') or 0 for line in provenance))),
+  ]
+  return [(name, value or 'not recorded') for name, value in found]
+
+
+def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
+  """A line per file of records."""
+  columns = ['group', 'trials', 'compilation s', 'training s', 'started']
+  rows = [
+    tables.Row(
+      [
+        str(line.get('group', tables.ABSENT)),
+        str(line.get('trials', tables.ABSENT)),
+        f'{line.get("compile_seconds") or 0:.1f}',
+        f'{line.get("run_seconds") or 0:.1f}',
+        str(line.get('started', tables.ABSENT)),
+      ],
+      False,
+    )
+    for line in provenance
+  ]
+  return tables.Table('files', 'Files of records', '', columns, rows)
+
+
+def _templates() -> jinja2.Environment:
+  return jinja2.Environment(
+    loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+    autoescape=lambda name: name is not None and '.html' in name,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+  )
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+  path.write_text(text, encoding='utf-8', newline='\n')
+
+
+def _distinct(provenance: Iterable[Mapping[str, Any]], key: str) -> list[str]:
+  return list(dict.fromkeys(str(line[key]) for line in provenance if line.get(key)))
+
+
+def _cores(line: Mapping[str, Any]) -> str:
+  return words.count(line['cores'], 'core') if line.get('cores') else 'cores not recorded'
+
+
+def _seconds(seconds: float) -> str:
+  minutes, rest = divmod(round(seconds), 60)
+  return f'{seconds:.1f} s' if seconds < 120 else f'{minutes} min {rest} s'

@@ -1,0 +1,170 @@
+"""Tables of a report: the norms at the usual cell, the norms over the sweep, every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.report.view import View
+from norms.lab.statistics import words
+
+SCORE, RUNNING = 'test_accuracy', 'test_accuracy_running'
+METRICS = (SCORE, RUNNING, 'validation_accuracy', 'train_accuracy', 'train_loss', 'test_loss')
+ABSENT = '\N{EN DASH}'
+
+
+class Row(NamedTuple):
+  """The texts of a line, and whether something in it did not train."""
+
+  cells: list[str]
+  failed: bool
+
+
+class Table(NamedTuple):
+  """A table as text, for the page, for Markdown and for the terminal."""
+
+  name: str
+  title: str
+  note: str
+  columns: list[str]
+  rows: list[Row]
+
+
+def usual(view: View) -> Table:
+  """A line per norm at the usual cell."""
+  rows = view.at_usual(view.rows, free=tuple(view.texts))
+  fixed = view.fixed(tuple(view.texts))
+  title = f'Norms at {words.place(fixed)}' if fixed else 'Norms'
+  table = _of_cells(view, 'usual', title, rows, view.texts)
+  absent = [norm for norm in view.norms if norm not in set(rows['norm'])]
+  note = f'{table.note} No trial here: {words.listed(absent)}.' if absent else table.note
+  return table._replace(note=note)
+
+
+def everything(view: View) -> Table:
+  """A line per cell of the sweep."""
+  table = _of_cells(view, 'cells', 'Every cell', view.rows, view.axes)
+  return table._replace(note=f"{table.note} Choose a column's title to sort by it.")
+
+
+def sweep(view: View) -> Table:
+  """A line per norm, over all its cells."""
+  tables = {key: part for key, part in best_cells(view).groupby(['norm', *view.texts])}
+  rows = []
+  for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
+    own, trials = tables[key], _matching(view, key)
+    best = own.loc[own['value'].idxmax()]
+    rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials['trained'].all()))
+  columns = ['norm', *map(words.label, view.texts), 'cells trained', 'trials trained']
+  columns += ['diverged', 'mean test accuracy of all cells', 'best cell', 'at']
+  note = 'A cell is trained if every seed in it trained.'
+  return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
+
+
+def best_cells(view: View) -> pd.DataFrame:
+  """Test accuracy of every cell, by norm."""
+  return statistics.summary(view.rows, ['norm', *view.axes], SCORE)
+
+
+def summary(view: View) -> pd.DataFrame:
+  """Every metric of every cell: what summary.csv holds."""
+  parts = []
+  for metric in view.recorded(METRICS):
+    table = statistics.summary(view.rows, ['norm', *view.axes], metric)
+    table = table[table['value'].notna()].drop(columns='value')
+    table.insert(len(view.axes) + 1, 'metric', metric)
+    parts.append(table)
+  order = ['norm', *view.axes, 'metric', 'median', 'mean', 'low', 'high', 'kind', 'n']
+  return pd.concat(parts, ignore_index=True)[[*order, 'share_trained', 'diverged']]
+
+
+def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Sequence[str]) -> Table:
+  """A line per norm and combination of `keys`."""
+  by = ['norm', *keys]
+  metrics = [metric for metric in view.recorded(METRICS) if metric != 'test_loss']
+  tables = {metric: statistics.summary(rows, by, metric) for metric in metrics}
+  main = tables[SCORE]
+  columns = ['norm', *map(words.label, keys), 'seeds', 'test accuracy', 'spread over seeds']
+  columns += ['with running statistics'] * view.running
+  columns += [words.label(metric) for metric in metrics if metric not in (SCORE, RUNNING)]
+  columns += ['trained', 'diverged']
+  others = [tables[metric]['value'] for metric in metrics if metric != SCORE]
+  lines_ = []
+  for i, line in main.iterrows():
+    place = [line['norm'], *(words.number(line[key]) for key in keys), str(line['n'])]
+    found = [words.score(line['value']), spread(line), *(_value(other[i]) for other in others)]
+    lines_.append(Row([*place, *found, trained(line), str(line['diverged'])], _failed(line)))
+  return Table(name, title, _note(main), columns, lines_)
+
+
+def spread(line: Any) -> str:
+  """'0.8912 to 0.8990 (range)'."""
+  kind = words.spread_name(line['kind'])
+  return f'{words.score(line["low"])} to {words.score(line["high"])} ({kind})'
+
+
+def trained(line: Any) -> str:
+  """'all', or how many seeds did not train."""
+  failed = round((1 - line['share_trained']) * line['n'])
+  return f'did not train: {failed} of {line["n"]}' if failed else f'all {line["n"]}'
+
+
+def plain(table: Table) -> str:
+  """A table as aligned text: words to the left, numbers to the right."""
+  grid = [table.columns, *(row.cells for row in table.rows)]
+  widths = [max(len(str(line[i])) for line in grid) for i in range(len(table.columns))]
+  numeric = [all(_is_number(row.cells[i]) for row in table.rows) for i in range(len(widths))]
+  aligned = (
+    '  '.join(
+      text.rjust(width) if right else text.ljust(width)
+      for text, width, right in zip(line, widths, numeric, strict=True)
+    ).rstrip()
+    for line in grid
+  )
+  return '\n'.join(aligned)
+
+
+def _over_cells(view: View, own: pd.DataFrame, trials: pd.DataFrame, best: Any) -> Iterable[str]:
+  full = int((own['share_trained'] == 1).sum())
+  good, n = int(trials['trained'].sum()), len(trials)
+  at = {axis: best[axis] for axis in view.axes if axis not in view.texts}
+  yield f'{full} of {len(own)}'
+  yield f'{good / n:.0%} of {n}'
+  yield str(int(own['diverged'].sum()))
+  yield words.score(own['value'].mean())
+  yield words.score(best['value'])
+  yield words.place(at) if at else ABSENT
+
+
+def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
+  wanted = dict(zip(['norm', *view.texts], key, strict=True))
+  rows = view.rows
+  for column, value in wanted.items():
+    rows = rows[rows[column] == value]
+  return rows
+
+
+def _note(table: pd.DataFrame) -> str:
+  """Which centre and spread a table shows."""
+  kinds = set(table['kind'])
+  words_ = {
+    'range': 'the median of the seeds and their range, min to max',
+    'interval': "the mean of the seeds and its 95% interval (Student's t)",
+  }
+  return f'Test accuracy is {words.listed(words_[kind] for kind in sorted(kinds))}.'
+
+
+def _value(value: float) -> str:
+  return ABSENT if np.isnan(value) else words.score(value)
+
+
+def _failed(line: Any) -> bool:
+  return bool(line['share_trained'] < 1)
+
+
+def _is_number(text: str) -> bool:
+  return text[:1].isdigit() or text[:1] in '+-' or text == ABSENT

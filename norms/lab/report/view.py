@@ -1,0 +1,119 @@
+"""What every part of a report looks at: the final rows, the axes, and the usual cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.statistics import design, words
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+  """The records of one study, in the order of the study."""
+
+  study: Any
+  records: pd.DataFrame  # as they came
+  frame: pd.DataFrame  # the same in order; norms with several options have a name for each
+  rows: pd.DataFrame  # the last row of each trial
+  norms: list[str]
+  axes: list[str]  # beside norm and seed
+  usual: dict[str, Any]  # the cell to look at first
+
+  @property
+  def numeric(self) -> list[str]:
+    """The axes that a figure can have."""
+    return [axis for axis in self.axes if design.is_numeric(self.rows, axis)]
+
+  @property
+  def texts(self) -> list[str]:
+    """The other axes; a table has a line for each of their values."""
+    return [axis for axis in self.axes if axis not in self.numeric]
+
+  @property
+  def running(self) -> bool:
+    """Whether some norm was also evaluated with running statistics."""
+    return bool(self.recorded(['test_accuracy_running']))
+
+  def recorded(self, metrics: Sequence[str]) -> list[str]:
+    """Those of `metrics` that the records hold; all NaN is absent, unless all trials diverged."""
+    found = [metric for metric in metrics if metric in self.rows]
+    core = ('test_accuracy', 'train_accuracy', 'test_loss', 'train_loss')
+    return [metric for metric in found if metric in core or self.rows[metric].notna().any()]
+
+  def at_usual(self, rows: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The rows at the usual value of every axis that is not free."""
+    for axis, value in self.fixed(free).items():
+      rows = rows[rows[axis].isna() if pd.isna(value) else rows[axis] == value]
+    return rows
+
+  def fixed(self, free: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The usual value of every axis that is not free."""
+    return {axis: value for axis, value in self.usual.items() if axis not in free}
+
+  def seeds(self) -> str:
+    """'3 seeds', or '2 to 3 seeds' where cells differ."""
+    keys = [self.rows[axis] for axis in ['norm', *self.axes]]
+    per_cell = self.rows.groupby(keys, dropna=False)['seed'].nunique()
+    least, most = int(per_cell.min()), int(per_cell.max())
+    return words.count(most, 'seed') if least == most else f'{least} to {most} seeds'
+
+  def spread(self) -> str:
+    """What the spread over seeds is called, and which centre goes with it."""
+    keys = [self.rows[axis] for axis in ['norm', *self.axes]]
+    n = self.rows.groupby(keys, dropna=False).size()
+    from_ = statistics.INTERVAL_FROM
+    kinds = ['mean and 95% interval'] * bool((n >= from_).any())
+    kinds += ['median and range (min to max)'] * bool((n < from_).any())
+    return f', or below {from_} seeds '.join(kinds)
+
+
+def of(frame: pd.DataFrame, study: Any) -> View:
+  """The view of a frame of records; norms and values in the study's order."""
+  if frame.empty:
+    raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
+  order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
+  names = list(dict.fromkeys([*order.get('norm', ()), *frame['norm'].unique()]))
+  axes = [axis for axis in statistics.axes(frame) if axis != 'options']
+  numeric = [axis for axis in axes if design.is_numeric(frame, axis)]
+  ordered = frame.assign(_rank=frame['norm'].map(names.index))
+  ordered = ordered.sort_values(['_rank', *numeric, 'seed', 'epoch'], kind='stable')
+  ordered = _named_by_options(ordered.drop(columns='_rank').reset_index(drop=True))
+  norms = list(ordered['norm'].unique())
+  usual = design.usual(ordered, order)
+  return View(study, frame, ordered, statistics.finals(ordered), norms, axes, usual)
+
+
+def _named_by_options(frame: pd.DataFrame) -> pd.DataFrame:
+  """Where one norm was swept over its options, each of them is a norm of its own."""
+  if 'options' not in statistics.axes(frame):
+    return frame
+  several = frame.groupby('norm')['options'].transform('nunique') > 1
+  names = frame['norm'] + ' ' + frame['options'].map(_short)
+  return frame.assign(norm=frame['norm'].where(~several, names))
+
+
+def _short(options: str) -> str:
+  """'{"num_groups": 8}' is 'num_groups=8'."""
+  try:
+    found = json.loads(options)
+  except ValueError:
+    return options
+  return ' '.join(f'{key}={value}' for key, value in found.items()) or 'default'
+
+
+def picked(values: list[Any], usual: Any, most: int) -> list[Any]:
+  """At most `most` of the sorted values: the ends, the usual one, and some in between."""
+  if len(values) <= most:
+    return values
+  chosen = {0, len(values) - 1} | ({values.index(usual)} if usual in values else set())
+  for index in np.linspace(0, len(values) - 1, most).round().astype(int):
+    if len(chosen) < most:
+      chosen.add(int(index))
+  return [values[index] for index in sorted(chosen)]

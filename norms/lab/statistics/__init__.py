@@ -1,0 +1,42 @@
+"""Statistics of the records: spreads, comparisons paired by seed, claims and their verdicts.
+
+Plain data in, plain data out. Everything here reads the frame of the records: a row per trial and
+epoch.
+"""
+
+from norms.lab.statistics.cells import by_seed, finals, scores, select, summary
+from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
+from norms.lab.statistics.design import axes, usual
+from norms.lab.statistics.intervals import (
+  INTERVAL_FROM,
+  Comparison,
+  Estimate,
+  compare,
+  estimate,
+  interval,
+  paired_differences,
+  trained,
+)
+
+__all__ = [
+  'CLAIMS',
+  'INTERVAL_FROM',
+  'Comparison',
+  'Estimate',
+  'Verdict',
+  'axes',
+  'by_seed',
+  'check',
+  'compare',
+  'estimate',
+  'finals',
+  'interval',
+  'paired_differences',
+  'scores',
+  'select',
+  'summary',
+  'trained',
+  'usual',
+  'verdict',
+  'verdicts',
+]

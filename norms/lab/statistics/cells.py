@@ -1,0 +1,102 @@
+"""Rows of the records: the final ones, those of a cell, sums by cell, values by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import difflib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from norms.lab.statistics import design, intervals, words
+
+
+class SelectionError(ValueError):
+  """A name or a value that the records, or the claims, do not have; its message is one line."""
+
+
+def finals(frame: pd.DataFrame) -> pd.DataFrame:
+  """The last row of every trial."""
+  last = frame.reset_index(drop=True).sort_values('epoch', kind='stable')
+  return last.drop_duplicates('trial', keep='last').sort_index()
+
+
+def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
+  """`metric` of every row, with a NaN counted as the worst: accuracy 0, loss infinite.
+
+  So a diverged trial is never dropped. Only running statistics may be absent: a norm that has no
+  such value in any row has none, and keeps NaN.
+  """
+  values = rows[metric].astype(float)
+  worst = 0.0 if metric_sign(metric) > 0 else np.inf
+  if not metric.endswith('_running'):
+    return values.fillna(worst)
+  has = values.notna().groupby(rows['norm']).transform('any')
+  return values.where(values.notna() | ~has, worst)
+
+
+def metric_sign(metric: str) -> int:
+  """+1 where more is better, -1 for losses."""
+  return -1 if 'loss' in metric or metric == 'grad_norm' else 1
+
+
+def limits(metric: str) -> tuple[float, float]:
+  """The values a metric can have."""
+  return (0.0, 1.0 if 'accuracy' in metric else np.inf)
+
+
+def summary(rows: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFrame:
+  """One line per combination of `keys`: centre and spread of `metric`, and who trained."""
+  by = [rows[key] for key in keys]
+  table = intervals.estimates(scores(rows, metric), by=by, within=limits(metric))
+  facts = {
+    'share_trained': rows['trained'].astype(float),
+    'diverged': rows['diverged_at'].notna(),
+  }
+  groups = pd.DataFrame(facts).groupby(by, dropna=False, sort=False)
+  how = {'share_trained': 'mean', 'diverged': 'sum'}
+  return table.join(groups.agg(how)).reset_index()
+
+
+def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFrame:
+  """`metric` by seed (rows) and norm (columns), averaged over the cells that all norms have.
+
+  Trials of one seed are not independent, so a seed counts once however many cells it has.
+  """
+  keys = ['seed', *(axis for axis in design.axes(rows) if axis != 'options'), 'norm']
+  values = scores(rows, metric).groupby([rows[key] for key in keys], dropna=False)
+  table = values.mean().unstack('norm').reindex(columns=list(norms)).dropna()
+  return table.groupby(level='seed').mean()
+
+
+def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
+  """The rows at a value (or one of several values) of each named column; numbers to 0.1%."""
+  for column, wanted in dict(at or {}).items():
+    if column not in rows or column in design.MEASURED - {'norm', 'seed'}:
+      valid = [name for name in rows if name not in design.MEASURED] + ['norm', 'seed']
+      raise SelectionError(unknown('column', column, valid))
+    values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+    found = rows[np.logical_or.reduce([_equal(rows[column], value) for value in values])]
+    if found.empty:
+      have = [words.number(value) for value in sorted(rows[column].dropna().unique())]
+      given = words.place({column: wanted})
+      raise SelectionError(
+        f'no trial has {given}; the records hold {words.label(column)} '
+        f'{words.listed(have) or "nothing"}: filter on one of these, or run the sweep there'
+      )
+    rows = found
+  return rows
+
+
+def unknown(thing: str, name: str, valid: Sequence[str]) -> str:
+  """One line for a name that does not exist: the nearest, and all valid ones."""
+  near = difflib.get_close_matches(str(name), list(valid), n=1)
+  hint = f'did you mean {near[0]!r}? ' if near else ''
+  return f'unknown {thing} {name!r}: {hint}use one of {", ".join(sorted(valid))}'
+
+
+def _equal(column: pd.Series, value: Any) -> np.ndarray:
+  if isinstance(value, (int, float)) and pd.api.types.is_numeric_dtype(column.dtype):
+    return np.isclose(column.astype(float), value, rtol=1e-3, atol=0)
+  return (column == value).to_numpy()

@@ -1,0 +1,134 @@
+"""Spread over seeds, comparisons paired by seed, and the test that a trial trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+from scipy import special  # scipy.stats has these under nicer names, but takes a second to load
+
+INTERVAL_FROM = 5  # seeds; below, a spread is called what it is: the range
+VERDICT_FROM = 3  # seeds; one or two decide nothing
+
+Values: TypeAlias = Sequence[float] | np.ndarray | pd.Series
+
+
+class Estimate(NamedTuple):
+  """The centre and spread of values: the mean with its interval, or the median with the range."""
+
+  value: float
+  low: float
+  high: float
+  kind: str  # 'interval' | 'range'
+  n: int
+
+
+class Comparison(NamedTuple):
+  """Whether one side lies above the other, by how much, and how sure that is."""
+
+  outcome: str  # 'supported' | 'refuted' | 'undecided'
+  effect: float
+  low: float
+  high: float
+  kind: str
+  n: int
+  level: float = 0.95
+  why: str = ''  # what left it undecided, where that is not the spread
+
+
+def trained(
+  test_accuracy: float, n_test: int, chance: float, first_loss: float, last_loss: float
+) -> bool:
+  """Whether a trial learnt something: better than chance on the test split, and the loss fell.
+
+  With k = accuracy * n correct answers, P(K >= k) < 0.001 for K ~ Binomial(n, chance), and the
+  last training loss is finite and at least 1% below the first. `chance` is the larger of 1/C and
+  the share of the most frequent class. An accuracy or a first loss that is NaN did not train.
+  """
+  if not np.isfinite(test_accuracy) or not np.isfinite(last_loss):
+    return False
+  correct = round(test_accuracy * n_test)
+  p_value = special.bdtrc(correct - 1, n_test, chance) if correct > 0 else 1.0
+  return bool(p_value < 1e-3 and last_loss <= 0.99 * first_loss)
+
+
+def interval(
+  values: Values, level: float = 0.95, *, within: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float, str]:
+  """The spread of `values` as (low, high, kind).
+
+  From five values on, kind 'interval': mean -+ t * s / sqrt(n), Student's t with n - 1 degrees of
+  freedom, cut to `within` (an accuracy ends at 0 and 1). Of the median no 95% interval exists
+  for five values (min..max covers it in 15 cases of 16), so the mean is the honest one. Below
+  five values, or where one is not finite, kind 'range': min..max.
+  """
+  return estimate(values, level, within=within)[1:4]
+
+
+def estimate(
+  values: Values, level: float = 0.95, *, within: tuple[float, float] = (-np.inf, np.inf)
+) -> Estimate:
+  """Centre and spread of `values`: the mean where `interval` is one, else the median."""
+  line = estimates(pd.Series(values, dtype=float), level, within=within).iloc[0]
+  value, low, high = (float(line[column]) for column in ('value', 'low', 'high'))
+  return Estimate(value, low, high, str(line['kind']), int(line['n']))
+
+
+def estimates(
+  values: pd.Series,
+  level: float = 0.95,
+  *,
+  by: list[pd.Series] | None = None,
+  within: tuple[float, float] = (-np.inf, np.inf),
+) -> pd.DataFrame:
+  """`estimate` of every group at once: columns value, low, high, kind, n (and median, mean)."""
+  groups = values.groupby(by or np.zeros(len(values), int), dropna=False, sort=False)
+  n, mean, deviation = groups.size(), groups.mean(), groups.std()
+  half = special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * deviation / np.sqrt(n)
+  exact = (n >= INTERVAL_FROM) & np.isfinite(mean) & np.isfinite(half)
+  low, high = (mean - half).clip(*within), (mean + half).clip(*within)
+  return pd.DataFrame(
+    {
+      'value': mean.where(exact, groups.median()),
+      'low': low.where(exact, groups.min()),
+      'high': high.where(exact, groups.max()),
+      'kind': np.where(exact, 'interval', 'range'),
+      'n': n,
+      'median': groups.median(),
+      'mean': mean,
+    }
+  ).drop(columns=[] if by else ['median', 'mean'])
+
+
+def paired_differences(left: pd.Series, right: pd.Series) -> pd.Series:
+  """left - right at the seeds both have; two infinite losses differ by nothing."""
+  left, right = left.align(right, join='inner')
+  with np.errstate(invalid='ignore'):
+    return (left - right).where(left != right, 0.0)
+
+
+def compare(left: pd.Series, right: pd.Series, *, level: float = 0.95) -> Comparison:
+  """Is `left` above `right` (both indexed by seed)?
+
+  From five pairs on the interval of the paired difference decides: above zero is 'supported',
+  below 'refuted', else 'undecided'. With three or four pairs the two ranges must not overlap
+  (by chance that happens, one way, in 1 case of 20, or of 70). Fewer pairs decide nothing.
+  """
+  differences = paired_differences(left, right)
+  if differences.empty:
+    return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0, level)
+  effect, low, high, kind, n = estimate(differences, level)
+  left, right = left.loc[differences.index], right.loc[differences.index]
+  above, below = left.min() > right.max(), left.max() < right.min()
+  if kind == 'interval':
+    above, below = low > 0, high < 0
+  return Comparison(decide(above, below, n), effect, low, high, kind, n, level)
+
+
+def decide(holds: Any, fails: Any, n: int) -> str:
+  """The outcome of a claim that holds, fails or does neither, on `n` seeds."""
+  if n < VERDICT_FROM:
+    return 'undecided'
+  return 'supported' if holds else 'refuted' if fails else 'undecided'

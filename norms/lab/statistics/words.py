@@ -1,0 +1,79 @@
+"""The words and numbers in which sentences, tables and figures speak of columns and norms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+LABELS = {
+  'init_scale': 'initial scale',
+  'eval_stats': 'evaluation statistics',
+  'test_accuracy_running': 'test accuracy with running statistics',
+  'grad_norm': 'gradient norm',
+}
+
+
+def label(column: str) -> str:
+  """The words for a column: 'batch_size' is 'batch size'."""
+  return LABELS.get(column, column.split('.')[-1].replace('_', ' '))
+
+
+def norm_name(norm: str) -> str:
+  """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is."""
+  if norm == 'none':
+    return 'the plain net'
+  return (
+    norm
+    if '.' in norm or ':' in norm or norm.endswith('norm')
+    else f'{norm.replace("_", " ")} norm'
+  )
+
+
+def number(value: Any) -> str:
+  """A value of an axis: whole numbers in full, others to three digits, text as it is."""
+  if isinstance(value, (bool, np.bool_, str)) or value is None:
+    return str(value)
+  if np.isfinite(value) and float(value).is_integer() and abs(value) < 1e6:
+    return str(int(value))
+  return f'{value:.3g}'
+
+
+def score(value: float) -> str:
+  """A measured value: four decimals, or four digits where those say nothing."""
+  if not np.isfinite(value):
+    return 'not finite'
+  return f'{value:.4f}' if 1e-3 <= abs(value) < 1e3 or value == 0 else f'{value:.3e}'
+
+
+def signed(value: float) -> str:
+  """A difference, with its sign."""
+  return f'{"+" if value > 0 else ""}{score(value)}'
+
+
+def count(n: int, thing: str) -> str:
+  """'1 seed', '3 seeds'."""
+  return f'{n} {thing}{"" if n == 1 else "s"}'
+
+
+def listed(words: Iterable[str]) -> str:
+  """'a', 'a and b', 'a, b and c'."""
+  *first, last = list(words) or ['']
+  return f'{", ".join(first)} and {last}' if first else last
+
+
+def place(at: Mapping[str, Any]) -> str:
+  """Where in the sweep: 'batch size 64 and initial scale 1'."""
+  return listed(f'{label(axis)} {_values(value)}' for axis, value in at.items())
+
+
+def spread_name(kind: str, level: float = 0.95) -> str:
+  """'range' stays 'range'; an interval is named with its level, as in '95% interval'."""
+  return kind if kind == 'range' else f'{100 * level:.4g}% interval'
+
+
+def _values(value: Any) -> str:
+  if isinstance(value, (list, tuple)):
+    return listed(number(each) for each in value)
+  return number(value)

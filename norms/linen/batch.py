@@ -1,0 +1,92 @@
+"""Batch norm, with its running statistics in the collection `batch_stats`."""
+
+from typing import Any
+
+from flax import linen as nn
+from flax.linen.module import merge_param
+from flax.typing import Dtype, Initializer
+import jax
+from jax.nn import initializers
+import jax.numpy as jnp
+
+from norms import batch, core
+from norms.linen import parameters
+
+
+class BatchNorm(nn.Module):
+  """`norms.batch_norm` with parameters and running statistics; stands in for flax.linen.BatchNorm.
+
+  Parameters `scale` and `bias`; `mean` and `var` in `batch_stats`, which keep dtype and shape
+  (so they can be a scan's carry) and are left alone while initialising and by an empty batch.
+
+  Attributes:
+    use_running_average: normalise by the running statistics; given here or in the call.
+    axis: the feature axis or axes.
+    momentum: the share of the old running statistics that is kept; None: they are those of all
+      entries seen so far, exactly, and `count` keeps how many there were.
+    epsilon: added to the variance.
+    dtype: of the result; None: promoted from the input and the parameters.
+    param_dtype: of the parameters.
+    use_bias: add a learned bias.
+    use_scale: multiply by a learned scale.
+    bias_init: initialises the bias.
+    scale_init: initialises the scale.
+    axis_name: a named axis to take the statistics over as well; not used while initialising.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+    use_fast_variance: False: take two passes and no more, to Flax's bits; True: two passes too,
+      and the mean's rounding error is taken out again.
+    force_float32_reductions: keep running statistics in float32 (else in `param_dtype`); a
+      batch's statistics are always taken in at least float32.
+    zero_centered_scale: keep scale - 1 as the parameter, so that weight decay pulls scale to 1.
+    unbiased: keep n / (n - 1) times the variance of n entries.
+    zero_debias: the initial running statistics have no share; `count` keeps the sum of weights.
+  """
+
+  use_running_average: bool | None = None
+  axis: int = -1
+  momentum: float | None = 0.99
+  epsilon: float = 1e-5
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_bias: bool = True
+  use_scale: bool = True
+  bias_init: Initializer = initializers.zeros
+  scale_init: Initializer = initializers.ones
+  axis_name: str | None = None
+  axis_index_groups: Any = None
+  use_fast_variance: bool = True
+  force_float32_reductions: bool = True
+  zero_centered_scale: bool = False
+  unbiased: bool = False
+  zero_debias: bool = False
+
+  @nn.compact
+  def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
+    evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
+    x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
+    running = _running(self, x)
+    z, new = batch.batch_norm(
+      x, scale, bias, batch.BatchStats(**{name: v.value for name, v in running.items()}),
+      axis=self.axis, training=not evaluate, momentum=self.momentum,
+      unbiased=self.unbiased, zero_debias=self.zero_debias,
+      refine=self.use_fast_variance, **parameters.shared(self, mask),
+    )  # fmt: skip
+    if not evaluate and not self.is_initializing():
+      for name, variable in running.items():
+        variable.value = getattr(new, name)
+    return z.astype(dtype)
+
+
+# A function, since Flax's tables list a module's methods as calls of their own.
+def _running(module: BatchNorm, x) -> dict[str, nn.Variable]:
+  shape = [x.shape[a] for a in core.canonical_axes(x.ndim, module.axis)]
+  dtype = jnp.dtype(jnp.float32 if module.force_float32_reductions else module.param_dtype)
+  # The mean of complex entries is complex from the start, so that it never changes dtype.
+  mean_dtype = jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(x) else dtype
+  running = {
+    'mean': module.variable('batch_stats', 'mean', jnp.zeros, shape, mean_dtype),
+    'var': module.variable('batch_stats', 'var', jnp.ones, shape, dtype),
+  }
+  if module.momentum is None or module.zero_debias:
+    running['count'] = module.variable('batch_stats', 'count', jnp.zeros, shape, jnp.float32)
+  return running

@@ -1,0 +1,133 @@
+"""Norms of a wrapped layer's kernels."""
+
+from collections.abc import Iterable
+import dataclasses
+
+from flax import linen as nn
+from flax.linen import dtypes
+from flax.typing import Axes, Dtype, Initializer
+import jax
+from jax.nn import initializers
+import jax.numpy as jnp
+
+from norms import core, kernels
+
+
+class WeightNorm(nn.Module):
+  """A layer whose kernels are `norms.weight_norm` of its own; stands in for flax.linen.WeightNorm.
+
+  The lengths are parameters `<path of the kernel>/scale`. A kernel of length 0 stays 0, with
+  gradient 0.
+
+  Attributes:
+    layer_instance: the layer.
+    epsilon: added to the squared length.
+    dtype: of the normalised kernels; None: promoted from kernel and length.
+    param_dtype: of the lengths.
+    use_scale: learn the lengths (else they are 1).
+    scale_init: initialises the lengths.
+    feature_axes: the axes that keep lengths of their own; None: one length for a whole kernel.
+    variable_filter: parts of paths: parameters whose path holds one of them are normalised; None
+      or empty: all parameters.
+  """
+
+  layer_instance: nn.Module
+  epsilon: float = 1e-12
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_scale: bool = True
+  scale_init: Initializer = initializers.ones
+  feature_axes: Axes | None = -1
+  variable_filter: Iterable | None = dataclasses.field(default_factory=lambda: {'kernel'})
+
+  @nn.compact
+  def __call__(self, *args, **kwargs):
+    """The layer's output."""
+
+    def normalize(path: str, v):
+      if self.variable_filter and not any(part in path for part in self.variable_filter):
+        return v
+      features = () if self.feature_axes is None else self.feature_axes
+      axes = core.canonical_axes(v.ndim, features, 'feature_axes')
+      g = None
+      if self.use_scale:
+        shape = [v.shape[a] for a in axes]
+        g = self.param(f'{path}/scale', self.scale_init, shape, self.param_dtype)
+      dtype = dtypes.canonicalize_dtype(v, g, dtype=self.dtype)
+      return kernels.weight_norm(v, g, axis=axes, epsilon=self.epsilon).astype(dtype)
+
+    return with_parameters(self, normalize, *args, **kwargs)
+
+
+class SpectralNorm(nn.Module):
+  """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.linen.SpectralNorm.
+
+  Of every parameter of two or more axes u and sigma are kept, as `<path>/u` and `<path>/sigma`.
+  Only the collection `params` is normalised.
+
+  Attributes:
+    layer_instance: the layer.
+    n_steps: steps of power iteration in each call; below 1 nothing is normalised.
+    epsilon: added to squared lengths.
+    dtype: of the normalised kernels; None: promoted from kernel and u.
+    param_dtype: of u and sigma.
+    error_on_non_matrix: raise ValueError for more than two axes (else all but the last are one).
+    collection_name: the collection of u and sigma.
+  """
+
+  layer_instance: nn.Module
+  n_steps: int = 1
+  epsilon: float = 1e-12
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  error_on_non_matrix: bool = False
+  collection_name: str = 'batch_stats'
+
+  @nn.compact
+  def __call__(self, *args, update_stats: bool, **kwargs):
+    """The layer's output; with `update_stats`, u and sigma are kept for the next call."""
+
+    def normalize(path: str, w):
+      if w.ndim <= 1 or self.n_steps < 1:
+        return w
+      u, sigma = _kept(self, path, w)
+      w_bar, *new = kernels.spectral_norm(w, u.value[0], n_steps=self.n_steps, epsilon=self.epsilon)
+      dtype = dtypes.canonicalize_dtype(w, u.value, dtype=self.dtype)
+      if update_stats:
+        u.value, sigma.value = new[0][None], new[1].astype(sigma.value.dtype)
+      return w_bar.astype(dtype)
+
+    return with_parameters(self, normalize, *args, **kwargs)
+
+
+# A function, since Flax's tables list a module's methods as calls of their own.
+def _kept(module: SpectralNorm, path: str, w) -> tuple[nn.Variable, nn.Variable]:
+  if w.ndim > 2 and module.error_on_non_matrix:
+    raise ValueError(f'{path}: Input is {w.ndim}D but error_on_non_matrix is True: set it False')
+  name, drawn = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
+  key = None if drawn else module.make_rng('params')
+  shape, dtype = (1, w.shape[-1]), module.param_dtype
+  u = module.variable(module.collection_name, name, jax.random.normal, key, shape, dtype)
+  return u, module.variable(module.collection_name, f'{path}/sigma', jnp.ones, (), dtype)
+
+
+def with_parameters(module: nn.Module, change, *args, **kwargs):
+  """module.layer_instance(*args, **kwargs) with each parameter p replaced by change(path, p)."""
+
+  def change_all(variables):
+    return jax.tree.map_with_path(
+      lambda path, p: change(f'{module.layer_instance.name}/{key_path(path)}', jnp.asarray(p)),
+      variables,
+    )
+
+  return nn.map_variables(
+    lambda layer: layer(*args, **kwargs),
+    'params',
+    trans_in_fn=change_all,
+    init=module.is_initializing(),
+  )(module.layer_instance)
+
+
+def key_path(path) -> str:
+  """The path of a parameter below its collection, with slashes."""
+  return jax.tree_util.keystr(path[1:], simple=True, separator='/')

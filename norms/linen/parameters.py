@@ -1,0 +1,66 @@
+"""What linen's activation norms share: their parameters, and Flax's meaning of `dtype`."""
+
+from typing import NamedTuple
+
+from flax import linen as nn
+from flax.linen import dtypes
+import jax
+import jax.numpy as jnp
+
+from norms import core
+
+
+class Inputs(NamedTuple):
+  """What a pure function takes, and the dtype in which a module returns its result."""
+
+  x: jax.Array
+  scale: jax.Array | None
+  bias: jax.Array | None
+  dtype: jnp.dtype
+
+
+def inputs(module: nn.Module, x, features: core.Axes) -> Inputs:
+  """x with the module's scale and bias over the axes `features`; scale is drawn first."""
+  shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
+  scale, bias = (parameter(module, name, shape) for name in ('scale', 'bias'))
+  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
+  dtype = jnp.dtype(dtypes.canonicalize_dtype(x, scale, bias, dtype=module.dtype))
+  x = core.inexact(x)
+  if module.dtype is not None:
+    x = widen(x, dtype, *(p for p in (scale, bias) if p is not None))
+  if module.zero_centered_scale and scale is not None:
+    scale = 1 + scale.astype(core.compute_dtype(scale))
+  return Inputs(x, scale, bias, dtype)
+
+
+def parameter(module: nn.Module, name: str, shape):
+  """The module's parameter of that name; None where it says use_<name>=False, or has none."""
+  if not getattr(module, f'use_{name}', False):
+    return None
+  init = getattr(module, f'{name}_init')
+  if name == 'scale' and module.zero_centered_scale:
+    init = distance_from_one(init)
+  return module.param(name, init, shape, module.param_dtype)
+
+
+def distance_from_one(init):
+  """An initialiser of scale - 1, boxed (partitioned, say) as the one of scale is."""
+  return lambda *args: jax.tree.map(lambda scale: scale - 1, init(*args))
+
+
+def widen(x, dtype, *parameters):
+  """x itself where its statistics and result have the precision of dtype; else x in it."""
+  reached = (core.compute_dtype(x), jnp.result_type(x, *parameters))
+  if all(jnp.promote_types(d, dtype) == d for d in reached):
+    return x
+  return x.astype(jnp.promote_types(x.dtype, dtype))
+
+
+def shared(module: nn.Module, mask) -> dict:
+  """The options that all activation norms share; no named axis exists while initialising."""
+  return dict(
+    epsilon=module.epsilon,
+    mask=None if mask is None else jnp.asarray(mask, bool),
+    axis_name=None if module.is_initializing() else module.axis_name,
+    axis_index_groups=None if module.is_initializing() else module.axis_index_groups,
+  )

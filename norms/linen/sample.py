@@ -1,0 +1,158 @@
+"""Norms whose statistics lie within one example."""
+
+from typing import Any
+
+from flax import linen as nn
+from flax.typing import Axes, Dtype, Initializer
+import jax
+from jax.nn import initializers
+import jax.numpy as jnp
+
+from norms import sample
+from norms.linen import parameters
+
+
+class LayerNorm(nn.Module):
+  """`norms.layer_norm` with parameters `scale` and `bias`; stands in for flax.linen.LayerNorm.
+
+  Attributes:
+    epsilon: added to the variance.
+    dtype: of the result; None: promoted from the input and the parameters.
+    param_dtype: of the parameters.
+    use_bias: add a learned bias.
+    use_scale: multiply by a learned scale.
+    bias_init: initialises the bias.
+    scale_init: initialises the scale.
+    reduction_axes: the axes of the statistics.
+    feature_axes: the axes of scale and bias.
+    axis_name: a named axis to take the statistics over as well; not used while initialising.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+    use_fast_variance: False: take two passes and no more, to Flax's bits; True: two passes too,
+      and the mean's rounding error is taken out again.
+    force_float32_reductions: accepted; statistics are always taken in at least float32.
+    zero_centered_scale: keep scale - 1 as the parameter, so that weight decay pulls scale to 1.
+  """
+
+  epsilon: float = 1e-6
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_bias: bool = True
+  use_scale: bool = True
+  bias_init: Initializer = initializers.zeros
+  scale_init: Initializer = initializers.ones
+  reduction_axes: Axes = -1
+  feature_axes: Axes = -1
+  axis_name: str | None = None
+  axis_index_groups: Any = None
+  use_fast_variance: bool = True
+  force_float32_reductions: bool = True
+  zero_centered_scale: bool = False
+
+  @nn.compact
+  def __call__(self, x, *, mask: jax.Array | None = None):
+    x, scale, bias, dtype = parameters.inputs(self, x, self.feature_axes)
+    z = sample.layer_norm(
+      x, scale, bias,
+      reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
+      refine=self.use_fast_variance, **parameters.shared(self, mask),
+    )  # fmt: skip
+    return z.astype(dtype)
+
+
+class RMSNorm(nn.Module):
+  """`norms.rms_norm` with a parameter `scale`; stands in for flax.linen.RMSNorm.
+
+  Attributes: as `LayerNorm`'s, without a bias.
+  """
+
+  epsilon: float = 1e-6
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_scale: bool = True
+  scale_init: Initializer = initializers.ones
+  reduction_axes: Axes = -1
+  feature_axes: Axes = -1
+  axis_name: str | None = None
+  axis_index_groups: Any = None
+  use_fast_variance: bool = True
+  force_float32_reductions: bool = True
+  zero_centered_scale: bool = False
+
+  @nn.compact
+  def __call__(self, x, *, mask: jax.Array | None = None):
+    x, scale, _, dtype = parameters.inputs(self, x, self.feature_axes)
+    z = sample.rms_norm(
+      x, scale,
+      reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
+      **parameters.shared(self, mask),
+    )  # fmt: skip
+    return z.astype(dtype)
+
+
+class GroupNorm(nn.Module):
+  """`norms.group_norm` with parameters `scale` and `bias`; stands in for flax.linen.GroupNorm.
+
+  A mask may be of any shape that broadcasts to the input's, one channel included.
+
+  Attributes: as `LayerNorm`'s, and
+    num_groups: the number of groups; None: `group_size` says it.
+    group_size: channels in a group; exactly one of the two is given.
+    reduction_axes: the axes of the statistics, the last one among them; None: all but the first.
+  """
+
+  num_groups: int | None = 32
+  group_size: int | None = None
+  epsilon: float = 1e-6
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_bias: bool = True
+  use_scale: bool = True
+  bias_init: Initializer = initializers.zeros
+  scale_init: Initializer = initializers.ones
+  reduction_axes: Axes | None = None
+  axis_name: str | None = None
+  axis_index_groups: Any = None
+  use_fast_variance: bool = True
+  force_float32_reductions: bool = True
+  zero_centered_scale: bool = False
+
+  @nn.compact
+  def __call__(self, x, *, mask: jax.Array | None = None):
+    x, scale, bias, dtype = parameters.inputs(self, x, -1)
+    z = sample.group_norm(
+      x, scale, bias,
+      num_groups=self.num_groups, group_size=self.group_size,
+      reduction_axes=self.reduction_axes,
+      refine=self.use_fast_variance, **parameters.shared(self, mask),
+    )  # fmt: skip
+    return z.astype(dtype)
+
+
+class InstanceNorm(nn.Module):
+  """`norms.instance_norm` with parameters `scale`, `bias`; stands in for flax.linen.InstanceNorm.
+
+  Attributes: as `LayerNorm`'s; the statistics are over all axes but the first and `feature_axes`.
+  """
+
+  epsilon: float = 1e-6
+  dtype: Dtype | None = None
+  param_dtype: Dtype = jnp.float32
+  use_bias: bool = True
+  use_scale: bool = True
+  bias_init: Initializer = initializers.zeros
+  scale_init: Initializer = initializers.ones
+  feature_axes: Axes = -1
+  axis_name: str | None = None
+  axis_index_groups: Any = None
+  use_fast_variance: bool = True
+  force_float32_reductions: bool = True
+  zero_centered_scale: bool = False
+
+  @nn.compact
+  def __call__(self, x, *, mask: jax.Array | None = None):
+    x, scale, bias, dtype = parameters.inputs(self, x, self.feature_axes)
+    z = sample.instance_norm(
+      x, scale, bias, feature_axes=self.feature_axes,
+      refine=self.use_fast_variance, **parameters.shared(self, mask),
+    )  # fmt: skip
+    return z.astype(dtype)

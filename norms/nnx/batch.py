@@ -1,0 +1,114 @@
+"""Batch norm, with its running statistics in BatchStat variables."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from flax import nnx
+from flax.nnx.module import first_from
+from flax.nnx.nn import dtypes, initializers
+from flax.typing import Dtype, Initializer, PromoteDtypeFn
+import jax
+import jax.numpy as jnp
+
+from norms import batch
+from norms.nnx.parameters import Norm
+
+
+class BatchNorm(Norm):
+  """`norms.batch_norm` with parameters and running statistics; stands in for flax.nnx.BatchNorm.
+
+  Params `scale` and `bias`, BatchStats `mean` and `var`, which keep dtype and shape, are not
+  rounded to `dtype`, and are left alone by an empty batch. With a complex `dtype` or
+  `param_dtype` the mean is complex.
+
+  Args:
+    num_features: the size of the feature axis.
+    use_running_average: normalise by the running statistics; `train` and `eval` set it.
+    axis: the feature axis.
+    momentum: the share of the old running statistics that is kept; None: they are those of all
+      entries seen so far, exactly, and a BatchStat `count` keeps how many there were.
+    epsilon: added to the variance.
+    dtype: of the result; None: promoted from the input, the statistics and the parameters.
+    param_dtype: of the parameters.
+    use_bias: add a learned bias.
+    use_scale: multiply by a learned scale.
+    bias_init: initialises the bias.
+    scale_init: initialises the scale.
+    axis_name: a named axis to take the statistics over as well.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+    use_fast_variance: False: take two passes and no more, to Flax's bits; True: two passes too,
+      and the mean's rounding error is taken out again.
+    promote_dtype: promotes (x, mean, var, scale, bias) to `dtype`, which is a keyword.
+    rngs: draws the parameters.
+    bias_metadata: of the Param of the bias.
+    scale_metadata: of the Param of the scale.
+    zero_centered_scale: keep scale - 1 as the Param, so that weight decay pulls scale to 1.
+    unbiased: keep n / (n - 1) times the variance of n entries.
+    zero_debias: the initial running statistics have no share; `count` keeps the sum of weights.
+  """
+
+  def __init__(
+    self,
+    num_features: int,
+    *,
+    use_running_average: bool | None = False,
+    axis: int = -1,
+    momentum: float | None = 0.99,
+    epsilon: float = 1e-5,
+    dtype: Dtype | None = None,
+    param_dtype: Dtype = jnp.float32,
+    use_bias: bool = True,
+    use_scale: bool = True,
+    bias_init: Initializer = initializers.zeros,
+    scale_init: Initializer = initializers.ones,
+    axis_name: str | None = None,
+    axis_index_groups: Any = None,
+    use_fast_variance: bool = True,
+    promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
+    rngs: nnx.Rngs,
+    bias_metadata: Mapping[str, Any] = MappingProxyType({}),
+    scale_metadata: Mapping[str, Any] = MappingProxyType({}),
+    zero_centered_scale: bool = False,
+    unbiased: bool = False,
+    zero_debias: bool = False,
+  ):
+    self._declare(locals())
+    shape, parts = (num_features,), (jnp.float32, *(d for d in (dtype, param_dtype) if d))
+    is_complex = any(jnp.issubdtype(d, jnp.complexfloating) for d in parts)
+    self.mean = nnx.BatchStat(jnp.zeros(shape, jnp.complex64 if is_complex else jnp.float32))
+    self.var = nnx.BatchStat(jnp.ones(shape, jnp.float32))
+    counted = momentum is None or zero_debias
+    self.count = nnx.BatchStat(jnp.zeros(shape, jnp.float32)) if counted else nnx.data(None)
+
+  def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
+    evaluate = first_from(
+      use_running_average,
+      self.use_running_average,
+      error_msg='BatchNorm: use_running_average is None: give it here or to the constructor',
+    )
+    count = None if self.count is None else self.count[...]
+    old = batch.BatchStats(self.mean[...], self.var[...], count)
+    x, scale, bias, dtype = self._inputs(x, self.axis, old.mean, old.var)
+    z, new = batch.batch_norm(
+      x, scale, bias, old, axis=self.axis, training=not evaluate, momentum=self.momentum,
+      unbiased=self.unbiased, zero_debias=self.zero_debias,
+      refine=self.use_fast_variance, **self._shared(mask),
+    )  # fmt: skip
+    if not evaluate and new is not None:
+      self._keep(jax.lax.stop_gradient(new))
+    return z.astype(dtype)
+
+  def _keep(self, new: batch.BatchStats):
+    self.mean[...], self.var[...] = new.mean, new.var
+    if self.count is not None:
+      self.count[...] = new.count
+
+  def set_view(self, use_running_average: bool | None = None):
+    """For nnx.view: a view may have a value of its own.
+
+    Args:
+      use_running_average: normalise by the running statistics.
+    """
+    if use_running_average is not None:
+      self.use_running_average = use_running_average

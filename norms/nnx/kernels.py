@@ -1,0 +1,179 @@
+"""Norms of a wrapped layer's kernels, which themselves stay as they are."""
+
+from flax import nnx
+from flax.nnx.module import first_from
+from flax.nnx.nn import dtypes, initializers
+from flax.typing import Axes, Dtype, Initializer, PromoteDtypeFn
+import jax
+import jax.numpy as jnp
+
+from norms import core, kernels
+
+_KERNELS = nnx.PathContains('kernel')
+
+
+class WeightNorm(nnx.Module):
+  """A layer whose kernels are `norms.weight_norm` of its own; stands in for flax.nnx.WeightNorm.
+
+  The layer keeps its kernels as they are, and the lengths are Params, so both train: Flax
+  overwrites the kernels, and its lengths are arrays. A kernel of length 0 stays 0, with gradient 0.
+
+  Args:
+    layer_instance: the layer.
+    feature_axes: the axes that keep lengths of their own; None: one length for a whole kernel.
+    use_scale: learn the lengths, `scales[path of the kernel]` (else they are 1).
+    scale_init: initialises the lengths.
+    epsilon: added to the squared length.
+    dtype: of the normalised kernels; None: promoted from kernel and length.
+    param_dtype: of the lengths.
+    variable_filter: says which Params are normalised.
+    promote_dtype: accepted; Flax does not use it either.
+    rngs: for the lengths; its streams are not advanced.
+  """
+
+  def __init__(
+    self,
+    layer_instance: nnx.Module,
+    *,
+    feature_axes: Axes | None = -1,
+    use_scale: bool = True,
+    scale_init: Initializer = initializers.ones,
+    epsilon: float = 1e-12,
+    dtype: Dtype | None = None,
+    param_dtype: Dtype = jnp.float32,
+    variable_filter: nnx.filterlib.Filter = _KERNELS,
+    promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
+    rngs: nnx.Rngs,
+  ):
+    self.layer_instance = layer_instance
+    self.feature_axes = () if feature_axes is None else feature_axes
+    self.use_scale = use_scale
+    self.scale_init = scale_init
+    self.epsilon = epsilon
+    self.dtype = dtype
+    self.param_dtype = param_dtype
+    self.variable_filter = nnx.filterlib.to_predicate(variable_filter)
+    self.promote_dtype = promote_dtype
+    self.scales = nnx.data(self._lengths(rngs['params']) if use_scale else None)
+
+  def _lengths(self, stream) -> dict:
+    # Flax draws no key here: one beside the stream leaves all later draws as they are there.
+    key = jax.random.fold_in(stream.key[...], stream.count[...])
+    found = {}
+    for i, (path, v) in enumerate(_chosen(self.layer_instance, self.variable_filter)):
+      shape = tuple(v.shape[a] for a in self._features(v))
+      found[path] = nnx.Param(self.scale_init(jax.random.fold_in(key, i), shape, self.param_dtype))
+    return found
+
+  def _features(self, v) -> tuple[int, ...]:
+    return core.canonical_axes(v.ndim, self.feature_axes, 'feature_axes')
+
+  def _normalize(self, path, v):
+    g = None
+    if self.use_scale:
+      if path not in self.scales:
+        raise RuntimeError(f'WeightNorm: no length for {path}: the layer has a Param it had not')
+      g = self.scales[path][...]
+    dtype = dtypes.canonicalize_dtype(v, g, dtype=self.dtype)
+    return kernels.weight_norm(v, g, axis=self._features(v), epsilon=self.epsilon).astype(dtype)
+
+  def __call__(self, x, *args, **kwargs):
+    chosen = _chosen(self.layer_instance, self.variable_filter)
+    new = {path: self._normalize(path, v[...]) for path, v in chosen}
+    return call_with(self.layer_instance, new, x, *args, **kwargs)
+
+
+class SpectralNorm(nnx.Module):
+  """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.nnx.SpectralNorm.
+
+  The layer keeps its kernels as they are, where Flax overwrites them. For every Param of two or
+  more axes, `batch_stats` keeps u and sigma under its path.
+
+  Args:
+    layer_instance: the layer.
+    n_steps: steps of power iteration in each call; below 1 nothing is normalised.
+    epsilon: added to squared lengths.
+    dtype: of the normalised kernels; None: promoted from kernel and u.
+    param_dtype: of u and sigma.
+    error_on_non_matrix: raise ValueError for more than two axes (else all but the last are one).
+    update_stats: keep u and sigma for the next call; `train` and `eval` set it.
+    rngs: draws u.
+  """
+
+  def __init__(
+    self,
+    layer_instance: nnx.Module,
+    *,
+    n_steps: int = 1,
+    epsilon: float = 1e-12,
+    dtype: Dtype | None = None,
+    param_dtype: Dtype = jnp.float32,
+    error_on_non_matrix: bool = False,
+    update_stats: bool = True,
+    rngs: nnx.Rngs,
+  ):
+    self.layer_instance = layer_instance
+    self.n_steps = n_steps
+    self.epsilon = epsilon
+    self.dtype = dtype
+    self.param_dtype = param_dtype
+    self.error_on_non_matrix = error_on_non_matrix
+    self.use_running_average = not update_stats  # what `train` and `eval` set
+    stats = {}
+    for path, w in _chosen(layer_instance, self._is_matrix):
+      u = initializers.normal()(rngs.params(), (1, w.shape[-1]), param_dtype)
+      stats[(*path, 'u')] = nnx.BatchStat(u)
+      stats[(*path, 'sigma')] = nnx.BatchStat(jnp.ones((), param_dtype))
+    self.batch_stats = nnx.data(stats)
+
+  def _is_matrix(self, path, w) -> bool:
+    if w.ndim <= 1 or self.n_steps < 1:
+      return False
+    if w.ndim > 2 and self.error_on_non_matrix:
+      raise ValueError(
+        f'Layer instance parameter is {w.ndim}D but error_on_non_matrix is True: {path}'
+      )
+    return True
+
+  def _normalize(self, path, w, update_stats: bool):
+    if (*path, 'u') not in self.batch_stats:
+      raise RuntimeError(f'SpectralNorm: no u for {path}: the layer has a Param it had not')
+    u, sigma = (self.batch_stats[(*path, name)] for name in ('u', 'sigma'))
+    dtype = dtypes.canonicalize_dtype(w, u[...], dtype=self.dtype)
+    w_bar, new_u, new_sigma = kernels.spectral_norm(
+      w, u[...][0], n_steps=self.n_steps, epsilon=self.epsilon
+    )
+    if update_stats:
+      u[...] = new_u[None]
+      sigma[...] = jax.lax.stop_gradient(new_sigma).astype(sigma[...].dtype)
+    return w_bar.astype(dtype)
+
+  def __call__(self, x, update_stats: bool | None = None):
+    update = first_from(update_stats, not self.use_running_average, error_msg='update_stats')
+    new = {
+      path: self._normalize(path, w[...], update)
+      for path, w in _chosen(self.layer_instance, self._is_matrix)
+    }
+    return call_with(self.layer_instance, new, x)
+
+
+def _chosen(layer: nnx.Module, predicate) -> list:
+  params = nnx.to_flat_state(nnx.state(layer, nnx.Param))
+  return [(path, param) for path, param in params if predicate(path, param)]
+
+
+def call_with(layer: nnx.Module, values: dict, *args, **kwargs):
+  """layer(*args, **kwargs) with other values for the Params of these paths.
+
+  The call sees Params of its own there, and the layer's own variables elsewhere: those may be
+  updated, and what the call adds (sown intermediates) is added to the layer.
+  """
+  graph, state = nnx.split(layer)
+  held = dict(nnx.to_flat_state(state))
+  changed = {path: held[path].copy(value) for path, value in values.items()}
+  twin = nnx.merge(graph, nnx.from_flat_state({**held, **changed}))
+  result = twin(*args, **kwargs)
+  added = {p: v for p, v in nnx.to_flat_state(nnx.state(twin)) if p not in held}
+  if added:
+    nnx.update(layer, nnx.from_flat_state(added))
+  return result

@@ -1,0 +1,368 @@
+"""The statistics: known values, pairing by seed, and every outcome of every claim."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from norms.lab import statistics
+from norms.lab.statistics import intervals
+
+SEEDS = (0, 1, 2, 3, 4)
+SHARED = (0.0, 0.05, -0.04, 0.03, -0.05)  # what a seed does to every norm alike
+
+
+def trial(norm, seed, accuracy, *, trained=True, batch_size=64, init_scale=1.0, **columns):
+  """The two rows of a trial of one epoch."""
+  name = f'{norm} {seed} {batch_size} {init_scale:g} {sorted(columns.items())}'
+  same = {'trial': name, 'data': 'digits', 'model': 'mlp', 'norm': norm, 'optimizer': 'sgd'}
+  same |= {'batch_size': batch_size, 'epochs': 1, 'init_scale': init_scale, 'seed': seed}
+  same |= {'weight_scale': np.nan, 'learning_rate': 0.1, 'eval_stats': 'exact', 'options': '{}'}
+  same |= {'diverged_at': pd.NA, 'trained': trained, 'test_accuracy_running': np.nan}
+  ends = ((0, 0.1, 2.3), (1, accuracy, 2.3 * (1 - accuracy)))
+  return [
+    same | {'epoch': epoch, 'test_accuracy': a, 'test_loss': b, 'train_loss': b} | columns
+    for epoch, a, b in ends
+  ]
+
+
+def frame_of(*trials):
+  frame = pd.DataFrame([row for rows in trials for row in rows])
+  return frame.astype({'diverged_at': 'Int64'})
+
+
+def two_norms(lead, seeds=SEEDS):
+  """layer leads batch by about `lead` at every seed; seeds differ by far more."""
+  batch = [trial('batch', s, 0.8 + SHARED[s]) for s in seeds]
+  layer = [trial('layer', s, 0.8 + SHARED[s] + lead + 0.0002 * (s % 3)) for s in seeds]
+  return frame_of(*batch, *layer)
+
+
+def trained_on(norm, scales, seeds=SEEDS, grid=(0.01, 0.1, 1.0, 10.0, 100.0)):
+  """Trials of `norm` over a grid of scales, of which those at `scales` trained."""
+  return [
+    trial(norm, s, 0.9 if x in scales else 0.1, trained=x in scales, init_scale=x)
+    for x in grid
+    for s in seeds
+  ]
+
+
+# Trained.
+
+
+def test_trained_begins_where_the_binomial_test_says():
+  threshold = next(k for k in range(1001) if stats.binom.sf(k - 1, 1000, 0.1) < 1e-3)
+  assert threshold == 131
+  assert statistics.trained(threshold / 1000, 1000, 0.1, 2.3, 1.0)
+  assert not statistics.trained((threshold - 1) / 1000, 1000, 0.1, 2.3, 1.0)
+
+
+@given(st.integers(0, 500), st.integers(1, 500), st.floats(0.02, 0.9))
+@settings(max_examples=60, deadline=None)
+def test_trained_agrees_with_scipy(correct, n, chance):
+  correct = min(correct, n)
+  p_value = stats.binomtest(correct, n, chance, alternative='greater').pvalue
+  assert statistics.trained(correct / n, n, chance, 2.0, 1.0) == (p_value < 1e-3)
+
+
+@pytest.mark.parametrize(
+  'accuracy, first, last',
+  [
+    (0.0718, 2.3, 1.0),  # study B: below chance
+    (0.9, 2.3, 2.29),  # the loss fell by less than 1%
+    (0.9, 2.3, np.nan),
+    (0.9, 2.3, np.inf),
+    (np.nan, 2.3, 1.0),
+    (0.9, np.nan, 1.0),
+  ],
+)
+def test_not_trained(accuracy, first, last):
+  assert not statistics.trained(accuracy, 10000, 0.1, first, last)
+
+
+def test_trained_against_the_majority_share():
+  assert statistics.trained(0.6, 1000, 0.5, 2.3, 1.0)
+  assert not statistics.trained(0.6, 1000, 0.6, 2.3, 1.0)
+
+
+# Spread.
+
+
+def test_interval_is_students_t():
+  values = [0.90, 0.91, 0.905, 0.903, 0.912]
+  low, high, kind = statistics.interval(values)
+  expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+  assert kind == 'interval'
+  np.testing.assert_allclose((low, high), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize('values', [[0.9], [0.9, 0.8], [0.9, 0.7, 0.8, 0.85]])
+def test_below_five_values_it_is_a_range(values):
+  assert statistics.interval(values) == (min(values), max(values), 'range')
+
+
+def test_values_that_are_not_finite_have_a_range():
+  assert statistics.interval([1.0, 2.0, np.inf, 3.0, 4.0]) == (1.0, np.inf, 'range')
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_the_centre_lies_in_its_spread(values):
+  found = statistics.estimate(values, within=(0, 1))
+  assert found.low - 1e-12 <= found.value <= found.high + 1e-12
+  assert found.low >= 0 and found.high <= 1
+  assert found.n == len(values)
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+  draws = pd.Series(np.random.default_rng(0).normal(0.9, 0.01, 20000))
+  found = intervals.estimates(draws, by=[draws.index.to_series() // 5])
+  assert 0.94 < found.eval('low <= 0.9 <= high').mean() < 0.96
+
+
+def test_summary_is_the_estimate_of_each_cell():
+  frame = two_norms(0.01)
+  table = statistics.summary(statistics.finals(frame), ['norm'], 'test_accuracy')
+  for _, line in table.iterrows():
+    own = frame[(frame['norm'] == line['norm']) & (frame['epoch'] == 1)]['test_accuracy']
+    expected = statistics.estimate(own, within=(0, 1))
+    np.testing.assert_allclose(list(line[['value', 'low', 'high']]), expected[:3])
+    assert (line['kind'], line['n']) == ('interval', 5)
+
+
+# Pairs.
+
+
+def test_pairing_finds_what_unpaired_groups_hide():
+  wide = statistics.by_seed(
+    statistics.finals(two_norms(0.004)), ['layer', 'batch'], 'test_accuracy'
+  )
+  assert stats.ttest_ind(wide['layer'], wide['batch']).pvalue > 0.8
+  found = statistics.compare(wide['layer'], wide['batch'])
+  assert found.outcome == 'supported' and found.n == 5
+  assert found.low == pytest.approx(stats.ttest_rel(*wide.T.to_numpy()).confidence_interval().low)
+
+
+def test_pairs_are_matched_by_seed_and_not_by_order():
+  left = pd.Series([0.1, 0.2, 0.3], [0, 1, 2])
+  right = pd.Series([0.3, 0.1, 0.7], [2, 0, 9])
+  found = statistics.paired_differences(left, right)
+  assert dict(found) == {0: 0.0, 2: 0.0}
+
+
+def test_a_seed_counts_once_however_many_cells_it_has():
+  cells = [(b, n, s) for b in (4, 16, 64) for n in ('layer', 'batch') for s in SEEDS]
+  frame = frame_of(*(trial(n, s, 0.8 + 0.01 * (n == 'layer'), batch_size=b) for b, n, s in cells))
+  assert statistics.CLAIMS['beats'](frame, norm='layer', than='batch').n == 5
+
+
+def test_only_cells_that_both_have_are_compared():
+  easy = [trial('layer', s, 0.99, batch_size=4) for s in SEEDS]
+  both = [trial(n, s, 0.8, batch_size=64) for n in ('layer', 'batch') for s in SEEDS]
+  found = statistics.CLAIMS['beats'](frame_of(*easy, *both), norm='layer', than='batch')
+  assert found.effect == pytest.approx(0.0)
+
+
+def test_two_infinite_losses_are_equal():
+  left, right = pd.Series([np.inf, 1.0]), pd.Series([np.inf, 2.0])
+  assert list(statistics.paired_differences(left, right)) == [0.0, -1.0]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_swapping_the_sides_swaps_the_outcome(values):
+  left, right = pd.Series(values), pd.Series(np.zeros(len(values)))
+  swap = {'supported': 'refuted', 'refuted': 'supported', 'undecided': 'undecided'}
+  one, other = statistics.compare(left, right), statistics.compare(right, left)
+  assert swap[one.outcome] == other.outcome
+  assert one.effect == pytest.approx(-other.effect, abs=1e-12)
+
+
+def test_an_accuracy_that_is_nan_counts_as_zero():
+  frame = frame_of(*(trial('batch', s, np.nan if s == 1 else 0.9) for s in SEEDS))
+  table = statistics.summary(statistics.finals(frame), ['norm'], 'test_accuracy')
+  assert table['n'].item() == 5 and table['mean'].item() == pytest.approx(0.72)
+
+
+def test_a_norm_without_running_statistics_has_none():
+  frame = frame_of(*(trial('layer', s, 0.9) for s in SEEDS))
+  table = statistics.summary(statistics.finals(frame), ['norm'], 'test_accuracy_running')
+  assert np.isnan(table['value'].item())
+
+
+# The design of a sweep.
+
+
+def test_axes_are_what_varies_within_a_norm():
+  trials = [trial('layer', 0, 0.9, batch_size=b, **{'model_options.width': 8}) for b in (4, 64)]
+  trials += [trial('batch', 0, 0.9, batch_size=b, **{'model_options.width': 9}) for b in (4, 64)]
+  frame = frame_of(*trials)
+  frame['probe'] = np.arange(len(frame))  # changes within a trial, so it is a measurement
+  assert statistics.axes(frame) == ['batch_size']
+
+
+def test_what_follows_another_axis_is_no_axis_of_its_own():
+  pairs = ((16, 0.1), (64, 0.4))
+  frame = frame_of(*(trial('layer', 0, 0.9, batch_size=b, learning_rate=r) for b, r in pairs))
+  assert statistics.axes(frame) == ['batch_size']
+
+
+def test_the_usual_cell_is_one_that_exists():
+  pairs = ((4, 1.0), (16, 0.01), (16, 0.1), (64, 0.01))  # the preferred 16 and 1.0 never meet
+  frame = frame_of(*(trial('layer', 0, 0.9, batch_size=b, init_scale=x) for b, x in pairs))
+  assert tuple(statistics.usual(frame).values()) in pairs
+
+
+def test_the_usual_cell_is_one_where_norms_can_be_compared():
+  layer = [trial('layer', 0, 0.9, batch_size=b) for b in (5, 10, 50)]
+  assert statistics.usual(frame_of(*layer, trial('none', 0, 0.9, batch_size=5))) == {
+    'batch_size': 5
+  }
+
+
+# Claims.
+
+
+def check(frame, claim, outcome, *words, **options):
+  """The verdict has the outcome, and its sentence says it, the seeds and the words."""
+  found = statistics.CLAIMS[claim](frame, **options)
+  assert found.outcome == outcome, found.sentence
+  assert found.sentence.endswith('.') and '\n' not in found.sentence
+  for word in (outcome, *words):
+    assert word in found.sentence, found.sentence
+  return found
+
+
+def test_beats():
+  options = {'norm': 'layer', 'than': 'batch'}
+  check(two_norms(0.01), 'beats', 'supported', '5 seeds', '95% interval', **options)
+  check(two_norms(-0.01), 'beats', 'refuted', **options)
+  check(two_norms(-0.0001), 'beats', 'undecided', 'contains zero', **options)
+
+
+def test_beats_in_a_loss_means_below():
+  found = check(
+    two_norms(0.01), 'beats', 'supported', norm='layer', than='batch', metric='test_loss'
+  )
+  assert found.effect > 0
+
+
+def test_below_five_seeds_the_ranges_must_not_overlap():
+  few = (0, 1, 2)
+  options = {'norm': 'layer', 'than': 'batch'}
+  check(two_norms(0.2, few), 'beats', 'supported', '3 seeds, range', **options)
+  check(two_norms(-0.2, few), 'beats', 'refuted', **options)
+  check(two_norms(0.01, few), 'beats', 'undecided', 'ranges overlap', **options)
+  check(two_norms(0.2, (0,)), 'beats', 'undecided', '1 seed;', **options)
+
+
+def test_ranking():
+  third = [trial('rms', s, 0.7 + SHARED[s]) for s in SEEDS]
+  frame = pd.concat([two_norms(0.01), frame_of(*third)])
+  found = check(frame, 'ranking', 'supported', 'batch norm, its strongest rival of 2', best='layer')
+  assert found.effect == pytest.approx(0.0102, abs=1e-3)
+  check(frame, 'ranking', 'refuted', best='rms')
+  check(frame, 'ranking', 'supported', best=('layer', 'batch', 'rms'))
+  check(frame, 'ranking', 'refuted', best=('batch', 'layer', 'rms'))
+  check(pd.concat([two_norms(0.0), frame_of(*third)]), 'ranking', 'undecided', best='batch')
+  check(frame_of(*third), 'ranking', 'undecided', 'only norm', best='rms')
+
+
+def test_wider_range():
+  wide, narrow = trained_on('batch', (0.1, 1.0, 10.0)), trained_on('none', (1.0, 10.0))
+  options = {'norm': 'batch', 'than': 'none'}
+  found = check(
+    frame_of(*wide, *narrow), 'wider_range', 'supported', '2.0 decades (0.1 to 10)', **options
+  )
+  assert found.effect == pytest.approx(1.0) and found.interval == (1.0, 1.0, 'interval')
+  check(frame_of(*wide, *narrow), 'wider_range', 'refuted', norm='none', than='batch')
+  check(frame_of(*wide, *narrow), 'wider_range', 'refuted', by=1.5, **options)
+
+
+def test_ranges_that_reach_the_ends_of_the_sweep_decide_nothing():
+  grid = (0.1, 1.0, 10.0)
+  frame = frame_of(*trained_on('batch', grid, grid=grid), *trained_on('none', grid, grid=grid))
+  check(frame, 'wider_range', 'undecided', 'ends of the sweep', norm='batch', than='none')
+
+
+def test_a_range_ends_where_one_seed_did_not_train():
+  torn = trained_on('batch', (0.01, 0.1, 1.0, 10.0, 100.0))
+  torn[3 * len(SEEDS)] = trial('batch', 0, 0.1, trained=False, init_scale=10.0)
+  frame = frame_of(*torn, *trained_on('none', (1.0,)))
+  check(frame, 'wider_range', 'supported', '2.0 decades (0.01 to 1)', norm='batch', than='none')
+
+
+def over_batches(norm, drop):
+  return [
+    trial(norm, s, 0.9 + SHARED[s] / 10 - drop * (b == 4) - 1e-4 * s, batch_size=b)
+    for b in (4, 64)
+    for s in SEEDS
+  ]
+
+
+def test_depends_less():
+  frame = frame_of(*over_batches('layer', 0.01), *over_batches('batch', 0.1))
+  found = check(frame, 'depends_less', 'supported', 'batch size', norm='layer', than='batch')
+  assert found.effect == pytest.approx(0.09)
+  check(frame, 'depends_less', 'refuted', norm='batch', than='layer')
+  equal = frame_of(*over_batches('layer', 0.01), *over_batches('batch', 0.01))
+  check(equal, 'depends_less', 'undecided', norm='layer', than='batch')
+  one = equal[equal['batch_size'] == 4]
+  check(one, 'depends_less', 'undecided', 'only one value', norm='layer', than='batch')
+
+
+def test_trains_and_fails():
+  frame = frame_of(*trained_on('none', (1.0,)))
+  check(frame, 'trains', 'supported', '5 of 5', norm='none', at={'init_scale': 1.0})
+  check(frame, 'trains', 'refuted', '5 of 10', norm='none', at={'init_scale': (1.0, 10.0)})
+  check(frame, 'fails', 'supported', '0 of 5', norm='none', at={'init_scale': 100.0})
+  check(frame, 'fails', 'refuted', norm='none')
+  one = frame_of(*trained_on('none', (1.0,), seeds=(0,)))
+  check(one, 'trains', 'undecided', '1 seed', norm='none', at={'init_scale': 1.0})
+
+
+def test_a_filter_counts_floats_as_equal_that_print_alike():
+  frame = frame_of(*trained_on('none', (1.0,), grid=(0.1 + 0.2, 1.0)))
+  assert statistics.CLAIMS['fails'](frame, norm='none', at={'init_scale': 0.3}).n == 5
+
+
+def test_a_norm_that_was_not_swept_leaves_the_claim_undecided():
+  found = check(two_norms(0.1), 'beats', 'undecided', 'instance', norm='layer', than='instance')
+  assert found.n == 0 and np.isnan(found.effect)
+
+
+@pytest.mark.parametrize(
+  'claim, options, words',
+  [
+    ('rankng', {}, ("'rankng'", "did you mean 'ranking'?")),
+    ('beats', {'norm': 'layer', 'then': 'batch'}, ("'then'", "did you mean 'than'?")),
+    ('beats', {'norm': 'layer'}, ("needs the option 'than'",)),
+  ],
+)
+def test_unknown_claims_and_options_are_refused_without_records(claim, options, words):
+  with pytest.raises(ValueError) as error:
+    statistics.check([(claim, options)])
+  assert '\n' not in str(error.value)
+  assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+  'at, words',
+  [
+    ({'batch_size': 65}, ('batch size 65', 'batch size 64')),
+    ({'batchsize': 64}, ("'batchsize'", "did you mean 'batch_size'?")),
+  ],
+)
+def test_a_filter_that_matches_nothing_names_what_there_is(at, words):
+  with pytest.raises(ValueError) as error:
+    statistics.CLAIMS['trains'](two_norms(0.1), norm='layer', at=at)
+  assert all(word in str(error.value) for word in words)
+
+
+def test_verdicts_go_on_after_a_claim_that_cannot_be_judged():
+  claims = (('trains', {'norm': 'layer', 'at': {'batch_size': 65}}), ('trains', {'norm': 'layer'}))
+  first, second = statistics.verdicts(two_norms(0.1), claims)
+  assert (first.outcome, second.outcome) == ('undecided', 'supported')
+  assert first.sentence.startswith('Not judged: no trial has batch size 65')
