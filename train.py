@@ -4,6 +4,7 @@ Trains what has no record yet, writes results/<study>/report/ and says what it f
 command again runs only what is missing.
 """
 
+import difflib
 import importlib.util
 import pathlib
 import re
@@ -13,12 +14,14 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-CONFIG = config_flags.DEFINE_config_file(
-  'config', 'configs/sweep.py', 'The study; file.py:arg too.'
-)
+# The default is put on the command line by parse(): absl would read it here, outside of any guard.
+CONFIG = config_flags.DEFINE_config_file('config', None, 'The study, default configs/sweep.py.')
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; default: results/<study name>.')
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Prints the plan and stops.')
 FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that fails.')
+
+# What absl, ml_collections and a config's own file raise for a wrong flag.
+MISTAKES = (flags.Error, AttributeError, ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def main(argv: list[str]) -> int:
@@ -27,10 +30,10 @@ def main(argv: list[str]) -> int:
     raise ValueError(
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
+  logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
   from norms.lab import checks, records, report, study, sweep
   from norms.lab.progress import Progress
 
-  logging.set_verbosity(logging.WARNING)  # JAX tells of every backend it does not find
   get_hyper, doc = config_module()
   command = shlex.join(['python', *sys.argv])
   asked = study.from_config(CONFIG.value, get_hyper=get_hyper, doc=doc, command=command)
@@ -62,26 +65,26 @@ def config_module():
 
 def parse(argv: list[str]) -> list[str]:
   """absl's flags, where a mistake is one line; it arises before main, so main cannot catch it."""
+  named = any(re.match(r'--?config(=|$)', argument) for argument in argv)
+  default = [] if named else [f'--config={pathlib.Path(__file__).parent / "configs/sweep.py"}']
   try:
-    return flags.FLAGS(argv)
-  except (
-    flags.Error,
-    AttributeError,
-    ImportError,
-    KeyError,
-    OSError,
-    TypeError,
-    ValueError,
-  ) as error:
+    return flags.FLAGS([*argv[:1], *default, *argv[1:]])
+  except MISTAKES as error:
     stop(error)
 
 
 def stop(error: BaseException) -> None:
   """One line on stderr and exit status 2."""
-  lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+  text = str(error.args[0] if isinstance(error, AttributeError | KeyError) else error)
+  lines = [line.strip() for line in text.splitlines() if line.strip()] or [repr(error)]
+  if lines[0].endswith(':'):  # ml_collections puts a config file's own error last
+    lines = [f'{lines[0]} {lines[-1]}']
   hint = next((line for line in lines[1:] if 'did you mean' in line.lower()), '')
-  text = re.sub(r' Other fields present:.*', '', lines[0] if lines else repr(error))
-  print(f'train.py: {text} {hint}'.strip(), file=sys.stderr)
+  if isinstance(error, FileNotFoundError) and error.filename:
+    file = pathlib.Path(error.filename)
+    near = difflib.get_close_matches(file.name, [f.name for f in file.parent.glob('*')], n=1)
+    hint = f'Did you mean {near[0]!r}?' if near else hint
+  print(f'train.py: {lines[0]} {hint}'.strip(), file=sys.stderr)
   sys.exit(2)
 
 

@@ -36,6 +36,8 @@ class Norm:
       options |= {} if self.momentum is None else {'momentum': self.momentum}
     if self.axis_name is not None and self.row.state:
       options |= {'axis_name': self.axis_name}
+    if self.row.groups and options.get('num_groups') == 'auto':
+      return lambda x: self.module(**options | {'num_groups': _groups(x.shape[-1])}, name=name)(x)
     return self.module(**options, name=name)
 
   def layer(self, layer: nn.Module) -> Callable:
@@ -48,6 +50,11 @@ class Norm:
   def module(self) -> Callable:
     """The row's linen class."""
     return getattr(linen, self.row.module) if isinstance(self.row.module, str) else self.row.module
+
+
+def _groups(channels: int) -> int:
+  """The most groups, up to the usual 32, that divide the channels."""
+  return max(n for n in range(1, 33) if channels % n == 0)
 
 
 def _identity(x):

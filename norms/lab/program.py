@@ -17,12 +17,6 @@ from norms.lab.training import Setting, State
 
 Curves = Mapping[str, jax.Array]
 
-# Groups run side by side, a thread each: threads inside a small product only get in their way.
-COMPILER_OPTIONS = (
-  {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
-)
-
-
 @functools.partial(jax.jit, static_argnames='size')
 def draws(seeds, size: int):
   """Standard normal numbers for all the kernels of each seed, in one flat draw: (seeds, size)."""
@@ -141,8 +135,13 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
     template=(lambda seeds: variables) if setting.own else template,
     kernel_size=size,
     start=start,
-    evaluate=evaluate.lower(carry, data).compile(COMPILER_OPTIONS),
+    evaluate=evaluate.lower(carry, data).compile(compiler_options()),
   )
+
+
+def compiler_options() -> dict[str, bool] | None:
+  """Groups run side by side, a thread each: threads inside a product only get in their way."""
+  return {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
 
 
 def begin(parts: Shared, tile: plan.Tile):
@@ -157,7 +156,7 @@ def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, 
   carry, seeds, hyper = jax.eval_shape(lambda: begin(parts, tile))
   rows = jax.eval_shape(lambda s: order(s, 0, len(data.train.y), static.batch_size), seeds)
   run = functools.partial(segment, setting, chunk_size(chunk, tile.width))
-  return jax.jit(run, donate_argnums=0).lower(carry, data, rows, hyper).compile(COMPILER_OPTIONS)
+  return jax.jit(run, donate_argnums=0).lower(carry, data, rows, hyper).compile(compiler_options())
 
 
 def lanes(tile: plan.Tile) -> tuple[np.ndarray, dict[str, np.ndarray]]:

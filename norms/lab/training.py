@@ -165,7 +165,8 @@ def evaluate(setting: Setting, state: State, data: Data) -> dict[str, jax.Array]
     both = running(variables, jnp.concatenate([train.x, test.x]))
     on_train, on_test = jnp.split(both, [len(train.y)])
   elif setting.exact_stats:
-    on_train, stats = setting.exact.apply(variables, train.x, train=True, mutable=[*rest])
+    # train=False: the norm takes its batch's statistics all the same, and dropout rests.
+    on_train, stats = setting.exact.apply(variables, train.x, train=False, mutable=[*rest])
     each = jax.tree.map(lambda *a: jnp.stack(a), stats, rest)
     on_test, by_running = jax.vmap(lambda rest: running({**params, **rest}, test.x))(each)
   else:

@@ -45,7 +45,9 @@ class Trial:
   def static(self) -> 'Trial':
     """The trial less what is traced: trials of equal statics share one compiled program."""
     options = tuple((k, None if isinstance(v, float) else v) for k, v in self.optimizer_options)
-    return dataclasses.replace(self, optimizer_options=options, **dict.fromkeys(TRACED))
+    # Which of the two scales is given is static, though its value is not.
+    traced = dict.fromkeys(TRACED) | {'weight_scale': None if self.weight_scale is None else 0.0}
+    return dataclasses.replace(self, optimizer_options=options, **traced)
 
   @functools.cached_property
   def hyper(self) -> dict[str, float]:

@@ -1,0 +1,164 @@
+"""Promises of one trial and of its group: keys, reproducibility, devices, evaluation."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small
+
+from norms.lab import data as data_sets
+from norms.lab import plan, program, study, training
+from norms.lab.data import Split
+
+DATA = data_sets.load({'name': 'digits'})
+
+
+def begun(made, **changes):
+  """(setting, tile, parts, carry, seeds, hyper) of a config with one group."""
+  (group,) = plan.groups(study.from_config(made).trials)
+  setting = training.Setting.of(group.static, 10, **changes)
+  parts = program.shared(setting, group.tiles[0], DATA, chunk=made.chunk)
+  return setting, group, parts, *program.begin(parts, group.tiles[0])
+
+
+def trained(made, epochs=1):
+  """The first lane's parameters after some epochs, and its curves."""
+  setting, group, parts, carry, seeds, hyper = begun(made)
+  segment = program.compiled(setting, group, DATA, parts, chunk=made.chunk)
+  for epoch in range(1, epochs + 1):
+    rows = program.order(seeds, epoch, len(DATA.train.y), made.batch_size)
+    carry, curves = segment(carry, DATA, rows, hyper)
+  return jax.tree.map(lambda a: np.asarray(a[0, 0]), (carry.variables, curves))
+
+
+def kernels(variables):
+  flat = training.traverse_util.flatten_dict(variables['params'])
+  return {path: np.asarray(flat[path]) for path in training.kernel_paths(flat)}
+
+
+def test_one_seeds_kernels_are_equal_to_the_bit_across_norms_and_scales():
+  drawn = {}
+  for norm in ('none', 'batch', 'layer', 'group', 'rms', 'weight'):
+    for scale in (0.25, 1.0):
+      *_, carry, _, _ = begun(small.config(norm=norm, init_scale=scale, seed=3))
+      drawn[norm, scale] = {k: v[0, 0] for k, v in kernels(carry.variables).items()}
+  first = drawn['none', 1.0]
+  for (_, scale), found in drawn.items():
+    assert found.keys() == first.keys()
+    for path, kernel in found.items():
+      np.testing.assert_array_equal(kernel, scale * first[path])  # 0.25 scales exactly
+
+
+def test_the_order_is_of_the_seed_alone_and_a_fresh_permutation_each_epoch():
+  one = np.asarray(program.order(np.array([7], np.uint32), 1, 100, 10))
+  among = np.asarray(program.order(np.array([3, 7], np.uint32), 1, 100, 10))
+  np.testing.assert_array_equal(one[0], among[1])
+  assert sorted(one.ravel()) == list(range(100))
+  wider = np.asarray(program.order(np.array([7], np.uint32), 1, 100, 50))
+  np.testing.assert_array_equal(one.ravel(), wider.ravel())
+  assert (np.asarray(program.order(np.array([7], np.uint32), 2, 100, 10)) != one).any()
+
+
+def test_init_scale_is_times_the_usual_deviation_and_weight_scale_absolute():
+  usual = {'features': (256, 256)}
+  *_, carry, _, _ = begun(small.config(init_scale=0.5, model_options=usual))
+  kernel = np.asarray(carry.variables['params']['layer_1']['kernel'])
+  # 65536 draws: the standard error of a deviation is 0.3 %.
+  assert kernel.std() == pytest.approx(0.5 * np.sqrt(2 / 256), rel=0.02)
+  *_, carry, _, _ = begun(small.config(weight_scale=0.01, model_options=usual))
+  assert np.std(carry.variables['params']['layer_1']['kernel']) == pytest.approx(0.01, rel=0.02)
+
+
+def test_weight_norm_starts_as_the_net_without_it():
+  logits = []
+  for norm in ('none', 'weight'):
+    setting, _, _, carry, _, _ = begun(small.config(norm=norm, init_scale=3.0))
+    variables = jax.tree.map(lambda a: a[0, 0], carry.variables)
+    logits.append(setting.running.apply(variables, DATA.test.x, train=False))
+  np.testing.assert_allclose(*logits, rtol=1e-5, atol=1e-5)  # ||v|| and 1/||v|| round
+
+
+@pytest.mark.parametrize('norm', ['batch', 'weight', 'group'])
+def test_alone_equals_in_its_group(norm):
+  """To the bit in exact mode; else within 1e-5: other kernels are chosen for other widths."""
+  scales = (0.5, 1.0, 2.0)
+  for chunk, tolerance in ((1, 0.0), (0, 1e-5)):
+    alone = trained(small.config(norm=norm, init_scale=0.5, chunk=chunk))
+    among = trained(small.config(norm=norm, init_scale=scales, seed=(0, 4), chunk=chunk))
+    jax.tree.map(
+      functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance), alone, among
+    )
+
+
+def test_chunks_that_do_not_divide_the_lanes_are_cut_to_ones_that_do():
+  assert [program.chunk_size(c, 6) for c in (0, 1, 2, 4, 6, 9)] == [6, 1, 2, 3, 6, 6]
+
+
+def step_inputs(norm):
+  setting, _, _, carry, _, hyper = begun(small.config(norm=norm))
+  state = jax.tree.map(lambda a: a[0, 0], carry)
+  return setting, state, {k: v[0, 0] for k, v in hyper.items()}
+
+
+@pytest.mark.parametrize('norm', ['batch', 'layer'])
+def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
+  setting, state, hyper = step_inputs(norm)
+  batch = Split(DATA.train.x[:64], DATA.train.y[:64])
+  whole, seen = jax.jit(functools.partial(training.step, setting))(state, batch, hyper)
+  (trial,) = study.from_config(small.config(norm=norm)).trials
+  synchronised = training.Setting.of(trial.static, 10, axis_name='devices')
+  step = functools.partial(training.step, synchronised, axis_name='devices')
+  parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
+  both, seen_by_both = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
+  for device in range(2):
+    mine = jax.tree.map(lambda a, device=device: a[device], (both, seen_by_both))
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-6)
+    jax.tree.map(close, mine, (whole, seen))
+
+
+def test_pmap_without_synchronisation_differs():
+  """Else the test above would pass with statistics that are each device's own."""
+  setting, state, hyper = step_inputs('batch')
+  batch = Split(DATA.train.x[:64], DATA.train.y[:64])
+  whole, _ = training.step(setting, state, batch, hyper)
+  parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
+  step = functools.partial(training.step, setting, axis_name='devices')
+  both, _ = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
+  kernel = lambda state: state.variables['params']['layer_0']['kernel']  # noqa: E731
+  assert np.abs(kernel(both)[0] - kernel(whole)).max() > 1e-4
+
+
+def test_exact_statistics_are_those_of_the_whole_training_split():
+  setting, state, hyper = step_inputs('batch')
+  state, _ = training.step(setting, state, Split(DATA.train.x[:256], DATA.train.y[:256]), hyper)
+  seen = training.evaluate(setting, state, DATA)
+  x = DATA.train.x @ state.variables['params']['layer_0']['kernel']
+  stats = {'norm_0': {'mean': jnp.mean(x, 0), 'var': jnp.var(x, 0)}}
+  exact = {'params': state.variables['params'], 'batch_stats': stats}
+  logits = setting.running.apply(exact, DATA.test.x, train=False)
+  assert float(training.accuracy(logits, DATA.test.y)) == pytest.approx(
+    float(seen['test_accuracy'])
+  )
+  assert seen['test_accuracy_running'] != seen['test_accuracy']
+
+
+def test_a_diverged_lane_is_found_and_leaves_its_neighbour_alone():
+  made = small.config(norm='none', learning_rate=(0.05, 1e30), chunk=0)
+  setting, group, parts, carry, seeds, hyper = begun(made)
+  segment = program.compiled(setting, group, DATA, parts, chunk=0)
+  rows = program.order(seeds, 1, len(DATA.train.y), 256)
+  carry, curves = segment(carry, DATA, rows, hyper)
+  assert carry.diverged_at[0].tolist()[0] == -1
+  assert 0 < carry.diverged_at[0].tolist()[1] < rows.shape[1]
+  assert np.isfinite(curves['minibatch_loss'][0, 0])
+  assert not np.isfinite(curves['minibatch_loss'][0, 1])
+
+
+def test_optimizers_and_their_options_are_known():
+  with pytest.raises(ValueError, match="did you mean 'adam'"):
+    training.optimizer('adm', {})
+  with pytest.raises(ValueError, match="did you mean 'momentum'"):
+    training.optimizer('sgd', {'momentun': 0.9})
+  training.optimizer('adamw', {'b1': 0.8})({'learning_rate': 0.1, 'b1': 0.7})
