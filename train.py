@@ -75,8 +75,10 @@ def parse(argv: list[str]) -> list[str]:
 
 def stop(error: BaseException) -> None:
   """One line on stderr and exit status 2."""
-  text = str(error.args[0] if isinstance(error, AttributeError | KeyError) else error)
-  lines = [line.strip() for line in text.splitlines() if line.strip()] or [repr(error)]
+  inner = error
+  while isinstance(inner, AttributeError | KeyError) and inner.args:  # ml_collections nests them
+    inner = inner.args[0]
+  lines = [line.strip() for line in str(inner).splitlines() if line.strip()] or [repr(error)]
   if lines[0].endswith(':'):  # ml_collections puts a config file's own error last
     lines = [f'{lines[0]} {lines[-1]}']
   hint = next((line for line in lines[1:] if 'did you mean' in line.lower()), '')

@@ -1,0 +1,82 @@
+"""The lab: compile and run seconds of each group of configs/sweep.py, and the same in PyTorch."""
+
+import collections
+import contextlib
+import statistics
+import tempfile
+import time
+
+from norms.lab import data as data_sets
+from norms.lab import records, study, sweep
+
+
+def config(tiny: bool):
+  """The default sweep; cut to a few cells for the tiny size."""
+  from configs import sweep as default
+
+  made = default.get_config()
+  if tiny:
+    made.sweep.norm, made.sweep.batch_size = ('none', 'batch'), (256,)
+    made.sweep.init_scale, made.sweep.seed, made.epochs = (1.0,), (0,), 1
+  return made
+
+
+def run(*, tiny: bool) -> None:
+  """Prints per group, then the totals and the ratio."""
+  asked = study.from_config(config(tiny))
+  with tempfile.TemporaryDirectory() as folder:
+    groups = sweep.pending(asked, folder)
+    training = _Training()
+    begun = time.perf_counter()
+    failed = sweep.run(asked, groups, folder, tick=training)
+    seconds = time.perf_counter() - begun
+    assert not failed, failed
+    origins = records.provenance(folder)
+  print(f'{"group":24}{"compile s":>10}{"run s":>8}   (several groups run side by side)')
+  for origin in origins:
+    print(f'{origin["group"]:24}{origin["compile_seconds"]:10.2f}{origin["run_seconds"]:8.2f}')
+  compiles = [origin['compile_seconds'] for origin in origins]
+  print(f'compilation, median per group: {statistics.median(compiles):.2f} s')
+  print(f'{len(asked.trials)} trials, compilation, training and evaluation: {seconds:.1f} s')
+  with contextlib.suppress(ImportError):
+    _against_torch(asked, groups, training.seconds(len(groups)), tiny)
+
+
+class _Training:
+  """Wall seconds during which groups trained, from their ticks; compilation is not among them."""
+
+  def __init__(self):
+    self.spans = collections.defaultdict(list)
+
+  def __call__(self, group, done, diverged):
+    self.spans[group].append(time.perf_counter())
+
+  def seconds(self, groups: int) -> float:
+    """The sum over groups, shared by the threads that ran them side by side."""
+    return sum(times[-1] - times[0] for times in self.spans.values()) / sweep.workers(groups)
+
+
+def _against_torch(asked, groups, ours: float, tiny: bool) -> None:
+  """The same steps as a PyTorch loop, on one thread: a sample of each cell, scaled up."""
+  import torch
+
+  from tests.benchmarks import torch_loop
+
+  torch.set_num_threads(1)  # faster for these sizes, and what leaves a core for a second process
+  split = data_sets.load(asked.trials[0].data).train
+  x, y = torch.from_numpy(split.x), torch.from_numpy(split.y).long()
+  total = 0.0
+  for group in groups:
+    static = group.static
+    sample = 3 if tiny else 100
+    torch_loop.train(static.norm, x, y, static.batch_size, 3)
+    begun = time.perf_counter()
+    torch_loop.train(static.norm, x, y, static.batch_size, sample)
+    each = (time.perf_counter() - begun) / sample
+    total += each * static.epochs * (len(y) // static.batch_size) * len(group.trials)
+    print(f'{group.label:24}{each * 1e6:8.0f} us a step in PyTorch')
+  processes = sweep.workers(len(groups))
+  print(
+    f'training alone: ours {ours:.1f} s, PyTorch {total:.1f} s: {total / ours:.1f} times as long'
+  )
+  print(f'  in {processes} PyTorch processes at full speed: {total / processes / ours:.1f} times')

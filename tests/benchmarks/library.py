@@ -1,0 +1,132 @@
+"""The norms: forward and backward in a compiled loop against Flax's formulas and PyTorch.
+
+Inside one lax.scan, as in training, so that buffers are reused; with a random cotangent, since with
+a constant one XLA simplifies the work away; z and the gradients are all used.
+"""
+
+import contextlib
+import functools
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+import norms
+from tests.benchmarks.timing import geometric_mean, interleaved
+
+ROWS = (
+  ('batch', (128, 28, 28, 32)), ('batch', (64, 28, 28, 16)), ('batch', (64, 14, 14, 32)),
+  ('batch', (256, 1024)), ('batch', (64, 128)), ('layer', (4096, 1024)), ('layer', (8192, 768)),
+  ('layer', (64, 196, 192)), ('layer', (512, 128)), ('layer', (64, 128)),
+  ('group', (64, 56, 56, 64)), ('instance', (64, 28, 28, 32)), ('rms', (8192, 768)),
+)  # fmt: skip
+MODULES = {
+  'batch': functools.partial(nn.BatchNorm, use_running_average=False),
+  'layer': nn.LayerNorm,
+  'group': nn.GroupNorm,
+  'instance': nn.InstanceNorm,
+  'rms': nn.RMSNorm,
+}
+
+
+def ours(name: str, x, scale, bias):
+  """Our pure function, running statistics kept as Flax keeps them."""
+  if name == 'batch':
+    stats = norms.BatchStats(jnp.zeros(scale.shape), jnp.ones(scale.shape))
+    return norms.batch_norm(x, scale, bias, stats)
+  if name == 'rms':
+    return norms.rms_norm(x, scale), None
+  return norms.NORMS[name].function(x, scale, bias), None
+
+
+def flaxes(name: str, x, scale, bias):
+  """Flax's module on the same parameters."""
+  params = {'scale': scale} if name == 'rms' else {'scale': scale, 'bias': bias}
+  stats = {'mean': jnp.zeros(scale.shape), 'var': jnp.ones(scale.shape)}
+  state = {'batch_stats': stats} if name == 'batch' else {}
+  return MODULES[name]().apply({'params': params, **state}, x, mutable=['batch_stats'])
+
+
+def loop(norm, steps: int):
+  """Some steps of forward and backward, each of which depends on the one before."""
+
+  def body(carry, _):
+    x, scale, bias, cotangent = carry
+    z, pull, stats = jax.vjp(norm, x, scale, bias, has_aux=True)
+    dx, dscale, dbias = pull(cotangent)
+    tiny = jnp.asarray(1e-6, x.dtype)
+    used = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(stats)) * 1e-9
+    new = (x + tiny * (dx + z).astype(x.dtype), scale + 1e-6 * dscale + used, bias + 1e-6 * dbias)
+    return (*new, cotangent), None
+
+  return jax.jit(lambda carry: jax.lax.scan(body, carry, None, length=steps)[0])
+
+
+def inputs(shape, dtype):
+  """Random input, parameters and cotangent."""
+  keys = jax.random.split(jax.random.key(0), 4)
+  x = jax.random.normal(keys[0], shape, dtype)
+  scale = 1 + 0.1 * jax.random.normal(keys[1], shape[-1:])
+  return x, scale, jax.random.normal(keys[2], shape[-1:]), jax.random.normal(keys[3], shape, dtype)
+
+
+def run(*, tiny: bool) -> None:
+  """Prints a row per norm, shape and dtype, then the geometric means in float32."""
+  print(
+    f'{"norm":9}{"shape":20}{"dtype":9}{"ours ms":>9}{"Flax ms":>9}{"Flax/ours":>10}{"torch/ours":>11}'
+  )
+  ratios: dict[str, list[float]] = {}
+  for name, shape in ROWS[4:5] if tiny else ROWS:
+    for dtype in (jnp.float32, jnp.bfloat16):
+      steps = 2 if tiny else max(3, min(2000, int(3e7 / math.prod(shape))))
+      args = inputs(shape, dtype)
+      cast = lambda f: lambda x, s, b: (lambda z, aux: (z.astype(dtype), aux))(*f(name, x, s, b))  # noqa: B023, E731
+      loops = {who: loop(cast(f), steps) for who, f in (('ours', ours), ('flax', flaxes))}
+      calls = {who: lambda f=f: jax.block_until_ready(f(args)) for who, f in loops.items()}  # noqa: B023
+      best = interleaved(calls, 1 if tiny else 7)
+      torch_ms = _torch(name, shape, dtype, 1 if tiny else 7)
+      mine, theirs = (best[who] / steps * 1e3 for who in ('ours', 'flax'))
+      if dtype == jnp.float32:
+        ratios.setdefault(name, []).append(theirs / mine)
+      against = 'n/a' if torch_ms is None else f'{torch_ms / mine:.2f}'
+      print(
+        f'{name:9}{shape!s:20}{jnp.dtype(dtype).name:9}{mine:9.4f}{theirs:9.4f}'
+        f'{theirs / mine:10.2f}{against:>11}', flush=True,
+      )  # fmt: skip
+  for name, values in ratios.items():
+    print(f'{name}: {geometric_mean(values):.2f} times as fast as Flax (geometric mean, float32)')
+
+
+def _torch(name, shape, dtype, rounds: int) -> float | None:
+  """Milliseconds of PyTorch's forward and backward, outside of a loop: it has none to compile."""
+  with contextlib.suppress(ImportError):
+    import torch
+    from torch.nn import functional as F
+
+    kind = torch.float32 if dtype == jnp.float32 else torch.bfloat16
+    channels = shape[-1]
+    x = torch.randn(shape, dtype=kind, requires_grad=True)
+    scale, bias = (
+      torch.ones(channels, requires_grad=True),
+      torch.zeros(channels, requires_grad=True),
+    )
+    first = lambda a: a.movedim(-1, 1)  # noqa: E731: channels last in memory, second in shape
+    forward = {
+      'batch': lambda: F.batch_norm(first(x), None, None, scale, bias, training=True),
+      'layer': lambda: F.layer_norm(x, shape[-1:], scale.to(kind), bias.to(kind)),
+      'rms': lambda: F.rms_norm(x, shape[-1:], scale.to(kind)),
+      'group': lambda: F.group_norm(first(x), 32, scale.to(kind), bias.to(kind)),
+      'instance': lambda: F.instance_norm(first(x), None, None, scale.to(kind), bias.to(kind)),
+    }[name]
+    cotangent = torch.randn_like(forward())
+
+    def call():
+      x.grad = scale.grad = bias.grad = None
+      forward().backward(cotangent)
+
+    steps = max(1, min(50, int(1e7 / math.prod(shape))))
+    return (
+      interleaved({'torch': lambda: [call() for _ in range(steps)]}, rounds)['torch'] / steps * 1e3
+    )
+  return None
