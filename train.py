@@ -10,6 +10,7 @@ import pathlib
 import re
 import shlex
 import sys
+from typing import NoReturn
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -58,6 +59,7 @@ def config_module():
   """get_hyper of the config's file, where it has one, and its docstring."""
   path = config_flags.get_config_filename(flags.FLAGS['config']).partition(':')[0]
   spec = importlib.util.spec_from_file_location('study_config', path)
+  assert spec is not None and spec.loader is not None, path
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return getattr(module, 'get_hyper', None), module.__doc__ or ''
@@ -73,7 +75,7 @@ def parse(argv: list[str]) -> list[str]:
     stop(error)
 
 
-def stop(error: BaseException) -> None:
+def stop(error: BaseException) -> NoReturn:
   """One line on stderr and exit status 2."""
   inner = error
   while isinstance(inner, AttributeError | KeyError) and inner.args:  # ml_collections nests them

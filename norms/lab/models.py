@@ -49,7 +49,8 @@ class Norm:
   @property
   def module(self) -> Callable:
     """The row's linen class."""
-    return getattr(linen, self.row.module) if isinstance(self.row.module, str) else self.row.module
+    module: Any = self.row.module
+    return getattr(linen, module) if isinstance(module, str) else module
 
 
 def _groups(channels: int) -> int:

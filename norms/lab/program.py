@@ -17,6 +17,7 @@ from norms.lab.training import Setting, State
 
 Curves = Mapping[str, jax.Array]
 
+
 @functools.partial(jax.jit, static_argnames='size')
 def draws(seeds, size: int):
   """Standard normal numbers for all the kernels of each seed, in one flat draw: (seeds, size)."""
@@ -139,7 +140,7 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
   )
 
 
-def compiler_options() -> dict[str, bool] | None:
+def compiler_options() -> dict[str, str | bool] | None:
   """Groups run side by side, a thread each: threads inside a product only get in their way."""
   return {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
 

@@ -68,7 +68,7 @@ class Setting:
 
 def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
   """hyper -> optax optimizer; what is in hyper (traced) comes before the static options."""
-  make = getattr(optax, name, None)
+  make: Any = getattr(optax, name, None)
   if not _takes_rate(make):
     trial.one_of('optimizer', name, [n for n in dir(optax) if _takes_rate(getattr(optax, n))])
   for option in options:
@@ -158,7 +158,7 @@ def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | N
 def evaluate(setting: Setting, state: State, data: Data) -> dict[str, jax.Array]:
   """Loss and accuracy on both splits; by exact statistics of the training split, if asked."""
   variables, (train, test) = state.variables, (data.train, data.test)
-  running = functools.partial(setting.running.apply, train=False)
+  running: Callable[..., Any] = functools.partial(setting.running.apply, train=False)
   rest = {k: v for k, v in variables.items() if k != 'params'}
   params = {'params': variables['params']}
   if not setting.state:

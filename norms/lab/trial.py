@@ -46,11 +46,13 @@ class Trial:
     """The trial less what is traced: trials of equal statics share one compiled program."""
     options = tuple((k, None if isinstance(v, float) else v) for k, v in self.optimizer_options)
     # Which of the two scales is given is static, though its value is not.
-    traced = dict.fromkeys(TRACED) | {'weight_scale': None if self.weight_scale is None else 0.0}
+    traced: dict[str, Any] = dict.fromkeys(TRACED) | {
+      'weight_scale': None if self.weight_scale is None else 0.0
+    }
     return dataclasses.replace(self, optimizer_options=options, **traced)
 
   @functools.cached_property
-  def hyper(self) -> dict[str, float]:
+  def hyper(self) -> dict[str, Any]:
     """What is traced, by name; `scale` is the init_scale or the weight_scale."""
     options = {k: v for k, v in self.optimizer_options if isinstance(v, float)}
     scale = self.init_scale if self.weight_scale is None else self.weight_scale

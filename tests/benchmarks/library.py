@@ -73,9 +73,7 @@ def inputs(shape, dtype):
 
 def run(*, tiny: bool) -> None:
   """Prints a row per norm, shape and dtype, then the geometric means in float32."""
-  print(
-    f'{"norm":9}{"shape":20}{"dtype":9}{"ours ms":>9}{"Flax ms":>9}{"Flax/ours":>10}{"torch/ours":>11}'
-  )
+  print(f'{"norm":9}{"shape":20}{"dtype":9}  ours ms  Flax ms Flax/ours torch/ours')
   ratios: dict[str, list[float]] = {}
   for name, shape in ROWS[4:5] if tiny else ROWS:
     for dtype in (jnp.float32, jnp.bfloat16):
@@ -111,7 +109,10 @@ def _torch(name, shape, dtype, rounds: int) -> float | None:
       torch.ones(channels, requires_grad=True),
       torch.zeros(channels, requires_grad=True),
     )
-    first = lambda a: a.movedim(-1, 1)  # noqa: E731: channels last in memory, second in shape
+
+    def first(a):  # channels last in memory, second in shape
+      return a.movedim(-1, 1)
+
     forward = {
       'batch': lambda: F.batch_norm(first(x), None, None, scale, bias, training=True),
       'layer': lambda: F.layer_norm(x, shape[-1:], scale.to(kind), bias.to(kind)),
@@ -126,7 +127,6 @@ def _torch(name, shape, dtype, rounds: int) -> float | None:
       forward().backward(cotangent)
 
     steps = max(1, min(50, int(1e7 / math.prod(shape))))
-    return (
-      interleaved({'torch': lambda: [call() for _ in range(steps)]}, rounds)['torch'] / steps * 1e3
-    )
+    calls = {'torch': lambda: [call() for _ in range(steps)]}
+    return interleaved(calls, rounds)['torch'] / steps * 1e3
   return None
