@@ -5,11 +5,13 @@ command again runs only what is missing.
 """
 
 import difflib
+import importlib
 import importlib.util
 import pathlib
 import re
 import shlex
 import sys
+import threading
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -32,7 +34,7 @@ def main(argv: list[str]) -> int:
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-  from norms.lab import checks, records, report, study, sweep
+  from norms.lab import checks, records, study, sweep
   from norms.lab.progress import Progress
 
   get_hyper, doc = config_module()
@@ -43,11 +45,16 @@ def main(argv: list[str]) -> int:
   if DRY_RUN.value:
     print(checks.describe(asked, groups, workdir))
     return 0
+  # The report's imports take a second, which training hides.
+  loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
+  loading.start()
   progress = Progress(groups)
   failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value)
   progress.close()
   frame = sweep.results(asked, workdir)
   if not frame.empty:
+    from norms.lab import report
+
     page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   for line in failed:

@@ -1,5 +1,7 @@
 """What is known before anything runs: whether a plan can run at all, and what it will take."""
 
+import dataclasses
+import functools
 import os
 
 import flax.linen as nn
@@ -11,6 +13,7 @@ from norms.lab import plan, records
 from norms.lab.data import Data
 from norms.lab.study import Study
 from norms.lab.training import Setting
+from norms.lab.trial import Trial
 
 # A tile is one call and one file: what a kill can lose at most.
 MOST_LANES = 256
@@ -21,43 +24,55 @@ class LayerError(ValueError):
 
 
 def check(study: Study) -> int:
-  """Builds every group's model on shapes alone; returns how many lanes a tile may hold.
+  """Builds every model on shapes alone; returns how many lanes a tile may hold.
 
   Raises:
     ValueError: at the first thing that is wrong.
   """
   largest = 1
   for static in dict.fromkeys(trial.static for trial in study.trials):
-    data = data_sets.load(static.data)
-    setting = Setting.of(static, data.classes)
-    if static.batch_size > len(data.train.y):
+    examples = len(data_sets.load(static.data).train.y)
+    if static.batch_size > examples:
       raise ValueError(
-        f'batch_size={static.batch_size} is more than the {len(data.train.y)} training examples of '
+        f'batch_size={static.batch_size} is more than the {examples} training examples of '
         f'{dict(static.data)["name"]}: use at most that'
       )
-    if static.weight_scale is not None and not setting.own:
+    if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
-    largest = max(largest, lane_bytes(setting, data, static.batch_size))
+    largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
 
 
-def shapes(setting: Setting, data: Data, batch_size: int):
-  """(variables, outputs of all layers) of a batch, as shapes; a failing layer is named."""
-  x = jax.ShapeDtypeStruct((batch_size, *data.train.x.shape[1:]), data.train.x.dtype)
+def lane_bytes(static: Trial) -> int:
+  """A lane's parameters, gradients and two slots of the optimizer, and its largest activations."""
+  of_state, of_example = _bytes(dataclasses.replace(static, batch_size=1))
+  return of_state + of_example * max(static.batch_size, len(data_sets.load(static.data).train.y))
+
+
+@functools.cache
+def _bytes(static: Trial) -> tuple[int, int]:
+  data = data_sets.load(static.data)
+  variables, layers = shapes(Setting.of(static, data.classes), data)
+  return 4 * size(variables), 2 * size(layers)
+
+
+def shapes(setting: Setting, data: Data):
+  """(variables, outputs of all layers) for one example, as shapes; a failing layer is named."""
+  x = jax.ShapeDtypeStruct((1, *data.train.x.shape[1:]), data.train.x.dtype)
 
   def build(x):
     key = jax.random.key(0)
-    variables = setting.train.init({'params': key, 'dropout': key}, x[:1], train=True)
+    variables = setting.train.init({'params': key, 'dropout': key}, x, train=True)
     everything = {'rngs': {'dropout': key}, 'mutable': True, 'capture_intermediates': True}
     logits, seen = setting.train.apply(variables, x, train=True, **everything)
     return variables, seen['intermediates'], logits
 
   with nn.intercept_methods(_name_the_layer):
     variables, layers, logits = jax.eval_shape(build, x)
-  if logits.shape != (batch_size, data.classes):
+  if logits.shape != (1, data.classes):
     raise ValueError(
-      f'the model gives {logits.shape} for a batch of {batch_size}: give (examples, classes), here '
-      f'({batch_size}, {data.classes})'
+      f'the model gives {logits.shape} for one example: give (examples, classes), here '
+      f'(1, {data.classes})'
     )
   return variables, layers
 
@@ -77,13 +92,6 @@ def size(tree) -> int:
   return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def lane_bytes(setting: Setting, data: Data, batch_size: int) -> int:
-  """A lane's parameters, gradients and two slots of the optimizer, and its largest activations."""
-  variables, layers = shapes(setting, data, batch_size)
-  examples = max(batch_size, len(data.train.y))
-  return 4 * size(variables) + 2 * size(layers) // batch_size * examples
-
-
 def memory() -> int:
   """Bytes of the device, or of the machine where that is the device."""
   stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != 'cpu' else None
@@ -97,14 +105,12 @@ def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
   past, total = _seconds_per_trial(workdir), 0.0
   for group in groups:
     static, tile = group.static, group.tiles[0]
-    data = data_sets.load(static.data)
-    lane = lane_bytes(Setting.of(static, data.classes), data, static.batch_size)
     shape = f'{len(tile.rows)}x{tile.width}'
     seconds = past[group.label] * len(group.trials) if group.label in past else None
     total += seconds or 0.0
     lines.append(
       f'{group.label:32} {len(group.trials):6d} {len(group.tiles):5d} {shape:>9} '
-      f'{lane * len(tile.rows) * tile.width / 2**20:6.0f} MB '
+      f'{lane_bytes(static) * len(tile.rows) * tile.width / 2**20:6.0f} MB '
       f'{"unknown" if seconds is None else f"{seconds:.1f} s":>9}'
     )
   trials = sum(len(group.trials) for group in groups)

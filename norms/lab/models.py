@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 import dataclasses
+import functools
 import inspect
 from typing import Any
 
@@ -44,12 +45,19 @@ class Norm:
     """The layer, its kernel normalised."""
     if self.row.kind != 'kernel':
       return layer
-    return self.module(layer, **dict(self.row.options) | dict(self.options))
+    wrapped = self.module(layer, **dict(self.row.options) | dict(self.options))
+    if 'update_stats' in inspect.signature(self.module.__call__).parameters:  # spectral norm
+      return functools.partial(wrapped, update_stats=self.training)
+    return wrapped
 
   @property
-  def module(self) -> Callable:
+  def module(self) -> Any:
     """The row's linen class."""
     module: Any = self.row.module
+    if module is None:
+      raise ValueError(
+        f'norm {self.row.name!r} has no Flax module yet: use its function, or another'
+      )
     return getattr(linen, module) if isinstance(module, str) else module
 
 

@@ -37,61 +37,54 @@ def order(seeds, epoch, examples: int, batch_size: int):
 
 
 def segment(setting: Setting, chunk: int, carry: State, data: Data, order, hyper):
-  """One epoch of every lane: (carry, curves), each with leading axes (seeds, lanes).
+  """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 
-  Lanes of a seed share each batch, which is taken once for the `chunk` of them that is computed at
-  a time; with chunk 1 every lane is computed as it would be alone, to the bit.
+  Each batch is taken once for all the lanes; a chunk of 1 is a trial alone, to the bit.
   """
   one = functools.partial(training.step, setting)
   step = one if chunk == 1 else jax.vmap(one, (0, None, 0))
 
-  def train(lanes, order):
-    carry, hyper = lanes
+  def body(state, rows):
+    carry, total = state
+    carry, seen = step(carry, jax.tree.map(lambda a: a[rows], data.train), hyper)
+    return (carry, jax.tree.map(jnp.add, total, seen)), None
 
-    def body(state, rows):
-      carry, total = state
-      batch = jax.tree.map(lambda a: a[rows], data.train)
-      carry, seen = step(carry, batch, hyper)
-      return (carry, jax.tree.map(jnp.add, total, seen)), None
-
-    zero = jnp.zeros_like(carry.step, jnp.float32)
-    (carry, total), _ = lax.scan(body, (carry, {'minibatch_loss': zero, 'grad_norm': zero}), order)
-    return carry, jax.tree.map(lambda a: a / len(order), total)
-
-  return over_lanes(train, chunk, (carry, hyper), order)
+  zero = jnp.zeros_like(carry.step, jnp.float32)
+  (carry, total), _ = lax.scan(body, (carry, {'minibatch_loss': zero, 'grad_norm': zero}), order)
+  return carry, jax.tree.map(lambda a: a / len(order), total)
 
 
 def evaluation(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
-  """Every lane's losses and accuracies as they stand; compiled once for all batch sizes."""
+  """A chunk's losses and accuracies as they stand; the same program for all batch sizes."""
   one = functools.partial(training.evaluate, setting)
-  evaluate = one if chunk == 1 else jax.vmap(one, (0, None))
-  return over_lanes(lambda carry, data: evaluate(carry, data), chunk, carry, data, shared=True)
-
-
-def over_lanes(f, chunk: int, lanes, given, *, shared: bool = False):
-  """f(lanes, given) for a chunk of lanes at a time; `given` is by seed unless shared."""
-  seeds, width = jax.tree.leaves(lanes)[0].shape[:2]
-  lead = (seeds * width,) if chunk == 1 else (seeds * width // chunk, chunk)
-  flat = jax.tree.map(lambda a: a.reshape(*lead, *a.shape[2:]), lanes)
-  which = jnp.repeat(jnp.arange(seeds), width // chunk)
-  of = (lambda seed: given) if shared else lambda seed: jax.tree.map(lambda a: a[seed], given)
-  out = lax.map(lambda inputs: f(inputs[0], of(inputs[1])), (flat, which))
-  return jax.tree.map(lambda a: a.reshape(seeds, width, *a.shape[len(lead) :]), out)
+  return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data)
 
 
 def chunk_size(wanted: int, width: int) -> int:
-  """The largest divisor of a tile's width that is not above the wanted number of lanes."""
-  limit = width if wanted == 0 else wanted
+  """The largest divisor of a tile's width that is not above the wanted number of lanes.
+
+  Left to choose (0): on a CPU one lane at a time, since many small products make a slow batched
+  one there; elsewhere all lanes at once, since one small product leaves an accelerator idle.
+  """
+  limit = wanted or (1 if jax.default_backend() == 'cpu' else width)
   return max(d for d in range(1, width + 1) if width % d == 0 and d <= limit)
 
 
 class Shared(NamedTuple):
   """What groups that differ in batch size alone have in common."""
 
-  template: Callable[[np.ndarray], training.Variables]  # seeds -> the model's own variables
+  template: Callable[..., training.Variables]  # seed -> the model's own variables
   kernel_size: int  # how many numbers its kernels take
   start: Callable[..., State]
   evaluate: Callable[..., Curves]
+
+
+class Block(NamedTuple):
+  """A chunk of one seed's lanes: what is computed at once."""
+
+  row: int  # of the tile: which seed
+  lanes: slice
+  hyper: dict[str, np.ndarray]
 
 
 class Once:
@@ -114,30 +107,41 @@ class Once:
 
 
 def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
-  """Compiles what does not depend on the batch size.
-
-  A user's model draws its own kernels by the seed (a leading axis); the lab's draw nothing.
-  """
-  x, (seeds, hyper) = data.train.x[:1], lanes(tile)
+  """Compiles what does not depend on the batch size."""
+  x, chunk = data.train.x[:1], chunk_size(chunk, tile.width)
+  block = blocks(tile, chunk)[0]
 
   def init(seed):
     key = training.key(seed, 'init')
     return setting.train.init({'params': key, 'dropout': key}, x, train=True)
 
-  by_seed = None if setting.own else 0
-  template = jax.jit(init if setting.own else jax.vmap(init))
-  variables = template(0 if setting.own else seeds)
+  own = jax.jit(init)  # the lab's models draw nothing: one template serves every seed
+  zero: training.Variables = own(np.uint32(0)) if setting.own else {}
   size = training.kernel_size(jax.eval_shape(init, 0)['params'])
-  initial = jax.vmap(functools.partial(training.initial, setting), (None, None, 0))
-  start = jax.jit(jax.vmap(initial, (by_seed, 0, 0)))
-  carry = jax.eval_shape(start, variables, draws(seeds, size), hyper)
-  evaluate = jax.jit(functools.partial(evaluation, setting, chunk_size(chunk, tile.width)))
+  initial = functools.partial(training.initial, setting)
+  start = jax.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)))
+  carry = jax.eval_shape(start, jax.eval_shape(init, 0), jnp.zeros(size), block.hyper)
+  evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data)
   return Shared(
-    template=(lambda seeds: variables) if setting.own else template,
+    template=(lambda seed: zero) if setting.own else own,
     kernel_size=size,
     start=start,
-    evaluate=evaluate.lower(carry, data).compile(compiler_options()),
+    evaluate=evaluate.compile(compiler_options()),
   )
+
+
+def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, chunk: int):
+  """The group's segment, compiled from shapes alone."""
+  tile = group.tiles[0]
+  chunk = chunk_size(chunk, tile.width)
+  block = blocks(tile, chunk)[0]
+  carry = jax.eval_shape(
+    lambda: begin(parts, tile, block, jnp.zeros((len(tile.rows), parts.kernel_size)))
+  )
+  steps = len(data.train.y) // group.static.batch_size
+  rows = jax.ShapeDtypeStruct((steps, group.static.batch_size), jnp.int32)
+  run = jax.jit(functools.partial(segment, setting, chunk), donate_argnums=0)
+  return run.lower(carry, data, rows, block.hyper).compile(compiler_options())
 
 
 def compiler_options() -> dict[str, str | bool] | None:
@@ -145,28 +149,32 @@ def compiler_options() -> dict[str, str | bool] | None:
   return {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
 
 
-def begin(parts: Shared, tile: plan.Tile):
-  """A tile's state before the first step, its seeds and what is traced."""
-  seeds, hyper = lanes(tile)
-  return parts.start(parts.template(seeds), draws(seeds, parts.kernel_size), hyper), seeds, hyper
+def begin(parts: Shared, tile: plan.Tile, block: Block, drawn) -> State:
+  """A block's state before the first step; `drawn` are the tile's draws."""
+  return parts.start(parts.template(seeds(tile)[block.row]), drawn[block.row], block.hyper)
 
 
-def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, chunk: int):
-  """The group's segment, compiled from shapes alone."""
-  tile, static = group.tiles[0], group.static
-  carry, seeds, hyper = jax.eval_shape(lambda: begin(parts, tile))
-  rows = jax.eval_shape(lambda s: order(s, 0, len(data.train.y), static.batch_size), seeds)
-  run = functools.partial(segment, setting, chunk_size(chunk, tile.width))
-  return jax.jit(run, donate_argnums=0).lower(carry, data, rows, hyper).compile(compiler_options())
-
-
-def lanes(tile: plan.Tile) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-  """A tile's seeds (seeds,) and what is traced (seeds, lanes); padding repeats a lane."""
+def seeds(tile: plan.Tile) -> np.ndarray:
+  """The seed of each row; a row of padding repeats one."""
   spare = tile.trials[0]
-  rows = [[trial or next(filter(None, row), spare) for trial in row] for row in tile.rows]
-  seeds = np.array([row[0].seed for row in rows], np.uint32)
-  hyper = {
-    name: np.array([[trial.hyper[name] for trial in row] for row in rows], np.float32)
-    for name in spare.hyper
-  }
-  return seeds, hyper | {'seed': np.broadcast_to(seeds[:, None], (len(rows), tile.width))}
+  return np.array([next(filter(None, row), spare).seed for row in tile.rows], np.uint32)
+
+
+def blocks(tile: plan.Tile, chunk: int) -> list[Block]:
+  """A tile cut into chunks, what is traced stacked; padding repeats a lane or is left out."""
+  made = []
+  for i, row in enumerate(tile.rows):
+    for j in range(0, tile.width, chunk):
+      trials = row[j : j + chunk]
+      spare = next(filter(None, trials), None)
+      if spare is None:
+        continue
+      values = [(trial or spare).hyper | {'seed': spare.seed} for trial in trials]
+      stacked = {k: np.array([v[k] for v in values], _dtype(k)) for k in values[0]}
+      hyper = {k: v[0] for k, v in stacked.items()} if chunk == 1 else stacked
+      made.append(Block(i, slice(j, j + chunk), hyper))
+  return made
+
+
+def _dtype(name: str):
+  return np.uint32 if name == 'seed' else np.float32

@@ -77,47 +77,55 @@ def _guarded(group, study, workdir, once, device, tick) -> str:
   """A group's failure as one line, its traceback on record; the others run on."""
   try:
     with jax.default_device(device):
-      run_group(group, study, workdir, once, tick)
+      run_group(group, study, workdir, once, device, tick)
     return ''
   except Exception as error:
     records.write_error(workdir, group.trials, group.label, traceback.format_exc())
     return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
 
 
-def run_group(group: plan.Group, study: Study, workdir, once: Once, tick: Tick) -> None:
+def run_group(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
   """Compiles a group and runs its tiles, one file each."""
   static, first = group.static, group.tiles[0]
-  data = data_sets.load(static.data)
-  setting = Setting.of(static, data.classes)
+  host = data_sets.load(static.data)
+  data = once((static.data, device), lambda: jax.device_put(host, device))
+  setting = Setting.of(static, host.classes)
   begun = time.perf_counter()
-  regardless = (dataclasses.replace(static, batch_size=0), len(first.rows), first.width)
+  regardless = (dataclasses.replace(static, batch_size=0), first.width, device)
   parts = once(regardless, lambda: program.shared(setting, first, data, chunk=study.chunk))
   segment = program.compiled(setting, group, data, parts, chunk=study.chunk)
   compile_seconds = time.perf_counter() - begun
+  chunk = program.chunk_size(study.chunk, first.width)
   for tile in group.tiles:
     begun = time.perf_counter()
-    curves = list(train(group, tile, data, parts, segment, tick))
+    curves = list(train(group, tile, chunk, data, parts, segment, tick))
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, group=group.label, trials=len(tile.trials), **seconds)
-    records.write(workdir, tile.trials, frame(tile, curves, data), origin)
+    records.write(workdir, tile.trials, frame(tile, curves, host), origin)
     compile_seconds = 0.0
   records.forget_error(workdir, group.trials)
 
 
-def train(group, tile, data: Data, parts, segment, tick: Tick) -> Iterator[dict[str, np.ndarray]]:
+def train(group, tile, chunk: int, data, parts, segment, tick) -> Iterator[dict[str, np.ndarray]]:
   """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
-  carry, seeds, hyper = program.begin(parts, tile)
-  untrained = np.full(hyper['scale'].shape, np.nan, np.float32)
-  seen = {'minibatch_loss': untrained, 'grad_norm': untrained}
+  seeds, cut = program.seeds(tile), program.blocks(tile, chunk)
+  drawn = program.draws(seeds, parts.kernel_size)
+  carries = [program.begin(parts, tile, block, drawn) for block in cut]
+  seen = [dict.fromkeys(('minibatch_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(group.static.epochs + 1):
     if epoch:
       rows = program.order(seeds, epoch, len(data.train.y), group.static.batch_size)
-      carry, seen = segment(carry, data, rows, hyper)
-    now = {'step': carry.step, 'diverged_at': carry.diverged_at}
-    curves = jax.tree.map(np.asarray, {**now, **seen, **parts.evaluate(carry, data)})
-    tick(
-      group, len(tile.trials) * rows.shape[1] if epoch else 0, int(np.sum(now['diverged_at'] >= 0))
-    )
+      for i, block in enumerate(cut):
+        carries[i], seen[i] = segment(carries[i], data, rows[block.row], block.hyper)
+    shape = (len(tile.rows), tile.width)
+    curves: dict[str, np.ndarray] = {}
+    for block, carry, means in zip(cut, carries, seen, strict=True):
+      now = {'step': carry.step, 'diverged_at': carry.diverged_at, **means}
+      for name, values in {**now, **parts.evaluate(carry, data)}.items():
+        values = np.asarray(values)
+        curves.setdefault(name, np.zeros(shape, values.dtype))[block.row, block.lanes] = values
+    done = len(tile.trials) * rows.shape[1] if epoch else 0
+    tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
     yield curves
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import small
 
+import norms
 from norms.lab import records, study, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -193,3 +194,11 @@ def test_kill_9_loses_nothing_that_was_finished(tmp_path):
   frame = records.load(tmp_path)
   assert frame['trial'].nunique() == 4 * 2 * 2 * 2
   assert all(f.stat().st_mtime_ns == at for f, at in kept.items())
+
+
+def test_every_norm_of_the_catalogue_with_a_module_runs(tmp_path):
+  names = tuple(name for name, row in norms.NORMS.items() if row.module or row.kind == 'none')
+  frame, failed, _ = small.run(small.config(norm=names, epochs=1), tmp_path)
+  assert not failed
+  assert set(frame['norm']) == set(names)
+  assert np.isfinite(frame['test_loss']).all()

@@ -23,7 +23,7 @@ def train(*arguments, cwd=ROOT):
   ('arguments', 'says'),
   [
     (['--config.lerning_rate=0.1'], 'learning_rate'),
-    (['--config.sweep.norm=batch,bacth'], "norm='bacth' is not known: did you mean 'batch'"),
+    (['--config.sweep.norm=batch,bacth'], "norm 'bacth' is not known: did you mean 'batch'"),
     (['--config.batch_size=many'], 'many'),
     (['--config=configs/swep.py'], 'swep.py'),
     (['--config=configs/sweep.py:smok'], 'smok'),
