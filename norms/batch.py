@@ -1,23 +1,12 @@
-"""Statistics over a mini-batch, and the running statistics that stand in for them afterwards."""
-
-from typing import Any, NamedTuple
+"""Statistics over a mini-batch."""
 
 import jax
 import jax.numpy as jnp
 
-from norms import core
-
-
-class BatchStats(NamedTuple):
-  """Running mean and variance over the feature axes, and what they weigh, where that is kept.
-
-  count, from 0: the entries seen (momentum=None), or the updates, each with its share in the
-  running statistics (zero_debias).
-  """
-
-  mean: jax.Array
-  var: jax.Array
-  count: Any = None  # an array or None; a narrower type clashes with tuple.count
+from norms import core, running
+from norms.running import BatchStats as BatchStats
+from norms.running import pooled as pooled
+from norms.running import update as update
 
 
 def batch_norm(
@@ -74,14 +63,13 @@ def batch_norm(
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, axis)
   axes = tuple(a for a in range(x.ndim) if a not in features)
+  if not training:
+    z = running.evaluate(
+      x, batch_stats, scale, bias, mask, features=features, epsilon=epsilon, norm='batch_norm'
+    )
+    return z, batch_stats
   scale = core.spread(scale, x.shape, features, 'scale')
   bias = core.spread(bias, x.shape, features, 'bias')
-  if not training:
-    if batch_stats is None:
-      raise ValueError('batch_norm: batch_stats=None in evaluation: pass the running statistics')
-    mean = core.spread(batch_stats.mean, x.shape, features, 'batch_stats.mean')
-    var = core.spread(batch_stats.var, x.shape, features, 'batch_stats.var')
-    return core.normalize_by(x, mean, var, scale, bias, mask, epsilon=epsilon), batch_stats
   z, moments = core.normalize(
     x, scale, bias, mask,
     axes=axes, epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
@@ -92,64 +80,66 @@ def batch_norm(
   )
 
 
-def update(
-  batch_stats: BatchStats | None,
-  moments: core.Moments,
+def ghost_batch_norm(
+  x,
+  scale=None,
+  bias=None,
+  batch_stats: BatchStats | None = None,
   *,
-  momentum,
-  unbiased: bool = False,
-  zero_debias: bool = False,
-) -> BatchStats | None:
-  """Running statistics moved towards a batch's; unchanged in dtype, and by an empty batch."""
-  if batch_stats is None:
-    return None
-  _check(batch_stats, moments, momentum is None or zero_debias)
-  shape = batch_stats.var.shape
-  n = jnp.broadcast_to(moments.count, moments.var.shape).reshape(shape)
-  batch = BatchStats(moments.mean.reshape(shape), moments.var.reshape(shape), n)
-  if momentum is None:
-    new = pooled(batch_stats, batch, unbiased)
-  else:
-    new = _averaged(batch_stats, batch, momentum, unbiased, zero_debias)
-  return jax.tree.map(
-    lambda old, new: jnp.where(n > 0, new, old).astype(old.dtype), batch_stats, new
-  )
+  ghost_size: int = 32,
+  axis: core.Axes = -1,
+  training: bool = True,
+  momentum: float = 0.99,
+  epsilon: float = 1e-5,
+  mask=None,
+) -> tuple[jax.Array, BatchStats | None]:
+  """Normalises each of several small batches, of which a large one is made, by itself.
 
+  As `batch_norm` of each `ghost_size` consecutive examples, one after the other: so are the
+  running statistics updated. A batch of fewer examples is one ghost.
 
-def _averaged(running: BatchStats, batch: BatchStats, momentum, unbiased, zero_debias):
-  """momentum s + (1 - momentum) s_batch; debiased, with the weights divided by their sum."""
-  kept, gained, count = momentum, 1 - momentum, running.count
-  if zero_debias:
-    count = momentum * running.count + 1
-    kept, gained = 1 - 1 / count, 1 / count
-  var = batch.var * _bessel(batch.count, unbiased)
-  return BatchStats(
-    kept * running.mean + gained * batch.mean, kept * running.var + gained * var, count
-  )
+  Args:
+    x: input of shape (examples, ...), real or complex.
+    scale: per feature, of shape [x.shape[a] for a in axis], or None for 1.
+    bias: like scale, or None for 0.
+    batch_stats: running statistics of that shape. None: in training none are kept.
+    ghost_size: examples that share statistics.
+    axis: the feature axis or axes, without the first.
+    training: normalise by the ghosts (True) or by `batch_stats` (False).
+    momentum: the share of the old running statistics that each ghost keeps, in [0, 1].
+    epsilon: added to the variance.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
 
+  Returns:
+    z, in the promoted dtype of x, scale and bias; and the new running statistics.
 
-def pooled(a: BatchStats, b: BatchStats, unbiased: bool = False) -> BatchStats:
-  """The statistics of two sets of entries together; `a` may hold unbiased variances."""
-  count = a.count + b.count
-  share, apart = b.count / jnp.maximum(count, 1), b.mean - a.mean
-  within = (1 - share) * a.var / _bessel(a.count, unbiased) + share * b.var
-  between = share * (1 - share) * (apart * jnp.conj(apart)).real
-  var = (within + between) * _bessel(count, unbiased)
-  return BatchStats(a.mean + share * apart, var, count)
+  Raises:
+    ValueError: where `ghost_size` does not divide the examples, and as `batch_norm`.
 
-
-def _bessel(count, unbiased: bool):
-  return jnp.maximum(count, 2) / (jnp.maximum(count, 2) - 1) if unbiased else 1.0
-
-
-def _check(batch_stats: BatchStats, moments: core.Moments, counted: bool):
-  if counted and batch_stats.count is None:
-    raise ValueError(
-      'batch_stats.count=None: momentum=None and zero_debias=True need it: '
-      f'start with zeros of shape {batch_stats.mean.shape}'
+  Hoffer, Hubara and Soudry 2017, https://arxiv.org/abs/1705.08741
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, axis)
+  if not training:
+    z = running.evaluate(
+      x, batch_stats, scale, bias, mask, features=features, epsilon=epsilon, norm='ghost_batch_norm'
     )
-  if jnp.iscomplexobj(moments.mean) and not jnp.iscomplexobj(batch_stats.mean):
+    return z, batch_stats
+  size = min(ghost_size, x.shape[0]) or 1
+  if 0 in features or ghost_size < 1 or x.shape[0] % size:
     raise ValueError(
-      f'batch_stats.mean is {batch_stats.mean.dtype}, but a complex x has a complex mean: '
-      f'start with {moments.mean.dtype}'
+      f'ghost_size={ghost_size} does not divide the first axis of {x.shape}, the examples: '
+      f'use a divisor of {x.shape[0]}, and axis={axis} without axis 0'
     )
+  split = (x.shape[0] // size, size, *x.shape[1:])
+  scale = core.spread(scale, x.shape, features, 'scale')
+  bias = core.spread(bias, x.shape, features, 'bias')
+  z, moments = core.normalize(
+    x.reshape(split),
+    None if scale is None else scale[None],
+    None if bias is None else bias[None],
+    None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split),
+    axes=tuple(a + 1 for a in range(x.ndim) if a not in features),
+    epsilon=epsilon,
+  )
+  return z.reshape(x.shape), running.update_each(batch_stats, moments, momentum=momentum)

@@ -7,7 +7,18 @@ import importlib
 import types
 from typing import Any, Literal
 
-from norms import batch, kernels, sample
+from norms import (
+  batch,
+  evonorm,
+  kernels,
+  mixed,
+  pointwise,
+  position,
+  renorm,
+  response,
+  sample,
+  standardization,
+)
 
 Kind = Literal['none', 'activation', 'kernel']
 
@@ -56,6 +67,36 @@ _ROWS = (
   # Its own u and sigma are in batch_stats; it takes `update_stats` in the call.
   Row('spectral', 'kernel', kernels.spectral_norm, 'SpectralNorm',
       'Miyato et al. 2018, arXiv:1802.05957'),
+  Row('batch_renorm', 'activation', renorm.batch_renorm, None,
+      'Ioffe 2017, arXiv:1702.03275', state=True),
+  Row('ghost', 'activation', batch.ghost_batch_norm, None,
+      'Hoffer, Hubara and Soudry 2017, arXiv:1705.08741', state=True),
+  Row('mean_only', 'activation', renorm.mean_only_batch_norm, None,
+      'Salimans and Kingma 2016, arXiv:1602.07868', state=True),
+  Row('positional', 'activation', position.positional_norm, None,
+      'Li et al. 2019, arXiv:1907.04312'),
+  Row('unit', 'activation', position.unit_norm),
+  Row('scale', 'activation', position.scale_norm, None,
+      'Nguyen and Salazar 2019, arXiv:1910.05895'),
+  Row('filter_response', 'activation', response.filter_response_norm, None,
+      'Singh and Krishnan 2020, arXiv:1911.09737'),
+  Row('global_response', 'activation', response.global_response_norm, None,
+      'Woo et al. 2023, arXiv:2301.00808'),
+  Row('local_response', 'activation', response.local_response_norm, None,
+      'Krizhevsky, Sutskever and Hinton 2012, doi:10.1145/3065386'),
+  Row('switchable', 'activation', mixed.switchable_norm, None,
+      'Luo et al. 2019, arXiv:1806.10779', state=True),
+  Row('evonorm_b0', 'activation', evonorm.evonorm_b0, None,
+      'Liu et al. 2020, arXiv:2004.02967', state=True),
+  Row('evonorm_s0', 'activation', evonorm.evonorm_s0, None,
+      'Liu et al. 2020, arXiv:2004.02967', groups=True),
+  Row('dyt', 'activation', pointwise.dyt, None, 'Zhu et al. 2025, arXiv:2503.10622'),
+  Row('derf', 'activation', pointwise.derf, None, 'Chen et al. 2025, arXiv:2512.10938'),
+  Row('weight_standardization', 'kernel', standardization.weight_standardization, None,
+      'Qiao et al. 2019, arXiv:1903.10520'),
+  Row('scaled_weight_standardization', 'kernel',
+      standardization.scaled_weight_standardization, None,
+      'Brock, De and Smith 2021, arXiv:2101.08692'),
 )  # fmt: skip
 
 NORMS: Mapping[str, Row] = types.MappingProxyType({row.name: row for row in _ROWS})

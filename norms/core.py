@@ -11,16 +11,21 @@ turns it into the papers' simplified backward pass; where scale does not vary al
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 """
 
-from collections.abc import Sequence
 import functools
-import math
 from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
-Axes = int | Sequence[int]
+from norms import reduction
+from norms.reduction import Axes as Axes
+from norms.reduction import Reduction as Reduction
+from norms.reduction import canonical_axes as canonical_axes
+from norms.reduction import compute_dtype as compute_dtype
+from norms.reduction import inexact as inexact
+from norms.reduction import keep as keep
+from norms.reduction import spread as spread
 
 
 class Moments(NamedTuple):
@@ -28,19 +33,7 @@ class Moments(NamedTuple):
 
   mean: jax.Array
   var: jax.Array
-  count: jax.Array
-
-
-class Reduction(NamedTuple):
-  """What the statistics are taken over; static, and the same for value and derivative."""
-
-  axes: tuple[int, ...]
-  epsilon: float
-  center: bool = True
-  axis_name: str | None = None
-  axis_index_groups: tuple[tuple[int, ...], ...] | None = None
-  devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
-  refine: bool = True
+  count: jax.Array  # type: ignore[assignment]  # hides tuple.count, as the field's name must
 
 
 class _Fit(NamedTuple):
@@ -52,102 +45,27 @@ class _Fit(NamedTuple):
   moments: Moments
 
 
-def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
-  """Sorted non-negative axes; ValueError where one is out of range or named twice."""
-  given = (axes,) if isinstance(axes, int) else tuple(axes)
-  if any(not -ndim <= axis < ndim for axis in given):
-    raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')
-  found = tuple(sorted({axis % ndim for axis in given}))
-  if len(found) != len(given):
-    raise ValueError(f'{name}={axes} names one of {ndim} axes twice: name each axis once')
-  return found
-
-
-def spread(parameter, shape: Sequence[int], axes: tuple[int, ...], name: str):
-  """A parameter over `axes`, with size-1 axes put where the input of `shape` has its others."""
-  if parameter is None:
-    return None
-  parameter, expected = jnp.asarray(parameter), tuple(shape[a] for a in axes)
-  if parameter.shape != expected:
-    raise ValueError(
-      f'{name} has shape {parameter.shape}, but the feature axes {axes} of an input of shape '
-      f'{tuple(shape)} have {expected}: give {name} that shape'
-    )
-  return parameter.reshape([shape[a] if a in axes else 1 for a in range(len(shape))])
-
-
-def inexact(x) -> jax.Array:
-  """The input as a real or complex floating-point array."""
-  x = jnp.asarray(x)
-  return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
-
-
-def keep(mask, a):
-  """Zero where masked out: by selection, since NaN times zero is NaN."""
-  return a if mask is None else jnp.where(mask, a, jnp.zeros_like(a))
-
-
-def compute_dtype(x) -> jnp.dtype:
-  """The dtype of the statistics' arithmetic: at least float32."""
-  return jnp.promote_types(x.dtype, jnp.float32)
-
-
-def _unit(r: Reduction, shape) -> float:
-  """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
-  return 2.0 ** -(1 + (r.devices * math.prod(shape[a] for a in r.axes)).bit_length())
-
-
-def _sum(r: Reduction, a):
-  return _over_devices(r, jnp.sum(a, r.axes, keepdims=True))
-
-
-def _over_devices(r: Reduction, a):
-  if r.axis_name is None:
-    return a
-  try:
-    return lax.psum(a, r.axis_name, axis_index_groups=r.axis_index_groups)
-  except NotImplementedError as error:
-    raise ValueError(
-      f'axis_index_groups={r.axis_index_groups} work under pmap and shard_map(check_vma=False) '
-      f'only: run there, or give the groups of {r.axis_name!r} a mesh axis of their own'
-    ) from error
-
-
-def _mean(r: Reduction, count, a):
-  return _sum(r, a) / jnp.maximum(count, 1)
-
-
-def _count(r: Reduction, x, mask):
-  if mask is None and r.axis_name is None:
-    return jnp.full([1] * x.ndim, math.prod(x.shape[a] for a in r.axes), compute_dtype(x.real))
-  present = jnp.broadcast_to(True if mask is None else mask, x.shape)
-  return _sum(r, present.astype(compute_dtype(x.real)))
-
-
-def _square(a):
-  return jnp.square(a.real) + jnp.square(a.imag) if jnp.iscomplexobj(a) else jnp.square(a)
-
-
 def _fit(r: Reduction, x, mask) -> _Fit:
   """Two passes; the second also finds what rounding left in the mean of the first."""
-  unit, count = _unit(r, x.shape), _count(r, x, mask)
+  unit, count = reduction.unit(r, x.shape), reduction.count_entries(r, x, mask)
   x = keep(mask, x).astype(compute_dtype(x))
   shift = drift = jnp.zeros((), x.dtype)
   if r.center:
-    shift = _mean(r, count, x)
+    shift = reduction.mean(r, count, x)
     shift = jnp.where(jnp.isfinite(shift), shift, 0)
     x = keep(mask, x - shift)
-    drift = _mean(r, count, x) if r.refine else drift
-  square = _mean(r, count, _square(x * unit))
+    drift = reduction.mean(r, count, x) if r.refine else drift
+  square = reduction.mean(r, count, reduction.square(x * unit))
   # Near the largest float only the squares overflow: then rstd = 0 and y = 0, not NaN.
   over = jnp.isinf(square)
-  var = jnp.where(over, square, jnp.maximum(square - _square(drift * unit), 0))
+  var = jnp.where(over, square, jnp.maximum(square - reduction.square(drift * unit), 0))
   guarded = var + r.epsilon * unit**2
   rstd = jnp.where(guarded == 0, 0, lax.rsqrt(guarded) * unit)
   shift, k = jnp.where(over, 0, shift), jnp.where(over, 0, drift * rstd)
-  mean = jnp.broadcast_to(shift + drift, rstd.shape)
+  mean = jnp.broadcast_to(jnp.where(over, 0, shift + drift), rstd.shape)
   moments = Moments(mean, var / unit**2, count)
-  return _Fit(*(_settled(shift, k, rstd) if r.center else (shift, k, rstd)), moments)
+  shift, k, rstd = _settled(shift, k, rstd) if r.center else (shift, k, rstd)
+  return _Fit(shift, k, rstd, moments)
 
 
 def _settled(*statistics):
@@ -171,15 +89,21 @@ def _standardise(r: Reduction, x, mask, fit: _Fit):
   return keep(mask, (x - fit.shift) * fit.rstd - fit.k), 0.0
 
 
+def affine_dtype(*arrays):
+  """The output's dtype: the promoted one of the input and the parameters that are given."""
+  return jnp.result_type(*(a for a in arrays if a is not None))
+
+
 def _affine(q, k, x, scale, bias):
   """(q - k) scale + bias, in the promoted dtype of what was given."""
   scaled, shift = (q, -k) if scale is None else (q * scale, -k * scale)
   z = scaled + (shift if bias is None else bias + shift)
-  return z.astype(jnp.result_type(*(a for a in (x, scale, bias) if a is not None)))
+  return z.astype(affine_dtype(x, scale, bias))
 
 
 def _apply(r: Reduction, x, scale, bias, mask, fit: _Fit):
-  return _affine(*_standardise(r, x, mask, fit), x, scale, bias), fit.moments
+  q, k = _standardise(r, x, mask, fit)
+  return _affine(q, k, x, scale, bias), fit.moments
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -194,11 +118,11 @@ def _normalize_jvp(r, primals, tangents):
   dx, dscale, dbias, _ = tangents
   z, moments = _apply(r, x, scale, bias, mask, fit)
   # Recomputing y from x keeps the input itself for the backward pass and nothing else of its size.
-  recompute = functools.partial(jax.checkpoint, prevent_cse=False)
+  recompute = reduction.recompute
   means = None
   if r.axis_name is not None:  # psum outside of what is recomputed: there vmap's axis is unknown
     sums = recompute(functools.partial(_tangent_sums, r))(x, mask, fit, dx)
-    means = [_over_devices(r, a) / jnp.maximum(fit.moments.count, 1) for a in sums]
+    means = [reduction.over_devices(r, a) / jnp.maximum(fit.moments.count, 1) for a in sums]
   tangent = recompute(functools.partial(_tangent, r))
   dz, mean_t, mean_yt = tangent(x, scale, mask, fit, dx, dscale, dbias, means)
   dvar = 2 * mean_yt / jnp.square(fit.rstd)
@@ -245,9 +169,7 @@ def normalize(
   refine=False leaves the mean's rounding error in: the textbook's two passes, to the bit.
   """
   x = inexact(x)
-  groups = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
-  devices = 1 if axis_name is None else lax.axis_size(axis_name)
-  r = Reduction(tuple(axes), float(epsilon), center, axis_name, groups, devices, refine)
+  r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine)
   return _normalize(r, x, scale, bias, mask)
 
 

@@ -43,13 +43,40 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   return w.astype(jnp.result_type(v, g))
 
 
+def weight_norm_init(t, *, axis: core.Axes = -1, epsilon: float = 1e-10, mask=None):
+  """Data-dependent first values of weight norm: g = 1 / std(t), bias = -mean(t) / std(t).
+
+  With them the layer's outputs on this batch, g t + bias, have mean 0 and variance 1 per feature.
+
+  Args:
+    t: the layer's outputs on a first batch with g = 1 and no bias, of any rank.
+    axis: the feature axis or axes; moments are taken over the others, in at least float32.
+    epsilon: added to the variance, so that a constant feature gets a finite g.
+    mask: boolean, broadcastable to t; entries where it is False influence nothing.
+
+  Returns:
+    (g, bias), each of shape [t.shape[a] for a in sorted axis].
+
+  Raises:
+    ValueError: on a bad axis.
+
+  Salimans and Kingma 2016, section 3, https://arxiv.org/abs/1602.07868
+  """
+  t = core.inexact(t)
+  features = core.canonical_axes(t.ndim, axis)
+  axes = tuple(a for a in range(t.ndim) if a not in features)
+  _, moments = core.normalize(t, None, None, mask, axes=axes, epsilon=epsilon)
+  g = lax.rsqrt(moments.var + epsilon).reshape([t.shape[a] for a in features])
+  return g, -moments.mean.reshape(g.shape) * g
+
+
 def spectral_norm(w, u, *, n_steps: int = 1, epsilon: float = 1e-12):
   """Divides a kernel by its largest singular value, which power iteration estimates.
 
   For the kernel as a matrix W of shape (inputs, features), all axes but the last flattened:
   v = u W^H / ||u W^H||, u = v W / ||v W||, `n_steps` times; sigma = v W u^H, w_bar = w / sigma.
-  Gradients take u and v as given, so that d sigma = v dW u^H. A kernel of length 0 gives
-  w_bar = 0 with gradient 0, sigma = 0, and keeps u.
+  Gradients take u and v as given, so that d sigma = v dW u^H. Where sigma is 0, w_bar is w with
+  its gradient, and u becomes 0 and stays it: so Flax lets a bias of attention train from 0.
 
   Args:
     w: a kernel of two or more axes, the last one the output features; real or complex.
@@ -74,14 +101,14 @@ def spectral_norm(w, u, *, n_steps: int = 1, epsilon: float = 1e-12):
     )
   matrix = w.reshape(-1, w.shape[-1]).astype(core.compute_dtype(w))
   unit = _unit(matrix)
-  scaled, left = lax.stop_gradient(matrix) * unit, u.astype(matrix.dtype)
+  scaled, left = lax.stop_gradient((matrix * unit, u.astype(matrix.dtype)))
   for _ in range(n_steps):
     right = _direction(left @ scaled.conj().T, epsilon)
     left = _direction(right @ scaled, epsilon)
-  sigma = (right @ (matrix * unit) @ left.conj()).real / unit
-  w_bar = jnp.where(sigma == 0, 0, matrix / jnp.where(sigma == 0, 1, sigma))
-  u = jnp.where(sigma == 0, u, left.astype(u.dtype))
-  return w_bar.reshape(w.shape).astype(w.dtype), u, sigma
+  # Divided where both are of size about 1: sigma squared, in the gradient, stays in range.
+  sigma = (right @ (matrix * unit) @ left.conj()).real
+  w_bar = matrix * unit / jnp.where(sigma == 0, unit, sigma)
+  return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
 
 
 def _unit(a):

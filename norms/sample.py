@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from norms import core
+from norms.reduction import count_groups as count_groups
+from norms.reduction import positions as positions
 
 
 def layer_norm(
@@ -163,32 +165,6 @@ def group_norm(
     axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
   )  # fmt: skip
   return z.reshape(x.shape)
-
-
-def count_groups(channels: int, num_groups: int | None, group_size: int | None) -> int:
-  """The number of groups; ValueError unless one of the two is given and divides the channels."""
-  if (num_groups is None) == (group_size is None):
-    raise ValueError(
-      f'num_groups={num_groups} and group_size={group_size}: give one, and None for the other'
-    )
-  name, value = ('num_groups', num_groups) if group_size is None else ('group_size', group_size)
-  assert value is not None
-  if value <= 0 or channels % value:
-    divisors = [d for d in range(1, channels + 1) if channels % d == 0]
-    raise ValueError(f'{name}={value} does not divide {channels} channels: use one of {divisors}')
-  return value if group_size is None else channels // value
-
-
-def positions(ndim: int, feature_axes: core.Axes) -> tuple[int, ...]:
-  """The axes between example and features; ValueError where the features hold the examples."""
-  features = core.canonical_axes(ndim, feature_axes, 'feature_axes')
-  if 0 in features:
-    # Flax's words from the second colon on, which Flax's own tests look for.
-    raise ValueError(
-      f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
-      'leading dimension as this is assumed to be the batch axis.'
-    )
-  return tuple(a for a in range(1, ndim) if a not in features)
 
 
 def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:

@@ -63,7 +63,10 @@ def test_the_smoke_sweep_runs_reports_and_is_not_run_twice(tmp_path):
 
 def test_an_unwritable_folder_gets_one_line(tmp_path):
   (tmp_path / 'records').write_text('a file where the folder should be')
-  done = train('--config=configs/sweep.py:smoke', f'--workdir={tmp_path}')
+  done = train(
+    '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
+    '--config.sweep.norm=none', '--config.sweep.batch_size=256',
+  )  # fmt: skip
   assert done.returncode != 0
   assert 'Traceback' not in done.stderr
   assert 'records' in done.stderr

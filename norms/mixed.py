@@ -1,0 +1,114 @@
+"""Several statistics at once.
+
+The rule of core gives the statistics and their derivatives. A mixture of them is no moment of x,
+so that plain autodiff takes it from there.
+"""
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from norms import core, reduction, running
+from norms.running import BatchStats
+
+
+def switchable_norm(
+  x,
+  scale=None,
+  bias=None,
+  mean_weights=None,
+  var_weights=None,
+  batch_stats: BatchStats | None = None,
+  *,
+  feature_axes: core.Axes = -1,
+  training: bool = True,
+  momentum: float = 0.99,
+  epsilon: float = 1e-5,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> tuple[jax.Array, BatchStats | None]:
+  """Standardises by a learnt mixture of instance, layer and batch statistics.
+
+  z = (x - sum w_k mean_k) / sqrt(sum v_k var_k + epsilon) * scale + bias, with w and v the
+  softmax of `mean_weights` and `var_weights`, k in (instance, layer, batch).
+
+  Args:
+    x: real input of shape (examples, ..., features); statistics in at least float32.
+    scale: of shape [x.shape[a] for a in sorted feature_axes], or None for 1.
+    bias: like scale, or None for 0.
+    mean_weights: three logits, or None for equal shares.
+    var_weights: like mean_weights.
+    batch_stats: running statistics of scale's shape. None: in training none are kept.
+    feature_axes: the axes of the features, without axis 0.
+    training: take the batch statistics of this batch (True) or `batch_stats` (False).
+    momentum: the share of the old running statistics that is kept, in [0, 1].
+    epsilon: added to the variance.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
+    axis_name: a named axis over which the examples are split, for the batch statistics.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    z, in the promoted dtype of x and the parameters; and the new running statistics.
+
+  Raises:
+    ValueError: on a bad axis or shape, and in evaluation without `batch_stats`.
+
+  Luo et al. 2019, https://arxiv.org/abs/1806.10779
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
+  scale, bias = (
+    core.spread(p, x.shape, features, n) for p, n in ((scale, 'scale'), (bias, 'bias'))
+  )
+  options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
+  scaled, unit, shift = _shifted(x, mask, **options)
+  positions = reduction.positions(x.ndim, features)
+  instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1]
+  layer = _pooled(reduction.over(features), instance)
+  if training:
+    batch = _pooled(reduction.over((0,), **options), instance)
+    seen = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
+    batch_stats = running.update(batch_stats, seen, momentum=momentum)
+  else:
+    known = running.spread(batch_stats, x.shape, features, 'switchable_norm')
+    batch = core.Moments(known.mean / unit - shift, known.var / unit / unit, instance.count)
+  mean = _mixed(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
+  var = _mixed(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
+  divisor = jnp.sqrt(var + epsilon / unit / unit)
+  z = reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias)
+  return z.astype(core.affine_dtype(x, scale, bias, mean_weights, var_weights)), batch_stats
+
+
+def _shifted(x, mask, **options):
+  """x / unit - shift, unit and shift: from one shift that all means share.
+
+  The differences of the means would else drown in their rounding.
+  """
+  scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
+  fixed, everywhere = lax.stop_gradient(scaled), tuple(range(x.ndim))
+  _, moments = core.normalize(fixed, mask=mask, axes=everywhere, epsilon=1.0, **options)
+  return core.keep(mask, scaled - moments.mean), unit, moments.mean
+
+
+def _standardised(x, mask, mean, divisor, scale, bias):
+  return reduction.affine(core.keep(mask, x - mean) / divisor, scale, bias)
+
+
+def _mixed(weights, statistics, name):
+  weights = jnp.zeros(3) if weights is None else jnp.asarray(weights)
+  if weights.shape != (3,):
+    raise ValueError(
+      f'{name} has shape {weights.shape}: give (instance, layer, batch), three logits'
+    )
+  shares = jax.nn.softmax(weights.astype(core.compute_dtype(weights)))
+  return sum(share * s for share, s in zip(shares, statistics, strict=True))
+
+
+def _pooled(r: core.Reduction, moments: core.Moments) -> core.Moments:
+  """The statistics of entries together, from those of parts: by counts."""
+  n = jnp.broadcast_to(moments.count, moments.mean.shape)
+  count = reduction.total(r, n)
+  mean = reduction.mean(r, count, n * moments.mean)
+  var = reduction.mean(r, count, n * (moments.var + jnp.square(moments.mean - mean)))
+  return core.Moments(mean, var, count)

@@ -1,0 +1,92 @@
+"""Exact statistics over a whole data set, in place of running averages."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from norms import core, running
+from norms.running import BatchStats
+
+
+def batch_statistics(
+  x,
+  *,
+  axis: core.Axes = -1,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> BatchStats:
+  """Mean, biased variance and count of one batch, for each feature.
+
+  Args:
+    x: input of any rank, real or complex; statistics are taken in at least float32.
+    axis: the feature axis or axes.
+    mask: boolean, broadcastable to x; entries where it is False are not counted.
+    axis_name: a named axis to take the statistics over as well.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    BatchStats of shape [x.shape[a] for a in sorted axis], with counts.
+
+  Raises:
+    ValueError: on a bad axis.
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, axis)
+  _, moments = core.normalize(
+    x, None, None, mask, axes=tuple(a for a in range(x.ndim) if a not in features), epsilon=0.0,
+    axis_name=axis_name, axis_index_groups=axis_index_groups,
+  )  # fmt: skip
+  shape = [x.shape[a] for a in features]
+  return BatchStats(*(jnp.broadcast_to(m, moments.var.shape).reshape(shape) for m in moments))
+
+
+def merge_statistics(a: BatchStats, b: BatchStats) -> BatchStats:
+  """The statistics of two sets of entries together, by counts, means and centred squares.
+
+  count = n_a + n_b, mean = (n_a mean_a + n_b mean_b) / count, and count var is the sum of n var of
+  both plus n_a n_b / count |mean_a - mean_b|^2. A set of count 0 changes nothing, so zeros are
+  where to start; associative up to rounding, so that devices and hosts may merge in any order.
+
+  Args:
+    a: statistics with counts, as `batch_statistics` returns them.
+    b: statistics of the same shapes.
+
+  Returns:
+    BatchStats of the union; variances are biased.
+
+  Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
+  """
+  return running.pooled(a, b)
+
+
+def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) -> Any:
+  """Exact statistics of all batches together, to replace running averages by.
+
+  Args:
+    collect: from a batch to any tree of BatchStats with counts, one for each norm; usually a
+      jitted forward pass in training mode.
+    batches: one pass over the data; batches may differ in size.
+
+  Returns:
+    The tree, merged over the batches: each entry counts once.
+
+  Raises:
+    ValueError: where there is no batch.
+
+  Wu and Johnson 2021, https://arxiv.org/abs/2105.07576
+  """
+  merge = jax.jit(_merge_trees)
+  found = None
+  for batch in batches:
+    new = collect(batch)
+    found = new if found is None else merge(found, new)
+  if found is None:
+    raise ValueError('precise_statistics: batches is empty: give at least one')
+  return found
+
+
+def _merge_trees(a, b):
+  return jax.tree.map(merge_statistics, a, b, is_leaf=lambda node: isinstance(node, BatchStats))

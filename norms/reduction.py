@@ -1,0 +1,162 @@
+"""What every norm does with axes, parameters, dtypes, masks and named axes."""
+
+from collections.abc import Sequence
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+Axes = int | Sequence[int]
+
+# Of a formula of its own: keeps the arguments alone for the backward pass, and computes it again.
+recompute = functools.partial(jax.checkpoint, prevent_cse=False)
+
+
+class Reduction(NamedTuple):
+  """What the statistics are taken over; static, and the same for value and derivative."""
+
+  axes: tuple[int, ...]
+  epsilon: float
+  center: bool = True
+  axis_name: str | None = None
+  axis_index_groups: tuple[tuple[int, ...], ...] | None = None
+  devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
+  refine: bool = True
+
+
+def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
+  """Sorted non-negative axes; ValueError where one is out of range or named twice."""
+  given = (axes,) if isinstance(axes, int) else tuple(axes)
+  if any(not -ndim <= axis < ndim for axis in given):
+    raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')
+  found = tuple(sorted({axis % ndim for axis in given}))
+  if len(found) != len(given):
+    raise ValueError(f'{name}={axes} names one of {ndim} axes twice: name each axis once')
+  return found
+
+
+def spread(parameter, shape: Sequence[int], axes: tuple[int, ...], name: str):
+  """A parameter over `axes`, with size-1 axes put where the input of `shape` has its others."""
+  if parameter is None:
+    return None
+  parameter, expected = jnp.asarray(parameter), tuple(shape[a] for a in axes)
+  if parameter.shape != expected:
+    raise ValueError(
+      f'{name} has shape {parameter.shape}, but the feature axes {axes} of an input of shape '
+      f'{tuple(shape)} have {expected}: give {name} that shape'
+    )
+  return parameter.reshape([shape[a] if a in axes else 1 for a in range(len(shape))])
+
+
+def count_groups(channels: int, num_groups: int | None, group_size: int | None) -> int:
+  """The number of groups; ValueError unless one of the two is given and divides the channels."""
+  if (num_groups is None) == (group_size is None):
+    raise ValueError(
+      f'num_groups={num_groups} and group_size={group_size}: give one, and None for the other'
+    )
+  name, value = ('num_groups', num_groups) if group_size is None else ('group_size', group_size)
+  assert value is not None
+  if value <= 0 or channels % value:
+    divisors = [d for d in range(1, channels + 1) if channels % d == 0]
+    raise ValueError(f'{name}={value} does not divide {channels} channels: use one of {divisors}')
+  return value if group_size is None else channels // value
+
+
+def positions(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
+  """The axes between example and features; ValueError where the features hold the examples."""
+  features = canonical_axes(ndim, feature_axes, 'feature_axes')
+  if 0 in features:
+    # Flax's words from the second colon on, which Flax's own tests look for.
+    raise ValueError(
+      f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
+      'leading dimension as this is assumed to be the batch axis.'
+    )
+  return tuple(a for a in range(1, ndim) if a not in features)
+
+
+def inexact(x) -> jax.Array:
+  """The input as a real or complex floating-point array."""
+  x = jnp.asarray(x)
+  return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+
+
+def keep(mask, a):
+  """Zero where masked out: by selection, since NaN times zero is NaN."""
+  return a if mask is None else jnp.where(mask, a, jnp.zeros_like(a))
+
+
+def compute_dtype(x) -> jnp.dtype:
+  """The dtype of the statistics' arithmetic: at least float32."""
+  return jnp.promote_types(x.dtype, jnp.float32)
+
+
+def unit(r: Reduction, shape) -> float:
+  """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
+  return 2.0 ** -(1 + (r.devices * math.prod(shape[a] for a in r.axes)).bit_length())
+
+
+def over(axes, epsilon=0.0, center=True, axis_name=None, axis_index_groups=None, refine=True):
+  """The Reduction that a norm's options describe."""
+  groups = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
+  devices = 1 if axis_name is None else lax.axis_size(axis_name)
+  return Reduction(tuple(axes), float(epsilon), center, axis_name, groups, devices, refine)
+
+
+def total(r: Reduction, a):
+  """The sum over the axes, and over the devices."""
+  return over_devices(r, jnp.sum(a, r.axes, keepdims=True))
+
+
+def over_devices(r: Reduction, a):
+  """The sum over the devices; ValueError where JAX knows no groups of them."""
+  if r.axis_name is None:
+    return a
+  try:
+    return lax.psum(a, r.axis_name, axis_index_groups=r.axis_index_groups)
+  except NotImplementedError as error:
+    raise ValueError(
+      f'axis_index_groups={r.axis_index_groups} work under pmap and shard_map(check_vma=False) '
+      f'only: run there, or give the groups of {r.axis_name!r} a mesh axis of their own'
+    ) from error
+
+
+def mean(r: Reduction, count, a):
+  """The mean over `count` entries; 0 over none."""
+  return total(r, a) / jnp.maximum(count, 1)
+
+
+def count_entries(r: Reduction, x, mask):
+  """How many entries the mask leaves in, over the devices too."""
+  if mask is None and r.axis_name is None:
+    return jnp.full([1] * x.ndim, math.prod(x.shape[a] for a in r.axes), compute_dtype(x.real))
+  present = jnp.broadcast_to(True if mask is None else mask, x.shape)
+  return total(r, present.astype(compute_dtype(x.real)))
+
+
+def square(a):
+  """|a|^2, real."""
+  return jnp.square(a.real) + jnp.square(a.imag) if jnp.iscomplexobj(a) else jnp.square(a)
+
+
+def in_range(x, mask=None, axis_name: str | None = None):
+  """(x / u, u), where u is 1 unless squares may overflow: a power of two, so nothing is rounded.
+
+  For a formula of its own: with epsilon / u^2 for epsilon it holds up to the largest finite x.
+  """
+  x = keep(mask, x).astype(compute_dtype(x))
+  parts = (x.real, x.imag) if jnp.iscomplexobj(x) else (x,)
+  largest = sum(jnp.max(jnp.abs(lax.stop_gradient(a)), initial=0) / 2 for a in parts)
+  if axis_name is not None:
+    largest = lax.pmax(largest, axis_name)
+  _, exponent = jnp.frexp(largest)
+  u = jnp.ldexp(jnp.ones_like(largest), jnp.maximum(exponent - 20, 0))
+  return x / u, u
+
+
+def affine(y, scale, bias):
+  """y * scale + bias, where they are given."""
+  z = y if scale is None else y * scale
+  return z if bias is None else z + bias

@@ -1,0 +1,181 @@
+"""Divisors that are responses: mean squares of a channel, or of its neighbours."""
+
+import functools
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from norms import core, reduction
+
+
+def filter_response_norm(
+  x,
+  scale=None,
+  bias=None,
+  threshold=None,
+  *,
+  feature_axes: core.Axes = -1,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Divides each channel of each example by the root of its mean square over the positions.
+
+  z = x / sqrt(<|x|^2> + epsilon) * scale + bias, then max(z, threshold) where one is given: the
+  thresholded linear unit, which makes up for the mean that is not subtracted.
+
+  Args:
+    x: input of shape (examples, ..., features); with no positions between, z is near +-scale.
+    scale: of shape [x.shape[a] for a in sorted feature_axes], or None for 1.
+    bias: like scale, or None for 0.
+    threshold: like scale (real x only), or None for no threshold.
+    feature_axes: the axes of the features, without axis 0.
+    epsilon: added to the mean square.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
+    axis_name: a named axis over which the positions are split.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    z, in the promoted dtype of x, scale, bias and threshold.
+
+  Raises:
+    ValueError: on a bad axis or shape.
+
+  Singh and Krishnan 2020, https://arxiv.org/abs/1911.09737
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
+  z, _ = core.normalize(
+    x,
+    core.spread(scale, x.shape, features, 'scale'),
+    core.spread(bias, x.shape, features, 'bias'),
+    mask,
+    axes=reduction.positions(x.ndim, features), epsilon=epsilon, center=False,
+    axis_name=axis_name, axis_index_groups=axis_index_groups,
+  )  # fmt: skip
+  return z if threshold is None else tlu(z, threshold, feature_axes=feature_axes)
+
+
+def tlu(x, threshold, *, feature_axes: core.Axes = -1) -> jax.Array:
+  """The thresholded linear unit: max(x, threshold), a threshold for each feature.
+
+  Args:
+    x: real input of any rank.
+    threshold: of shape [x.shape[a] for a in sorted feature_axes].
+    feature_axes: the axes of the features.
+
+  Raises:
+    ValueError: on a bad axis or shape.
+
+  Singh and Krishnan 2020, https://arxiv.org/abs/1911.09737
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
+  return jnp.maximum(x, core.spread(threshold, x.shape, features, 'threshold'))
+
+
+def global_response_norm(
+  x,
+  scale=None,
+  bias=None,
+  *,
+  feature_axes: core.Axes = -1,
+  epsilon: float = 1e-6,
+  mask=None,
+  axis_name: str | None = None,
+  axis_index_groups=None,
+) -> jax.Array:
+  """Lets the channels of an example compete: each is weighted by its share of their lengths.
+
+  g = sqrt(sum |x|^2) over the positions, n = g / (mean of g over the features + epsilon),
+  z = scale * (x * n) + bias + x. The length of an all-zero channel has gradient 0.
+
+  Args:
+    x: input of shape (examples, ..., features), real or complex.
+    scale: of shape [x.shape[a] for a in sorted feature_axes], or None for 1; starts at 0.
+    bias: like scale, or None for 0.
+    feature_axes: the axes of the features, without axis 0.
+    epsilon: added to the mean length.
+    mask: boolean, broadcastable to x; where it is False entries influence nothing, and z = bias.
+      The mean is over the features with an entry.
+    axis_name: a named axis over which the positions are split.
+    axis_index_groups: groups of devices along `axis_name` that share statistics.
+
+  Returns:
+    z, in the promoted dtype of x, scale and bias.
+
+  Raises:
+    ValueError: on a bad axis or shape.
+
+  Woo et al. 2023, https://arxiv.org/abs/2301.00808
+  """
+  x = core.inexact(x)
+  features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
+  scale = core.spread(scale, x.shape, features, 'scale')
+  bias = core.spread(bias, x.shape, features, 'bias')
+  axes = reduction.positions(x.ndim, features)
+  r = reduction.over(axes, epsilon, False, axis_name, axis_index_groups)
+  seen = reduction.count_entries(r, x, mask) > 0
+  response = functools.partial(_global_response, r, features)
+  return reduction.recompute(response)(x, scale, bias, mask, seen)
+
+
+def _global_response(r: core.Reduction, features, x, scale, bias, mask, seen):
+  """No mean of squares divides here, so the rule of core does not fit."""
+  scaled, unit = reduction.in_range(x, mask, r.axis_name)
+  square = reduction.total(r, reduction.square(scaled))
+  length = jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)))
+  seen = jnp.broadcast_to(seen, length.shape)
+  channels = jnp.maximum(jnp.sum(seen, features, keepdims=True), 1)
+  mean = jnp.sum(length, features, keepdims=True) / channels
+  share = length / (mean + r.epsilon / unit)
+  # unit goes with scale: the sum that is scale's gradient stays in range.
+  z = scaled * unit + scaled * share * (unit if scale is None else unit * scale)
+  return reduction.affine(z, None, bias).astype(core.affine_dtype(x, scale, bias))
+
+
+def local_response_norm(
+  x, *, size: int = 5, k=2.0, alpha=1e-4, beta=0.75, feature_axis: int = -1, mask=None
+) -> jax.Array:
+  """Divides each feature by a power of its neighbours' squares.
+
+  z_i = x_i / (k + alpha * sum |x_j|^2)^beta, the sum over `size` features j around i, fewer at
+  the ends; an even `size` has one more after i than before. (PyTorch takes alpha / size.)
+
+  Args:
+    x: input of any rank, real or complex; squares are taken in at least float32.
+    size: features in a neighbourhood, at least 1.
+    k: added to the sum, positive.
+    alpha: the sum's weight.
+    beta: the exponent.
+    feature_axis: the axis of the features.
+    mask: boolean, broadcastable to x; entries where it is False influence nothing, and z = 0 there.
+
+  Returns:
+    z, in x's dtype.
+
+  Raises:
+    ValueError: on a bad axis or size.
+
+  Krizhevsky, Sutskever and Hinton 2012, https://doi.org/10.1145/3065386
+  """
+  x = core.inexact(x)
+  (axis,) = core.canonical_axes(x.ndim, feature_axis, 'feature_axis')
+  if size < 1:
+    raise ValueError(f'size={size} features make no neighbourhood: use 1 or more')
+  local = functools.partial(_local_response, size, axis)
+  return reduction.recompute(local)(x, k, alpha, beta, mask)
+
+
+def _local_response(size, axis, x, k, alpha, beta, mask):
+  scaled, unit = reduction.in_range(x, mask)
+  width = [(0, 0)] * x.ndim
+  width[axis] = ((size - 1) // 2, size // 2)
+  padded = jnp.pad(reduction.square(scaled), width)
+  near = sum(lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
+  # (unit^2 a)^-beta in two steps, since unit^2 alone may overflow.
+  return (scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)).astype(
+    x.dtype
+  )

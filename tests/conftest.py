@@ -1,0 +1,41 @@
+"""What must be set before jax is imported: two virtual devices, and a cache of compilations."""
+
+import hashlib
+import os
+import pathlib
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+os.environ['XLA_FLAGS'] = ' '.join(
+  (os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=2')
+).strip()
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+
+pytest.register_assert_rewrite('promises', 'rows', 'oracles')
+
+
+def _host_cpu() -> str:
+  """A key of this machine's instruction set: compiled code of another one may crash here."""
+  info = pathlib.Path('/proc/cpuinfo')
+  lines = info.read_text().splitlines() if info.exists() else []
+  flags = [line for line in lines if line.startswith(('flags', 'Features', 'model name'))]
+  return hashlib.sha256(repr((os.uname().machine, sorted(set(flags)))).encode()).hexdigest()[:16]
+
+
+def _cache_dir() -> pathlib.Path:
+  home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  return pathlib.Path(home) / 'norms' / f'test-compilations-{_host_cpu()}'
+
+
+# In the user's own cache directory, since entries are code.
+jax.config.update('jax_compilation_cache_dir', str(_cache_dir()))
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+@pytest.fixture
+def x64():
+  """float64 within one test."""
+  with jax.enable_x64(True):
+    yield

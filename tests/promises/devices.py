@@ -1,0 +1,137 @@
+"""Promise 6, on two devices: synchronised = one device on the whole batch, in value and gradient.
+
+Counts may differ by a mask, and one device may have nothing at all. 2e-6 as in promise 1.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+import numpy as np
+import pytest
+
+from promises import measure
+
+AXIS = 'devices'
+
+
+def _shard_map(check_vma):
+  def over(f):
+    mesh = jax.make_mesh((2,), (AXIS,), axis_types=(jax.sharding.AxisType.Auto,))
+    one = lambda *a: jax.tree.map(lambda z: z[None], f(*jax.tree.map(lambda x: x[0], a)))  # noqa: E731
+    spec = PartitionSpec(AXIS)
+    return jax.jit(
+      jax.shard_map(one, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=check_vma)
+    )
+
+  return over
+
+
+# Each maps f over the leading axis of all its arguments, under AXIS.
+MODES = {
+  'pmap': lambda f: jax.pmap(f, AXIS),
+  'vmap': lambda f: jax.jit(jax.vmap(f, axis_name=AXIS)),
+  'shard_map': _shard_map(True),
+  'shard_map-unchecked': _shard_map(False),
+}
+
+
+def parts(row, a):
+  return jnp.stack(jnp.split(jnp.broadcast_to(a, measure.SHAPE), 2, row.split))
+
+
+def _whole(row, parts):
+  return np.concatenate(list(np.asarray(parts)), row.split)
+
+
+def both(params):
+  return jax.tree.map(lambda p: jnp.stack([p, p]), params)
+
+
+def masks(row):
+  """All in; uneven counts; nothing on the second device."""
+  full, uneven = np.ones(measure.SHAPE, bool), measure.scattered(measure.SHAPE)
+  half = np.arange(measure.SHAPE[row.split]) < measure.SHAPE[row.split] // 2
+  shape = [-1 if a == row.split else 1 for a in range(3)]
+  return (
+    full,
+    uneven & (half.reshape(shape) | measure.scattered((4, 6, 8), 4, 0.3)),
+    (full & half.reshape(shape)),
+  )
+
+
+def _pull_back(f, compiled):
+  def value_and_gradients(arguments, ct):
+    z, pull = jax.vjp(f, *arguments)
+    return z, *pull(ct)[:2]
+
+  return jax.jit(value_and_gradients) if compiled else value_and_gradients
+
+
+def check_whole_batch(mode, row):
+  f = MODES[mode](lambda x, params, mask: row.call(x, params, mask=mask, axis_name=AXIS))
+  pull_back = _pull_back(f, compiled=mode != 'pmap')
+  x, params, ct = measure.case(row)
+  for mask in masks(row):
+    z, gradients = measure.ours(row, x, params, ct, mask=mask)
+    arguments = parts(row, x), both(params), parts(row, mask)
+    found, dx, dparams = pull_back(arguments, parts(row, ct))
+    measure.assert_near(_whole(row, found), z, 2e-6, 'z')
+    measure.assert_near(_whole(row, dx), gradients['x'], 2e-6, 'gradient of x')
+    for name, a in dparams.items():
+      floor = 1e-7 * np.linalg.norm(ct)
+      measure.assert_near(sum(a), gradients[name], 2e-6, f'gradient of {name}', floor)
+
+
+def check_unmasked(row):
+  f = MODES['shard_map'](lambda x, params: row.call(x, params, axis_name=AXIS))
+  x, params, ct = measure.case(row)
+  z, _ = measure.ours(row, x, params, ct)
+  measure.assert_near(_whole(row, f(parts(row, x), both(params))), z, 2e-6, 'z')
+
+
+def check_groups(mode, row):
+  """Devices in groups of their own share nothing."""
+  x, params, _ = measure.case(row)
+  f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
+  found = MODES[mode](f)(parts(row, x), both(params))
+  for part, z in zip(parts(row, x), found, strict=True):
+    measure.assert_near(z, measure.forward(row.call, part, params), 2e-6, 'z')
+
+
+def check_groups_refused(mode, row):
+  """Where JAX has no groups, the error names the groups and the alternative."""
+  x, params, _ = measure.case(row)
+  f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
+  with pytest.raises(ValueError, match=r'axis_index_groups=.*pmap and shard_map\(check_vma=False'):
+    MODES[mode](f)(parts(row, x), both(params))
+
+
+_unchecked = functools.partial(check_whole_batch, 'shard_map-unchecked')
+
+
+def _named(row):
+  return row.split is not None
+
+
+def _full(row):
+  return _named(row) and not row.variant
+
+
+PROMISES = (
+  ('devices-pmap', functools.partial(check_whole_batch, 'pmap'), _full),
+  ('devices-vmap', functools.partial(check_whole_batch, 'vmap'), _full),
+  ('devices-shard_map', functools.partial(check_whole_batch, 'shard_map'), _named),
+  ('devices-unchecked', _unchecked, lambda row: _full(row) and measure.representative(row)),
+  ('slow-devices-unchecked', _unchecked, _full),
+  ('devices-unmasked', check_unmasked, _full),
+  *(
+    (f'devices-groups-{m}', functools.partial(check_groups, m), _full)
+    for m in ('pmap', 'shard_map-unchecked')
+  ),
+  *(
+    (f'devices-groups-refused-{m}', functools.partial(check_groups_refused, m), _full)
+    for m in ('vmap', 'shard_map')
+  ),
+)

@@ -1,0 +1,59 @@
+"""Promise 5: statistics in at least float32, the output's dtype as documented.
+
+That half-precision statistics are float32's is seen in promise 1, by the error of the value.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from promises import measure
+
+# Dtypes of the input and of the parameters.
+_MIXED = (
+  ('bfloat16', 'bfloat16'),
+  ('bfloat16', 'float32'),
+  ('float32', 'bfloat16'),
+  ('float64', 'float32'),
+)
+
+
+def check_output(row):
+  """z has the promoted dtype of the input and the parameters; gradients that of their primal."""
+  with jax.enable_x64(True):
+    for x_dtype, dtype in _MIXED:
+      x, params = measure.draw(dtype=x_dtype), measure.parameters(row, dtype=dtype)
+      f = functools.partial(measure.evaluate, row.call)
+      z, gradients = jax.eval_shape(f, x, params, measure.draw(), {})
+      assert z.dtype == jnp.result_type(x, *params.values())
+      assert z.shape == x.shape
+      for name, a in {'x': x, **params}.items():
+        assert gradients[name].dtype == a.dtype, f'gradient of {name}'
+
+
+def check_integers(row):
+  """Whole numbers become float32."""
+  x = np.arange(np.prod(measure.SHAPE)).reshape(measure.SHAPE)
+  params = measure.parameters(row)
+  assert jax.eval_shape(row.call, x, params).dtype == jnp.float32
+
+
+def check_complex(row):
+  """Complex input: real variance, Re<conj(y) dx> in the rule; against plain autodiff."""
+  with jax.enable_x64(True):
+    x, params, ct = measure.case(row, dtype='complex128')
+    params = measure.parameters(row, dtype='float64')
+    z, ours = measure.ours(row, x, params, ct)
+  expected, plain = measure.plain(row, x, params, ct)
+  measure.assert_near(z, expected, 1e-12, 'z')
+  for name, a in plain.items():
+    assert measure.relative(ours[name], a) <= 1e-12, f'gradient of {name}'
+
+
+PROMISES = (
+  ('dtype-output', check_output, lambda row: True),
+  ('dtype-integers', check_integers, lambda row: not row.variant),
+  ('dtype-complex', check_complex, lambda row: row.complex and not row.variant),
+)

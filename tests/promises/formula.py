@@ -1,0 +1,104 @@
+"""Promise 1: the value is the paper's, against a float64 oracle, on named nasty inputs.
+
+Tolerances are relative to the largest entry of the oracle's. 2e-6 in float32 is 17 ulp: a sum of
+192 terms one after the other may lose n/2 ulp, and the inputs lose less. An offset earns no more:
+two passes see the deviations exactly. bfloat16 and float16 round the result once: one ulp.
+"""
+
+import functools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from promises import measure
+
+FLOAT32 = 2e-6
+
+
+def floor_of(row, name):
+  """What flushing subnormal numbers to zero may cost: they are divided by sqrt(epsilon)."""
+  divisor = math.sqrt(row.epsilon or 1)
+  if name == 'constant':  # the square of what rounding an offset of 1e3 costs
+    return min(1e-6, 1e-10 / divisor)
+  return 10 * float(jnp.finfo('float32').tiny) / divisor if name == 'subnormal' else 0.0
+
+
+def check_value(name, row):
+  x, params, ct = measure.case(row, name=name)
+  z, _ = measure.ours(row, x, params, ct)
+  expected = row.plain(*measure.double((x, params)))
+  measure.assert_near(z, expected, FLOAT32, 'z', floor_of(row, name))
+
+
+def check_coarse(dtype, name, row):
+  """Of the input's dtype with float32 parameters: float32's own error, hence exact statistics."""
+  x, params = measure.draw(dtype=dtype, name=name), measure.parameters(row)
+  z = measure.forward(row.call, x, params)
+  assert z.dtype == (jnp.float32 if params else x.dtype)
+  expected = row.plain(*measure.double((x, params)))
+  exact = FLOAT32 if params else float(jnp.finfo(dtype).eps)
+  fits = np.abs(expected) <= float(jnp.finfo(z.dtype).max)
+  measure.assert_near(np.where(fits, z, 0), np.where(fits, expected, 0), exact, 'z')
+  if dtype == 'float16':
+    return
+  rounded = {n: p.astype(x.dtype) for n, p in params.items()}
+  z = measure.forward(row.call, x, rounded)
+  assert z.dtype == x.dtype
+  expected = row.plain(*measure.double((x, rounded)))
+  measure.assert_near(z, expected, float(jnp.finfo(dtype).eps), 'z')
+
+
+def check_largest(dtype, row):
+  """Up to the largest finite number there is no NaN, neither in the value nor in a gradient."""
+  largest = float(jnp.finfo(dtype).max)
+  x = np.random.default_rng(0).uniform(-largest, largest, measure.SHAPE)
+  x.flat[:2] = largest, -largest
+  x = x.astype(jnp.dtype(dtype))
+  z, gradients = measure.ours(row, x, measure.parameters(row), measure.draw(seed=2))
+  for what, a in {'z': z, **gradients}.items():
+    assert not np.any(np.isnan(np.asarray(a, np.float64))), f'{what} holds a NaN'
+
+
+def check_shape(shape, row):
+  """One element, a batch of one, no example at all: no division by zero, no NaN."""
+  x, params, ct = measure.case(row, shape=shape)
+  if max(shape) == 1:
+    z, gradients = measure.forward(row.call, x, params), {}
+  else:
+    z, gradients = measure.ours(row, x, params, ct)
+  measure.assert_near(z, row.plain(*measure.double((x, params))), FLOAT32, 'z')
+  for name, a in gradients.items():
+    assert np.all(np.isfinite(a)), f'gradient of {name}'
+
+
+def _full(row):
+  return not row.variant
+
+
+PROMISES = (
+  *(
+    (f'formula-{name}', functools.partial(check_value, name), lambda row, n=name: n not in row.skip)
+    for name in measure.NASTY
+  ),
+  *(
+    (f'formula-{dtype}-{name}', functools.partial(check_coarse, dtype, name), _full)
+    for dtype in ('bfloat16', 'float16')
+    for name in measure.COARSE
+  ),
+  *(
+    (
+      f'no-nan-largest-{dtype}',
+      functools.partial(check_largest, dtype),
+      lambda row: _full(row) and 'largest' not in row.skip,
+    )
+    for dtype in ('float32', 'bfloat16')  # float16's squares are no danger in float32
+  ),
+  ('formula-one-element', functools.partial(check_shape, (1, 1, 1)), _full),
+  ('formula-batch-of-one', functools.partial(check_shape, (1, 6, 8)), _full),
+  (
+    'formula-no-example',
+    functools.partial(check_shape, (0, 6, 8)),
+    lambda row: _full(row) and 'no-example' not in row.skip,
+  ),
+)

@@ -1,0 +1,122 @@
+"""Promise 2: the gradient, four ways, and derivatives of second order.
+
+In float64 on unit-scale inputs the rule, plain autodiff of the formula and the hand-derived
+formulas differ by rounding (1e-12), and centred differences by theirs (1e-8). On nasty float32
+inputs the rule stays at float32's own error, where plain autodiff of float32 loses all digits.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.test_util import check_grads
+import numpy as np
+
+from promises import formula, measure
+from promises.measure import representative
+
+EXACT, DIFFERENCES = 1e-12, 1e-8
+STEP = 1e-5
+
+
+def check_plain_and_analytic(row):
+  with jax.enable_x64(True):
+    x, params, ct = measure.case(row, dtype='float64')
+    _, ours = measure.ours(row, x, params, ct)
+  _, plain = measure.plain(row, x, params, ct)
+  analytic = [gradient(x, ct, **params, epsilon=row.epsilon) for gradient in row.gradients]
+  for expected in (plain, *analytic):
+    assert expected.keys() == ours.keys()
+    for name, a in expected.items():
+      assert ours[name].dtype == np.float64
+      assert measure.relative(ours[name], a) <= EXACT, f'gradient of {name}'
+
+
+def check_differences(row):
+  """Centred differences of the oracle, entry by entry."""
+  with jax.enable_x64(True):
+    x, params, ct = measure.case(row, dtype='float64')
+    _, ours = measure.ours(row, x, params, ct)
+  for name, a in {'x': x, **params}.items():
+    slopes = np.array([_slope(row, x, params, ct, name, i) for i in range(a.size)])
+    assert measure.relative(ours[name].ravel(), slopes) <= DIFFERENCES, f'gradient of {name}'
+
+
+def _slope(row, x, params, ct, name, i):
+  def loss(step):
+    moved = {k: np.array(a) for k, a in {'x': x, **params}.items()}
+    moved[name].flat[i] += step
+    return np.sum(ct * row.plain(moved.pop('x'), moved))
+
+  return (loss(STEP) - loss(-STEP)) / (2 * STEP)
+
+
+def check_second_order(orders, row):
+  """The Hessian of <ct, z> times a direction, by forward and reverse mode in some order."""
+  with jax.enable_x64(True):
+    x, params, ct = measure.case(row, dtype='float64')
+    direction = measure.draw(seed=4, dtype='float64'), jax.tree.map(np.ones_like, params)
+    arguments = (x, params), direction, ct
+    ours = [hessian_times(row.call, order, *arguments) for order in orders]
+    plain = hessian_times(measure.plain_function(row), 'forward-reverse', *arguments)
+  expected = jax.tree.leaves(plain)
+  for order, found in zip(orders, ours, strict=True):
+    for a, b in zip(jax.tree.leaves(found), expected, strict=True):
+      # Relative to the whole: where z is linear in a parameter, its own part is rounding.
+      assert np.linalg.norm(a - b) <= 1e-11 * np.linalg.norm(expected[0]), order
+
+
+ORDERS = ('forward-reverse', 'reverse-forward', 'reverse-reverse')
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def hessian_times(f, order, at, direction, ct):
+  loss = lambda at: jnp.sum(ct * f(*at))  # noqa: E731
+  if order == 'forward-reverse':
+    return jax.jvp(jax.grad(loss), (at,), (direction,))[1]
+  if order == 'reverse-forward':
+    return jax.grad(lambda at: jax.jvp(loss, (at,), (direction,))[1])(at)
+  slopes = lambda at: jax.tree.map(jnp.vdot, jax.grad(loss)(at), direction)  # noqa: E731
+  return jax.grad(lambda at: jax.tree.reduce(jnp.add, slopes(at)))(at)
+
+
+def check_by_differences(row):
+  """JAX's own check, forward and reverse to second order."""
+  with jax.enable_x64(True):
+    x, params, _ = measure.case(row, shape=(2, 3, 4), dtype='float64')
+    # 1e-6: differences of differences; a wrong term is off by 0.1.
+    check_grads(jax.jit(row.call), (x, params), order=2, modes=('fwd', 'rev'), atol=1e-6, rtol=1e-6)
+
+
+def check_nasty(name, row):
+  x, params, ct = measure.case(row, name=name)
+  _, ours = measure.ours(row, x, params, ct)
+  z, plain = measure.plain(row, x, params, ct)
+  # Gradients are sums that may cancel: an ulp of their terms, however small the sum.
+  size = max(np.max(np.abs(x)), float(jnp.finfo('float32').tiny))
+  term = 1e-7 * np.max(np.abs(ct)) * np.max(np.abs(z)) / size
+  for parameter, a in plain.items():
+    floor = formula.floor_of(row, name) + (term if parameter == 'x' else 1e-7 * np.linalg.norm(ct))
+    measure.assert_near(ours[parameter], a, formula.FLOAT32, f'gradient of {parameter}', floor)
+
+
+def _always(row):
+  return True
+
+
+def _full(row):
+  return not row.variant
+
+
+PROMISES = (
+  ('gradient-plain-analytic', check_plain_and_analytic, _always),
+  ('gradient-differences', check_differences, lambda row: not row.stops),
+  ('gradient-second-order', functools.partial(check_second_order, ORDERS[:1]), _full),
+  ('gradient-hessian-orders', functools.partial(check_second_order, ORDERS[1:]), representative),
+  ('slow-hessian-orders', functools.partial(check_second_order, ORDERS[1:]), _full),
+  ('slow-check-grads', check_by_differences, lambda row: _full(row) and not row.stops),
+  *(
+    (f'gradient-{n}', functools.partial(check_nasty, n), lambda row, n=n: n not in row.skip)
+    for n in measure.NASTY
+  ),
+)

@@ -1,0 +1,102 @@
+"""Promise 4: masked-out entries influence nothing, even when they are NaN; y = 0 there."""
+
+import numpy as np
+
+from promises import measure
+
+
+def _masked_case(row, mask):
+  x, params, ct = measure.case(row)
+  return np.where(mask, x, np.float32(0)), params, ct
+
+
+def _bias(row, params, shape):
+  """z where y = 0."""
+  found = np.zeros(shape, np.float32)
+  if 'bias' not in params:
+    return found
+  axes = [a % len(shape) for a in row.params['bias']]
+  return found + params['bias'].reshape([n if a in axes else 1 for a, n in enumerate(shape)])
+
+
+def check_value_and_gradient(row):
+  """Against the oracle, for entries scattered at random, whole examples, positions and a feature."""
+  for mask in _masks():
+    x, params, ct = _masked_case(row, mask)
+    z, gradients = measure.ours(row, x, params, ct, mask=mask)
+    expected, plain = measure.plain(row, x, params, ct, mask=mask)
+    measure.assert_near(z, expected, 2e-6, 'z')
+    for name, a in plain.items():
+      floor = 1e-7 * np.linalg.norm(ct)
+      measure.assert_near(gradients[name], a, 2e-6, f'gradient of {name}', floor)
+
+
+def check_broadcast(row):
+  """A mask of fewer entries means the same as the mask that it broadcasts to."""
+  mask = measure.scattered((4, 6, 1))
+  x, params, ct = _masked_case(row, mask)
+  z, _ = measure.ours(row, x, params, ct, mask=np.broadcast_to(mask, measure.SHAPE))
+  measure.assert_near(measure.forward(row.call, x, params, mask=mask), z, 1e-6, 'z')
+
+
+def _masks():
+  narrow = [measure.scattered((4, 6, 1)), measure.scattered((4, 1, 1), seed=5), np.arange(8) > 0]
+  return measure.scattered(measure.SHAPE), *(np.broadcast_to(m, measure.SHAPE) for m in narrow)
+
+
+def check_nothing_leaks(row):
+  """NaN, infinity and huge numbers under the mask change no bit, of the value or a gradient."""
+  mask = measure.scattered(measure.SHAPE)
+  x, params, ct = _masked_case(row, mask)
+  z, gradients = measure.ours(row, x, params, ct, mask=mask)
+  for filling in (np.nan, np.inf, 3e38):
+    filled = np.where(mask, x, np.float32(filling))
+    z_filled, filled_gradients = measure.ours(row, filled, params, ct, mask=mask)
+    measure.assert_same(z_filled, z, f'z with {filling} under the mask')
+    for name, a in gradients.items():
+      measure.assert_same(filled_gradients[name], a, f'gradient of {name} with {filling}')
+
+
+def check_masked_positions(row):
+  """There z = bias, and a cotangent reaches the bias alone."""
+  mask = measure.scattered(measure.SHAPE)
+  x, params, ct = _masked_case(row, mask)
+  hidden = np.where(mask, np.float32(0), ct)
+  z, gradients = measure.ours(row, x, params, hidden, mask=mask)
+  out = np.broadcast_to(~mask, z.shape)
+  measure.assert_same(np.asarray(z)[out], _bias(row, params, z.shape)[out], 'z under the mask')
+  for name, a in gradients.items():
+    if name != 'bias':
+      assert not np.any(a), f'a cotangent under the mask reaches {name}'
+  if 'bias' in params:
+    _, all_in = measure.ours(row, x, params, hidden, mask=np.ones_like(mask))
+    measure.assert_near(gradients['bias'], all_in['bias'], 1e-6, 'gradient of bias')
+
+
+def check_empty(row):
+  """An empty mask gives the bias, and gradients of 0 for all but it."""
+  mask = np.zeros(measure.SHAPE, bool)
+  _, params, ct = measure.case(row)
+  x = np.full(measure.SHAPE, np.nan, np.float32)
+  z, gradients = measure.ours(row, x, params, ct, mask=mask)
+  measure.assert_same(z, _bias(row, params, z.shape), 'z')
+  for name, a in gradients.items():
+    assert np.all(np.isfinite(a)), f'gradient of {name} with an empty mask'
+    assert name == 'bias' or not np.any(a), f'gradient of {name} with an empty mask'
+
+
+def _masked(row):
+  return row.masked
+
+
+def _full(row):
+  return row.masked and not row.variant
+
+
+PROMISES = (
+  ('mask-oracle', check_value_and_gradient, _masked),
+  ('mask-broadcast', check_broadcast, _full),
+  ('mask-nothing-leaks', check_nothing_leaks, _masked),
+  ('mask-masked-positions', check_masked_positions, _masked),
+  ('mask-empty', check_empty, _masked),
+)

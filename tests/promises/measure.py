@@ -1,0 +1,130 @@
+"""How promises draw their inputs, run both sides and measure the difference."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rows import SHAPE, Row
+
+# name -> (offset, spread) of the input: offset + spread * normal.
+NASTY = {
+  'unit': (0, 1),
+  'offset_1e3': (1e3, 1),
+  'offset_1e4': (1e4, 1),
+  'offset_1e6': (1e6, 1),
+  'magnitude_1e-18': (0, 1e-18),
+  'magnitude_1e-9': (0, 1e-9),
+  'magnitude_1e9': (0, 1e9),
+  'magnitude_1e18': (0, 1e18),
+  'subnormal': (0, 1e-39),
+  'constant': (1000.1, 0),
+  'zero': (0, 0),
+}
+# The same for dtypes of few digits, in which 1e3 + normal would be a constant.
+COARSE = {
+  'unit': (0, 1),
+  'offset_300': (300, 8),
+  'magnitude_1e3': (0, 1e3),
+  'magnitude_1e-3': (0, 1e-3),
+  'constant': (1000.1, 0),
+}
+
+
+def representative(row: Row) -> bool:
+  """One of a kind: by the rule, by groups, by several moments, by recomputation.
+
+  What rests on the kind alone is asked of these, and of the others by the slow tests.
+  """
+  return row.id in ('batch', 'group', 'evonorm-b0', 'local-response')
+
+
+def draw(shape=SHAPE, dtype='float32', name='unit', seed=0):
+  """A named input, rounded to the dtype."""
+  offset, spread = {**COARSE, **NASTY}[name]
+  rng = np.random.default_rng(seed)
+  x = offset + spread * rng.standard_normal(shape)
+  if np.issubdtype(jnp.dtype(dtype), np.complexfloating):
+    x = x + 1j * (offset + spread * rng.standard_normal(shape))
+  return x.astype(jnp.dtype(dtype))
+
+
+def parameters(row: Row, shape=SHAPE, dtype='float32'):
+  """The row's parameters, none of them 0 or 1."""
+  rng = np.random.default_rng(1)
+  axes = row.params.items()
+  shapes = {name: a if isinstance(a, int) else [shape[b] for b in a] for name, a in axes}
+  return {n: (0.7 + rng.uniform(0, 1, s)).astype(jnp.dtype(dtype)) for n, s in shapes.items()}
+
+
+def case(row: Row, shape=SHAPE, dtype='float32', name='unit'):
+  """Input, parameters and cotangent of one dtype."""
+  return draw(shape, dtype, name), parameters(row, shape, dtype), draw(shape, dtype, seed=2)
+
+
+def double(tree):
+  """The same numbers in float64 (complex128)."""
+  wide = lambda a: np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64)  # noqa: E731
+  return jax.tree.map(wide, tree)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate(f, x, params, ct, more):
+  """z = f(x, params, **more) and the gradients of <ct, z>, as {'x': ..., parameter: ...}."""
+  z, pull = jax.vjp(lambda x, params: f(x, params, **more), x, params)
+  dx, dparams = pull(ct.astype(z.dtype))
+  return z, {'x': dx, **dparams}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def forward(f, x, params, **more):
+  """z alone."""
+  return f(x, params, **more)
+
+
+def ours(row: Row, x, params, ct, **more):
+  """The library's value and gradients."""
+  return evaluate(row.call, x, params, ct, more)
+
+
+def plain(row: Row, x, params, ct, **more):
+  """The oracle's value and gradients by plain autodiff in float64: the formula without the rule."""
+  with jax.enable_x64(True):
+    x, params, ct, more = double((x, params, ct)) + (more,)
+    return jax.tree.map(np.asarray, evaluate(plain_function(row), x, params, ct, more))
+
+
+@functools.cache
+def plain_function(row: Row):
+  """The oracle in jax.numpy, for plain autodiff."""
+  return functools.partial(row.plain, xp=jnp)
+
+
+def relative(a, b) -> float:
+  """|a - b| / (|a| + |b|), norms of arrays; 0 where both are 0."""
+  a, b = (np.asarray(c, np.complex128 if np.iscomplexobj(c) else np.float64) for c in (a, b))
+  total = np.linalg.norm(a) + np.linalg.norm(b)
+  return float(np.linalg.norm(a - b) / total) if total else 0.0
+
+
+def assert_near(a, b, tolerance, what, floor=0.0):
+  """Every entry of a within `tolerance` of b's largest, plus `floor`."""
+  a, b = np.asarray(a), np.asarray(b)
+  a = a if np.iscomplexobj(a) else a.astype(np.float64)
+  assert a.shape == b.shape, f'{what}: shape {a.shape}, expected {b.shape}'
+  worst, bound = np.max(np.abs(a - b), initial=0), tolerance * np.max(np.abs(b), initial=0) + floor
+  assert worst <= bound, f'{what} is off by {worst:.2e}, more than {bound:.2e}'
+
+
+def assert_same(a, b, what):
+  """Equal to the bit."""
+  a, b = np.asarray(a), np.asarray(b)
+  assert a.dtype == b.dtype and a.shape == b.shape, (
+    f'{what}: {a.dtype}{a.shape}, {b.dtype}{b.shape}'
+  )
+  assert np.array_equal(a, b, equal_nan=False), f'{what} differs by {np.max(np.abs(a - b)):.2e}'
+
+
+def scattered(shape, seed=3, share=0.6):
+  """A mask that leaves about `share` of the entries in."""
+  return np.random.default_rng(seed).uniform(size=shape) < share

@@ -1,0 +1,39 @@
+"""Promise 8: what is kept for the backward pass is one array of the input's bytes."""
+
+import functools
+
+import jax
+
+from promises import measure
+
+_SHAPE = (64, 32, 32)
+
+
+def kept_bytes(f, *args) -> int:
+  """Bytes of the arrays of at least half the input's size in jax.vjp's function, each once.
+
+  What is smaller is statistics and parameters.
+  """
+  kept = []
+
+  def count(*args):
+    _, pull = jax.vjp(f, *args)
+    leaves = {id(a): a for a in jax.tree.leaves(pull)}
+    kept.extend(a.size * a.dtype.itemsize for a in leaves.values() if a.size >= args[0].size // 2)
+
+  jax.eval_shape(count, *args)  # arrays are counted as they are named: nothing is computed
+  return sum(kept)
+
+
+def check_kept(dtype, row):
+  x, params = measure.draw(_SHAPE, dtype), measure.parameters(row, _SHAPE)
+  share = row.kept_half if dtype == 'bfloat16' and row.kept_half else row.kept
+  kept = kept_bytes(row.call, x, params)
+  assert kept <= share * x.nbytes
+  assert kept or not share, 'nothing is counted: has the layout of jax.vjp changed?'
+
+
+PROMISES = tuple(
+  (f'memory-{dtype}', functools.partial(check_kept, dtype), lambda row: row.kept is not None)
+  for dtype in ('float32', 'bfloat16')
+)

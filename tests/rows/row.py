@@ -1,0 +1,73 @@
+"""What a row of the table says of a norm."""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+from typing import Any
+
+SHAPE = (
+  4,
+  6,
+  8,
+)  # examples, positions, features: the same for all, so that compilations are shared
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Row:
+  """One line of the table.
+
+  Attributes:
+    id: its name in the test's name.
+    norm: the catalogue's row that it stands for.
+    function: the pure function, called as function(x, **params, **options).
+    oracle: the same from the paper: oracle(x, **params, epsilon=, mask=, xp=) -> z.
+    epsilon: the function's default; None: it has none.
+    params: for each parameter the axes of x whose lengths are its shape; or its length, if fixed.
+    options: of the function.
+    drawn: further options, of the function and of the oracle, from the shape of x.
+    gradients: hand-derived formulas: gradient(x, ct, **params, epsilon=) -> {'x': ..., param: ...}.
+    scale_free: axes along which x may be multiplied by factors of their own, with the same z.
+    shift_free: axes along which x may be shifted by amounts of their own, with the same z.
+    masked: takes a mask.
+    state: the running statistics that it takes and returns.
+    evaluation: the oracle in evaluation: evaluation(x, mean, var, **params, epsilon=) -> z.
+    stops: holds parts of itself constant in the gradient, which differences cannot.
+    split: the axis of x that devices share under `axis_name`; None: it knows no named axis.
+    kept: the share of x's bytes that may be kept for the backward pass; None: no promise.
+    kept_half: the same of a bfloat16 x, where that is more.
+    complex: takes complex input.
+    variant: another choice of options of a norm whose own row owes the promises in full; this one
+      owes those that options can break.
+    skip: named inputs for which this norm promises otherwise (see its own tests).
+  """
+
+  id: str
+  norm: str
+  function: Callable[..., Any]
+  oracle: Callable[..., Any]
+  epsilon: float | None
+  params: Mapping[str, tuple[int, ...] | int]
+  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  drawn: Callable[[tuple[int, ...]], Mapping[str, Any]] = lambda shape: {}
+  gradients: tuple[Callable[..., Any], ...] = ()
+  scale_free: tuple[int, ...] | None = None
+  shift_free: tuple[int, ...] | None = None
+  masked: bool = True
+  state: tuple[str, ...] = ()
+  evaluation: Callable[..., Any] | None = None
+  stops: bool = False
+  split: int | None = None
+  kept: float | None = 1.05
+  kept_half: float | None = None
+  complex: bool = True
+  variant: bool = False
+  skip: tuple[str, ...] = ()
+
+  def call(self, x, params, **more):
+    """z alone, in training."""
+    found = self.function(x, **params, **{**self.options, **self.drawn(x.shape), **more})
+    return found[0] if isinstance(found, tuple) else found
+
+  def plain(self, x, params, *, epsilon=None, **more):
+    """The oracle's z."""
+    epsilon = self.epsilon if epsilon is None else epsilon
+    return self.oracle(x, **params, epsilon=epsilon, **{**self.drawn(x.shape), **more})

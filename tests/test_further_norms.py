@@ -1,0 +1,160 @@
+"""What the table does not ask: how the further norms relate to one another, and their helpers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+from promises import measure
+import pytest
+
+import norms
+
+X = measure.draw((12, 5, 8))
+SCALE, BIAS = np.linspace(0.5, 1.5, 8, dtype='float32'), np.linspace(-1, 1, 8, dtype='float32')
+STATS = norms.BatchStats(np.full(8, 0.3, 'float32'), np.full(8, 1.7, 'float32'))
+
+
+@pytest.mark.parametrize('mask', [None, measure.scattered((12, 5, 8))], ids=['all', 'masked'])
+def test_ghosts_are_batches_one_after_the_other(mask):
+  z, stats = norms.ghost_batch_norm(X, SCALE, BIAS, STATS, ghost_size=4, momentum=0.8, mask=mask)
+  expected = STATS
+  for i in range(0, 12, 4):
+    part = None if mask is None else mask[i : i + 4]
+    one, expected = norms.batch_norm(X[i : i + 4], SCALE, BIAS, expected, momentum=0.8, mask=part)
+    measure.assert_near(z[i : i + 4], one, 1e-6, 'z')
+  measure.assert_near(stats.mean, expected.mean, 1e-6, 'running mean')
+  measure.assert_near(stats.var, expected.var, 1e-6, 'running variance')
+
+
+def test_a_small_batch_is_one_ghost():
+  z, _ = norms.ghost_batch_norm(X, ghost_size=64)
+  measure.assert_near(z, norms.batch_norm(X)[0], 1e-6, 'z')
+
+
+def test_ghosts_in_evaluation_are_batch_norm():
+  found = norms.ghost_batch_norm(X, SCALE, BIAS, STATS, training=False)[0]
+  measure.assert_same(found, norms.batch_norm(X, SCALE, BIAS, STATS, training=False)[0], 'z')
+
+
+def test_renorm_within_its_bounds_gives_what_evaluation_gives():
+  z, _ = norms.batch_renorm(X, SCALE, BIAS, STATS, r_max=1e6, d_max=1e6)
+  expected, _ = norms.batch_norm(X, SCALE, BIAS, STATS, training=False)
+  measure.assert_near(z, expected, 2e-6, 'z')
+
+
+def test_renorm_without_room_is_batch_norm():
+  for mask in (None, measure.scattered(X.shape)):
+    z, stats = norms.batch_renorm(X, SCALE, BIAS, STATS, r_max=1.0, d_max=0.0, mask=mask)
+    expected, expected_stats = norms.batch_norm(X, SCALE, BIAS, STATS, mask=mask)
+    measure.assert_near(z, expected, 1e-6, 'z')
+    measure.assert_near(stats.mean, expected_stats.mean, 1e-6, 'running mean')
+
+
+def test_renorms_bounds_may_be_traced():
+  f = jax.jit(
+    lambda r_max, d_max: norms.batch_renorm(X, None, None, STATS, r_max=r_max, d_max=d_max)
+  )
+  f(1.0, 0.0)
+  f(3.0, 5.0)
+  assert f._cache_size() == 1
+
+
+def test_the_moment_shortcut_restores_x():
+  y, mean, std = norms.positional_norm(X)
+  assert mean.shape == std.shape == (12, 5, 1)
+  measure.assert_near(norms.moment_shortcut(y, mean, std), X, 1e-6, 'x')
+
+
+@pytest.mark.parametrize('offset', [0, 1e4])
+@pytest.mark.parametrize('cuts', [(4, 8), (1, 2), (11,), (3, 3, 7)])
+def test_precise_statistics_do_not_depend_on_the_batches(cuts, offset):
+  """Batches differ in size, one may be empty: each entry counts once."""
+  data = X + np.float32(offset)
+  found = norms.precise_statistics(jax.jit(norms.batch_statistics), np.split(data, cuts))
+  mean, var, _ = oracles.moments(measure.double(data), (0, 1))
+  measure.assert_near(found.mean, mean.reshape(8), 1e-6, 'mean')
+  # Means of batches are rounded to an ulp of the offset, and lie about 1 apart.
+  measure.assert_near(found.var, var.reshape(8), 2e-6, 'variance', floor=1.2e-7 * offset)
+  np.testing.assert_array_equal(found.count, 60)
+
+
+def test_precise_statistics_of_a_tree_of_norms_and_masks():
+  mask = measure.scattered(X.shape)
+
+  def collect(batch):
+    counted = norms.BatchStats(STATS.mean, STATS.var, np.ones(8, 'float32'))
+    return {'a': norms.batch_statistics(batch[0], mask=batch[1]), 'b': [counted]}
+
+  found = norms.precise_statistics(collect, zip(np.split(X, 3), np.split(mask, 3), strict=True))
+  mean, var, present = oracles.moments(measure.double(X), (0, 1), mask)
+  measure.assert_near(found['a'].mean, mean.reshape(8), 1e-6, 'mean')
+  measure.assert_near(found['a'].var, var.reshape(8), 1e-6, 'variance')
+  np.testing.assert_array_equal(found['a'].count, present.sum((0, 1)))
+  np.testing.assert_array_equal(found['b'][0].count, 3)
+
+
+def test_precise_statistics_need_a_batch():
+  with pytest.raises(ValueError, match='batches is empty'):
+    norms.precise_statistics(norms.batch_statistics, [])
+
+
+def test_weight_norm_starts_with_outputs_of_variance_1():
+  inputs = measure.draw((64, 16), name='magnitude_1e9') + 3e9
+  v = measure.draw((16, 8), seed=1)
+  g, bias = norms.weight_norm_init(inputs @ norms.weight_norm(v))
+  outputs = inputs @ norms.weight_norm(v, g) + bias
+  # float32 products of numbers near 1e10: 1e-5 of their size, which the deviation divides.
+  np.testing.assert_allclose(outputs.mean(0), 0, atol=1e-4)
+  np.testing.assert_allclose(outputs.std(0), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+  'activation, gain',
+  [
+    (lambda x: x, 1.0),
+    (jax.nn.relu, np.sqrt(2 / (1 - 1 / np.pi))),
+    (jnp.abs, 1 / np.sqrt(1 - 2 / np.pi)),
+    (jnp.square, 1 / np.sqrt(2)),
+    (lambda x: jnp.where(x > 0, 1.0, -1.0), 1.0),
+  ],
+  ids=['identity', 'relu', 'abs', 'square', 'sign'],
+)
+def test_activation_gains(activation, gain):
+  """Against moments of the normal distribution; a kink or jump costs a grid point: 1e-6."""
+  assert norms.activation_gain(activation) == pytest.approx(gain, rel=1e-6)
+
+
+def test_scaled_standardization_keeps_the_variance_of_activations():
+  """Twenty layers deep, with the gain of the activation between them."""
+  rng, gamma = np.random.default_rng(0), norms.activation_gain(jax.nn.relu)
+  a = rng.standard_normal((512, 256)).astype('float32')
+  for layer in range(20):
+    w = rng.uniform(0, 3, (256, 256)).astype('float32')
+    factor = gamma if layer else 1.0
+    a = a @ norms.scaled_weight_standardization(w, gamma=factor)
+    assert 0.5 < a.var() < 2
+    a = jax.nn.relu(a)
+
+
+_BAD = {
+  'ghost': (lambda: norms.ghost_batch_norm(X, ghost_size=5), 'ghost_size=5 does not divide'),
+  'ghost axis': (lambda: norms.ghost_batch_norm(X, axis=0), 'axis=0 without axis 0'),
+  'renorm': (lambda: norms.batch_renorm(X), 'batch_renorm: batch_stats=None'),
+  'switchable': (
+    lambda: norms.switchable_norm(X, mean_weights=jnp.ones(2)),
+    r'mean_weights has shape \(2,\)',
+  ),
+  'local': (lambda: norms.local_response_norm(X, size=0), 'size=0'),
+  'groups': (lambda: norms.evonorm_s0(X, num_groups=3), 'num_groups=3 does not divide 8'),
+  'frn': (lambda: norms.filter_response_norm(X, feature_axes=0), 'leave out axis 0'),
+  'threshold': (lambda: norms.tlu(X, np.ones(3)), r'threshold has shape \(3,\)'),
+  'alpha': (lambda: norms.dyt(X, alpha=np.ones(8)), r'alpha has shape \(8,\)'),
+  'axis': (lambda: norms.weight_standardization(X, axis=3), 'axis=3 is out of range for 3 axes'),
+}
+
+
+@pytest.mark.parametrize('bad', _BAD)
+def test_bad_input_is_named(bad):
+  call, message = _BAD[bad]
+  with pytest.raises(ValueError, match=message):
+    call()

@@ -1,0 +1,154 @@
+"""The house rules: who may import whom, what `import norms` loads, and the size of things."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import norms
+
+PACKAGE = pathlib.Path(norms.__file__).parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# From the ground up; a module imports only from floors below its own, and within its own package.
+LIBRARY = (
+  {'reduction'},
+  {'core'},
+  {'running'},
+  {'batch', 'renorm', 'precise'}  # each line once a file of the plan
+  | {'sample', 'position', 'response'}
+  | {'mixed', 'evonorm'}
+  | {'pointwise'}
+  | {'kernels', 'standardization'},
+  {'catalogue'},
+  {'linen', 'nnx'},
+)
+LAB = (
+  {'grid', 'trial'},  # parts of study
+  {'study'},
+  {'data', 'statistics'},
+  {'plan', 'records'},
+  {'models', 'peers'},
+  {'training'},
+  {'probes'},
+  {'program'},
+  {'checks', 'progress', 'provenance'},  # parts of sweep
+  {'sweep'},
+)
+REPORT = {'study', 'records', 'statistics', 'report'}
+ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
+FREE_OF_ARRAYS = ('grid', 'trial', 'study', 'statistics', 'records', 'report')
+
+
+def _imports(path):
+  """Dotted names that a file's own import statements name, `from a import b` as a.b."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      assert not node.level, f'{path.name}: relative imports hide the floor: write it in full'
+      yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def _files(*parts):
+  """A module's file, or all files of a package of that name."""
+  path = PACKAGE.joinpath(*parts)
+  return sorted(path.rglob('*.py')) or [f for f in [path.with_suffix('.py')] if f.exists()]
+
+
+def _all_files():
+  folders = [PACKAGE, ROOT / 'configs', ROOT / 'tests']
+  return [*(f for folder in folders for f in sorted(folder.rglob('*.py'))), ROOT / 'train.py']
+
+
+def _within(prefix, path):
+  """The modules right under `prefix` (such as norms.lab) that a file imports."""
+  depth = prefix.count('.') + 1
+  for name in _imports(path):
+    if name.startswith(f'{prefix}.'):
+      yield name.split('.')[depth]
+
+
+def _hold(floors, prefix, folder):
+  known = set().union(*floors)
+  for level, floor in enumerate(floors):
+    below = set().union(*floors[:level])
+    for module in floor:
+      for path in _files(*folder, module):
+        wrong = {name for name in _within(prefix, path) if name in known} - below - {module}
+        assert not wrong, f'{path.name} ({module}) imports {sorted(wrong)} from no floor below it'
+
+
+def test_the_librarys_floors():
+  _hold(LIBRARY, 'norms', ())
+
+
+def test_the_labs_floors():
+  _hold(LAB, 'norms.lab', ('lab',))
+
+
+def test_every_module_has_a_floor():
+  for folder, floors, others in ((PACKAGE, LIBRARY, {'lab'}), (PACKAGE / 'lab', LAB, {'report'})):
+    found = {path.stem for path in folder.iterdir() if path.suffix == '.py' or path.is_dir()}
+    missing = found - set().union(*floors) - others - {'__init__', '__pycache__', 'py'}
+    assert not missing, f'give {sorted(missing)} a floor in tests/test_house.py'
+
+
+def test_the_library_never_imports_the_lab():
+  for path in PACKAGE.rglob('*.py'):
+    if 'lab' not in path.relative_to(PACKAGE).parts:
+      assert 'lab' not in _within('norms', path), f'{path.name} imports the lab'
+
+
+def test_the_report_reads_records_only():
+  for path in _files('lab', 'report'):
+    wrong = set(_within('norms', path)) - {'lab'} | set(_within('norms.lab', path)) - REPORT
+    assert not wrong, f'report/{path.name} imports {sorted(wrong)}'
+
+
+@pytest.mark.parametrize('module', FREE_OF_ARRAYS)
+def test_plain_data_needs_no_jax(module):
+  for path in _files('lab', module):
+    wrong = {name.split('.')[0] for name in _imports(path)} & ARRAYS
+    assert not wrong, f'{module}: {path.name} imports {sorted(wrong)}'
+
+
+def test_configs_import_constants_only():
+  for path in sorted((ROOT / 'configs').rglob('*.py')):
+    for name in _imports(path):
+      assert name.split('.')[0] == 'ml_collections' or name.startswith('norms.lab.study'), (
+        f'configs/{path.name} imports {name}'
+      )
+
+
+def test_train_imports_the_lab_and_no_arrays():
+  wrong = {name.split('.')[0] for name in _imports(ROOT / 'train.py')} & ARRAYS
+  assert not wrong, f'train.py imports {sorted(wrong)}'
+
+
+def test_import_norms_is_light():
+  """In a fresh interpreter: neither the lab nor what only the lab, linen or nnx need."""
+  heavy = ('norms.lab', 'norms.linen', 'norms.nnx', 'flax', 'optax', 'matplotlib', 'pandas')
+  code = (
+    f'import sys, norms; print(*(m for m in {(*heavy, "tensorflow_datasets")} if m in sys.modules))'
+  )
+  found = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+  )
+  assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize('path', _all_files(), ids=lambda path: path.name)
+def test_files_are_short_and_say_what_they_are(path):
+  assert path.name != 'utils.py', 'name a file after what it holds'
+  text = path.read_text()
+  if ROOT / 'tests' not in path.parents:
+    assert len(text.splitlines()) <= 200, 'split it by what it says'
+  tree = ast.parse(text)
+  assert ast.get_docstring(tree), 'the module has no docstring'
+  if PACKAGE in path.parents:
+    for node in tree.body:
+      if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith('_'):
+        assert ast.get_docstring(node), f'{node.name} has no docstring'

@@ -1,0 +1,106 @@
+"""spectral_norm: its formula, its gradient with u and v held, and its edges."""
+
+import jax
+import jax.numpy as jnp
+from jax.test_util import check_grads
+from modules import draw
+import numpy as np
+import pytest
+
+import norms
+
+SHAPE = (3, 3, 4, 5)
+
+
+def _start(dtype='float32', shape=SHAPE):
+  return draw(shape=shape, dtype=dtype), draw(1, shape=shape[-1:], dtype=dtype)
+
+
+def _oracle(w, u, n_steps):
+  """Miyato et al., algorithm 1, in float64."""
+  matrix, u = np.asarray(w, np.float64).reshape(-1, w.shape[-1]), np.asarray(u, np.float64)
+  for _ in range(n_steps):
+    v = matrix @ u / np.linalg.norm(matrix @ u)
+    u = matrix.T @ v / np.linalg.norm(matrix.T @ v)
+  sigma = v @ matrix @ u
+  return np.asarray(w, np.float64) / sigma, u, sigma, v
+
+
+@pytest.mark.parametrize('n_steps', (1, 4))
+@pytest.mark.parametrize('magnitude', (1, 1e-30, 1e-12, 1e18, 1e30))
+def test_formula_at_any_magnitude(n_steps, magnitude):
+  """u and v are lengths of 1 even where squares of the kernel leave float32."""
+  w, u = _start()
+  w = w * magnitude
+  w_bar, new_u, sigma = norms.spectral_norm(w, u, n_steps=n_steps)
+  expected, expected_u, expected_sigma, _ = _oracle(w, u, n_steps)
+  np.testing.assert_allclose(w_bar, expected, rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(new_u, expected_u, rtol=0, atol=1e-6)
+  np.testing.assert_allclose(sigma, expected_sigma, rtol=1e-6)
+
+
+@pytest.mark.parametrize('dtype', ('float32', 'complex64'))
+def test_converged_the_largest_singular_value_is_1(dtype):
+  w, u = _start(dtype)
+  w_bar, _, sigma = jax.jit(lambda w, u: norms.spectral_norm(w, u, n_steps=300))(w, u)
+  largest = np.linalg.svd(np.asarray(w_bar).reshape(-1, 5), compute_uv=False)[0]
+  assert w_bar.dtype == w.dtype and sigma.dtype == jnp.float32
+  np.testing.assert_allclose(largest, 1, rtol=1e-5)
+
+
+def test_gradient_holds_u_and_v(x64):
+  """Of w / (v W u): the analytic one to 1e-12; differences to second order."""
+  w, u = _start('float64')
+  ct = draw(2, shape=SHAPE, dtype='float64')
+  held, left, sigma, right = _oracle(w, u, 2)
+  found = jax.grad(lambda w: jnp.sum(ct * norms.spectral_norm(w, u, n_steps=2)[0]))(w)
+  outer = np.outer(right, left).reshape(SHAPE)
+  expected = (ct - np.sum(ct * held) * outer) / sigma
+  np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+  # Where u and v are the singular vectors, holding them changes nothing to first order.
+  u = norms.spectral_norm(w, u, n_steps=500)[1]
+  check_grads(lambda w: norms.spectral_norm(w, u)[0], (w,), order=1, rtol=1e-6, atol=1e-6)
+
+
+def test_half_precision_is_computed_in_float32():
+  w, u = _start('bfloat16')
+  w_bar, new_u, sigma = norms.spectral_norm(w, u.astype('float32'))
+  expected = norms.spectral_norm(w.astype('float32'), u.astype('float32'))
+  assert (w_bar.dtype, new_u.dtype, sigma.dtype) == (jnp.bfloat16, jnp.float32, jnp.float32)
+  assert np.array_equal(w_bar, expected[0].astype(jnp.bfloat16))
+  assert np.array_equal(sigma, expected[2])
+
+
+def test_a_kernel_of_length_0_passes_with_its_gradient_and_takes_u_to_0():
+  """As in Flax: were the gradient 0, a bias of attention, which starts at 0, would never train."""
+  w, u = _start()
+  w_bar, new_u, sigma = norms.spectral_norm(0 * w, u)
+  assert np.all(w_bar == 0) and sigma == 0 and np.all(new_u == 0)
+  gradient = jax.grad(lambda w: jnp.sum(norms.spectral_norm(w, u)[0]))(0 * w)
+  assert np.all(gradient == 1)
+  assert np.array_equal(norms.spectral_norm(w, new_u)[0], w)
+
+
+def test_it_maps_and_compiles_once():
+  ws, us = draw(shape=(7, *SHAPE)), draw(1, shape=(7, 5))
+  step = jax.jit(jax.vmap(norms.spectral_norm))
+  step(ws, us)
+  found = step(2 * ws, us)
+  assert step._cache_size() == 1
+  for i in range(7):
+    one = norms.spectral_norm(2 * ws[i], us[i])
+    np.testing.assert_allclose(found[0][i], one[0], rtol=1e-5, atol=1e-6)
+
+
+WRONG = {
+  'a-vector': ((5,), (5,), 1),
+  'u-of-another-length': ((4, 5), (4,), 1),
+  'no-steps': ((4, 5), (5,), 0),
+}
+
+
+@pytest.mark.parametrize('wrong', WRONG)
+def test_errors_name_what_is_wrong(wrong):
+  w, u, n_steps = WRONG[wrong]
+  with pytest.raises(ValueError, match='spectral_norm: w of shape'):
+    norms.spectral_norm(jnp.ones(w), jnp.ones(u), n_steps=n_steps)

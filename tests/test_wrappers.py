@@ -1,0 +1,158 @@
+"""WeightNorm and SpectralNorm around layers, in linen and nnx."""
+
+from flax import nnx
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import modules
+from modules import close, draw
+import numpy as np
+import pytest
+
+import norms.linen
+import norms.nnx
+
+X, KEY = draw(shape=(20, 6)), jax.random.key(0)
+LAYERS = {
+  'dense': (lambda: nn.Dense(4), X),
+  'conv': (lambda: nn.Conv(3, (3, 3)), draw(shape=(2, 5, 5, 4))),
+  'attention': (lambda: nn.MultiHeadDotProductAttention(2), draw(shape=(2, 5, 4))),
+}
+CALL = {'WeightNorm': {}, 'SpectralNorm': {'update_stats': True}}
+WRAPPERS = pytest.mark.parametrize('name', CALL)
+
+
+def _wrapped(name, layer=None, library=norms.nnx, **options):
+  rngs = nnx.Rngs(0)
+  layer = nnx.Linear(6, 3, rngs=rngs) if layer is None else layer
+  return getattr(library, name)(layer, **options, rngs=rngs)
+
+
+@WRAPPERS
+@pytest.mark.parametrize('layer', LAYERS)
+def test_linen_is_flaxs(name, layer):
+  """Variables and their draws; then output, u and sigma, and gradients, all within rounding."""
+  build, x = LAYERS[layer]
+  ours, theirs = (getattr(library, name)(build()) for library in (norms.linen, nn))
+  made = [jax.jit(lambda m=m: m.init(KEY, x, **CALL[name]))() for m in (ours, theirs)]
+  close(*made, 1e-6)
+  variables = jax.tree.map(lambda a: 1.5 * a, made[1])  # lengths other than 1
+
+  def run(module):
+    ct = draw(
+      1, shape=jax.eval_shape(lambda: module.init_with_output(KEY, x, **CALL[name])[0]).shape
+    )
+    return jax.jit(lambda v: modules.run_linen(module, v, x, ct, **CALL[name]))(variables)
+
+  close(run(ours), run(theirs), 1e-5)
+
+
+@pytest.mark.parametrize('dtype', (jnp.float32, jnp.bfloat16))
+@pytest.mark.parametrize('options', ({}, {'n_steps': 3}))
+def test_pure_is_linen_is_nnx_to_the_bit_spectral(dtype, options):
+  """Seen through a product with the identity, which is exact."""
+  eye, w = jnp.eye(6, dtype=dtype), draw(shape=(6, 3), dtype=dtype)
+  u = draw(1, shape=(3,))
+  w_bar, new_u, sigma = norms.spectral_norm(w, u, **options)
+
+  linen = norms.linen.SpectralNorm(nn.Dense(3, use_bias=False, dtype=dtype),
+                                   dtype=dtype, **options)  # fmt: skip
+  stats = {'layer_instance/kernel/u': u[None], 'layer_instance/kernel/sigma': jnp.ones(())}
+  variables = {'params': {'layer_instance': {'kernel': w}}, 'batch_stats': stats}
+  y, new = linen.apply(variables, eye, update_stats=True, mutable=['batch_stats'])
+  assert modules.bits(y) == modules.bits(w_bar)
+  assert modules.bits(new['batch_stats']['layer_instance/kernel/u'][0]) == modules.bits(new_u)
+  assert modules.bits(new['batch_stats']['layer_instance/kernel/sigma']) == modules.bits(sigma)
+
+  rngs = nnx.Rngs(0)
+  layer = nnx.Linear(6, 3, use_bias=False, dtype=dtype, param_dtype=dtype, rngs=rngs)
+  layer.kernel[...] = w
+  module = norms.nnx.SpectralNorm(layer, dtype=dtype, **options, rngs=rngs)
+  module.batch_stats[('kernel', 'u')][...] = u[None]
+  assert modules.bits(module(eye)) == modules.bits(w_bar)
+  assert modules.bits(module.batch_stats[('kernel', 'u')][0]) == modules.bits(new_u)
+
+
+@pytest.mark.parametrize('axes', (-1, 0, (0, 1), None))
+def test_pure_is_linen_is_nnx_to_the_bit_weight(axes):
+  eye, v = jnp.eye(6), draw(shape=(6, 3))
+  features = () if axes is None else tuple(a % 2 for a in ((axes,) if axes in (0, -1) else axes))
+  g = draw(1, shape=[v.shape[a] for a in features])
+  w = norms.weight_norm(v, g, axis=axes)
+
+  linen = norms.linen.WeightNorm(nn.Dense(3, use_bias=False), feature_axes=axes)
+  params = {'layer_instance': {'kernel': v}, 'layer_instance/kernel/scale': g}
+  assert modules.bits(linen.apply({'params': params}, eye)) == modules.bits(w)
+
+  layer = nnx.Linear(6, 3, use_bias=False, rngs=nnx.Rngs(0))
+  layer.kernel[...] = v
+  module = _wrapped('WeightNorm', layer, feature_axes=axes)
+  module.scales[('kernel',)][...] = g
+  assert modules.bits(module(eye)) == modules.bits(w)
+
+
+@WRAPPERS
+def test_draws_after_a_wrapper_are_flaxs(name):
+  """Neither more nor fewer keys are taken."""
+  counts = []
+  for library in (norms.nnx, nnx):
+    rngs = nnx.Rngs(0)
+    getattr(library, name)(nnx.Linear(6, 3, rngs=rngs), rngs=rngs)
+    counts.append(int(rngs.params.count[...]))
+  assert counts[0] == counts[1]
+
+
+@WRAPPERS
+def test_a_wrapped_layer_keeps_its_own_statistics(name):
+  rngs = nnx.Rngs(0)
+  norm = norms.nnx.BatchNorm(3, rngs=rngs)
+  layer = nnx.Sequential(nnx.Linear(6, 3, rngs=rngs), norm, nnx.Dropout(0.5, rngs=rngs))
+  module = _wrapped(name, layer)
+  before, first = norm.mean[...], module(X)
+  assert not np.array_equal(norm.mean[...], before)
+  assert not np.array_equal(first, module(X))  # the next key of dropout
+
+
+@WRAPPERS
+def test_a_param_that_was_not_there_is_flaxs_error(name):
+  module = _wrapped(name)
+  module.layer_instance.other = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+  with pytest.raises(RuntimeError, match='other'):
+    module(X)
+
+
+@pytest.mark.parametrize('library', (norms.linen, norms.nnx), ids=('linen', 'nnx'))
+def test_a_kernel_of_more_axes_is_an_error_on_request(library):
+  with pytest.raises(ValueError, match='3D but error_on_non_matrix is True'):
+    if library is norms.linen:
+      module = norms.linen.SpectralNorm(nn.DenseGeneral((3, 4)), error_on_non_matrix=True)
+      module.init(KEY, X, update_stats=True)
+    else:
+      _wrapped(
+        'SpectralNorm',
+        nnx.LinearGeneral(6, (3, 4), rngs=nnx.Rngs(0)),
+        error_on_non_matrix=True,
+      )
+
+
+def test_weight_norms_gradient_is_across_the_kernels_columns():
+  """Along them only the lengths matter, and those have a gradient of their own."""
+  module = _wrapped('WeightNorm')
+  gradient = nnx.grad(lambda m: jnp.sum(jnp.sin(m(X))))(module)
+  kernel, across = module.layer_instance.kernel[...], gradient.layer_instance.kernel[...]
+  np.testing.assert_allclose(np.sum(kernel * across, 0), 0, atol=1e-5)
+  assert np.any(across != 0) and np.any(gradient.scales[('kernel',)][...] != 0)
+
+
+def test_spectral_norm_finds_the_largest_singular_value_over_calls():
+  """In training only; one step a call is enough, since u is kept."""
+  module = _wrapped('SpectralNorm')
+  kernel = module.layer_instance.kernel[...]
+  for _ in range(100):
+    module(X)
+  largest = np.linalg.svd(np.asarray(kernel), compute_uv=False)[0]
+  np.testing.assert_allclose(module.batch_stats[('kernel', 'sigma')][...], largest, rtol=1e-5)
+  module.eval()
+  u = module.batch_stats[('kernel', 'u')][...]
+  np.testing.assert_allclose(module(X), X @ (kernel / largest), rtol=1e-4, atol=1e-5)
+  assert np.array_equal(module.batch_stats[('kernel', 'u')][...], u)
