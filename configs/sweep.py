@@ -27,8 +27,8 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.name = 'sweep'
   config.question = 'Which normalisation trains where: at which batch sizes and initial scales?'
   config.expectation = (
-    'Without a norm the net trains only near the usual scale; with batch or layer norm over more '
-    'of them. Layer norm depends less on the batch size than batch norm. Weight norm only changes '
+    'Without a norm the net trains only near the usual scale; batch or layer norm widens the '
+    'range. Layer norm depends less on the batch size than batch norm. Weight norm only changes '
     'coordinates and does not widen the range.'
   )
   config.claims = (

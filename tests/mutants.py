@@ -256,7 +256,7 @@ MUTANTS = (
     'lengths per device', 'position.py',
     'devices * math.prod(x.shape[a] for a in axes)',
     'math.prod(x.shape[a] for a in axes)',
-    'unit-devices-vmap',
+    'unit-devices-pmap',
   ),
   Mutant(
     'a neighbourhood shifted by one', 'response.py',

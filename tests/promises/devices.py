@@ -109,6 +109,7 @@ def check_groups_refused(mode, row):
 
 
 _unchecked = functools.partial(check_whole_batch, 'shard_map-unchecked')
+_vmapped = functools.partial(check_whole_batch, 'vmap')
 
 
 def _named(row):
@@ -119,11 +120,16 @@ def _full(row):
   return _named(row) and not row.variant
 
 
+def _sample(row):
+  return _full(row) and measure.representative(row)
+
+
 PROMISES = (
   ('devices-pmap', functools.partial(check_whole_batch, 'pmap'), _full),
-  ('devices-vmap', functools.partial(check_whole_batch, 'vmap'), _full),
+  ('devices-vmap', _vmapped, _sample),
+  ('slow-devices-vmap', _vmapped, _full),
   ('devices-shard_map', functools.partial(check_whole_batch, 'shard_map'), _named),
-  ('devices-unchecked', _unchecked, lambda row: _full(row) and measure.representative(row)),
+  ('devices-unchecked', _unchecked, _sample),
   ('slow-devices-unchecked', _unchecked, _full),
   ('devices-unmasked', check_unmasked, _full),
   *(
