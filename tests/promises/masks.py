@@ -20,7 +20,7 @@ def _bias(row, params, shape):
 
 
 def check_value_and_gradient(row):
-  """Against the oracle, for entries scattered at random, whole examples, positions and a feature."""
+  """Against the oracle: entries scattered at random, whole examples, positions and a feature."""
   for mask in _masks():
     x, params, ct = _masked_case(row, mask)
     z, gradients = measure.ours(row, x, params, ct, mask=mask)
