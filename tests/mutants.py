@@ -294,7 +294,19 @@ def _copy(folder: pathlib.Path) -> None:
 
 def _run(folder: pathlib.Path, tests: str) -> subprocess.CompletedProcess:
   """pytest on the copy; -m '' since a slow test may be the one that kills."""
-  command = [sys.executable, '-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', '-k', tests]
+  command = [
+    sys.executable,
+    '-m',
+    'pytest',
+    '-x',
+    '-q',
+    '-n',
+    '0',
+    '-p',
+    'no:cacheprovider',
+    '-k',
+    tests,
+  ]
   files = ['tests/test_norms.py', 'tests/test_further_norms.py']
   environment = {**os.environ, 'PYTHONPATH': str(folder)}
   return subprocess.run(
