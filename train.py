@@ -77,9 +77,19 @@ def parse(argv: list[str]) -> list[str]:
   named = any(re.match(r'--?config(=|$)', argument) for argument in argv)
   default = [] if named else [f'--config={pathlib.Path(__file__).parent / "configs/sweep.py"}']
   try:
-    return flags.FLAGS([*argv[:1], *default, *argv[1:]])
+    return flags.FLAGS([*argv[:1], *default, *map(quoted, argv[1:])])
   except MISTAKES as error:
     stop(error)
+
+
+def quoted(argument: str) -> str:
+  """--config.sweep.norm=batch,mine:Norm with its names quoted, which absl's tuples need."""
+  flag, equals, value = argument.partition('=')
+  names = [name.strip() for name in value.split(',')]
+  bare = all(re.fullmatch(r'[A-Za-z_][\w.:-]*', name) for name in names)
+  if not (re.match(r'--?config\.sweep\.', flag) and equals and bare):
+    return argument
+  return f'{flag}={tuple(names)!r}'
 
 
 def stop(error: BaseException) -> NoReturn:

@@ -75,7 +75,7 @@ def test_an_unwritable_folder_gets_one_line(tmp_path):
 def test_a_users_norm_is_named_on_the_command_line(tmp_path):
   done = train(
     '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
-    '--config.sweep.norm=users_own:MaxNorm', '--config.sweep.batch_size=256',
+    '--config.sweep.norm=none,users_own:MaxNorm', '--config.sweep.batch_size=256',
   )  # fmt: skip
   assert done.returncode == 0, done.stderr
-  assert 'users_own:MaxNorm' in done.stdout
+  assert 'users_own:MaxNorm, batch 256' in done.stdout and 'none, batch 256' in done.stdout
