@@ -1,4 +1,4 @@
-"""A group of trials as one compiled function: seeds x lanes, a segment of steps at a time."""
+"""A group of trials as one compiled function, called for each chunk of each seed's lanes."""
 
 from collections.abc import Callable, Mapping
 from concurrent import futures
@@ -76,6 +76,7 @@ class Shared(NamedTuple):
   template: Callable[..., training.Variables]  # seed -> the model's own variables
   kernel_size: int  # how many numbers its kernels take
   start: Callable[..., State]
+  state: State  # of a chunk, as shapes
   evaluate: Callable[..., Curves]
 
 
@@ -120,12 +121,14 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
   size = training.kernel_size(jax.eval_shape(init, 0)['params'])
   initial = functools.partial(training.initial, setting)
   start = jax.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)))
-  carry = jax.eval_shape(start, jax.eval_shape(init, 0), jnp.zeros(size), block.hyper)
+  drawn = jax.ShapeDtypeStruct((size,), jnp.float32)
+  carry = jax.eval_shape(start, jax.eval_shape(init, 0), drawn, block.hyper)
   evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data)
   return Shared(
     template=(lambda seed: zero) if setting.own else own,
     kernel_size=size,
     start=start,
+    state=carry,
     evaluate=evaluate.compile(compiler_options()),
   )
 
@@ -135,13 +138,10 @@ def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, 
   tile = group.tiles[0]
   chunk = chunk_size(chunk, tile.width)
   block = blocks(tile, chunk)[0]
-  carry = jax.eval_shape(
-    lambda: begin(parts, tile, block, jnp.zeros((len(tile.rows), parts.kernel_size)))
-  )
   steps = len(data.train.y) // group.static.batch_size
   rows = jax.ShapeDtypeStruct((steps, group.static.batch_size), jnp.int32)
   run = jax.jit(functools.partial(segment, setting, chunk), donate_argnums=0)
-  return run.lower(carry, data, rows, block.hyper).compile(compiler_options())
+  return run.lower(parts.state, data, rows, block.hyper).compile(compiler_options())
 
 
 def compiler_options() -> dict[str, str | bool] | None:
@@ -149,9 +149,11 @@ def compiler_options() -> dict[str, str | bool] | None:
   return {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
 
 
-def begin(parts: Shared, tile: plan.Tile, block: Block, drawn) -> State:
-  """A block's state before the first step; `drawn` are the tile's draws."""
-  return parts.start(parts.template(seeds(tile)[block.row]), drawn[block.row], block.hyper)
+def begin(parts: Shared, tile: plan.Tile, cut: list[Block]) -> list[State]:
+  """Each block's state before the first step; what a seed draws is drawn once for its lanes."""
+  templates = [parts.template(seed) for seed in seeds(tile)]
+  drawn = list(draws(seeds(tile), parts.kernel_size))
+  return [parts.start(templates[b.row], drawn[b.row], b.hyper) for b in cut]
 
 
 def seeds(tile: plan.Tile) -> np.ndarray:

@@ -109,12 +109,12 @@ def run_group(group: plan.Group, study: Study, workdir, once: Once, device, tick
 def train(group, tile, chunk: int, data, parts, segment, tick) -> Iterator[dict[str, np.ndarray]]:
   """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
   seeds, cut = program.seeds(tile), program.blocks(tile, chunk)
-  drawn = program.draws(seeds, parts.kernel_size)
-  carries = [program.begin(parts, tile, block, drawn) for block in cut]
+  carries = program.begin(parts, tile, cut)
   seen = [dict.fromkeys(('minibatch_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(group.static.epochs + 1):
     if epoch:
-      rows = program.order(seeds, epoch, len(data.train.y), group.static.batch_size)
+      # A row per seed, sliced off the array once and not for each of the seed's lanes.
+      rows = list(program.order(seeds, epoch, len(data.train.y), group.static.batch_size))
       for i, block in enumerate(cut):
         carries[i], seen[i] = segment(carries[i], data, rows[block.row], block.hyper)
     shape = (len(tile.rows), tile.width)
@@ -124,7 +124,7 @@ def train(group, tile, chunk: int, data, parts, segment, tick) -> Iterator[dict[
       for name, values in {**now, **parts.evaluate(carry, data)}.items():
         values = np.asarray(values)
         curves.setdefault(name, np.zeros(shape, values.dtype))[block.row, block.lanes] = values
-    done = len(tile.trials) * rows.shape[1] if epoch else 0
+    done = len(tile.trials) * len(rows[0]) if epoch else 0
     tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
     yield curves
 

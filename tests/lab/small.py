@@ -1,7 +1,6 @@
 """A config small enough for a test, and ways to run it."""
 
 from norms.lab import study, sweep
-from norms.lab.training import Setting
 
 
 def config(**changes):
@@ -24,9 +23,3 @@ def run(made, workdir, **options):
   groups = sweep.pending(asked, workdir)
   failed = sweep.run(asked, groups, workdir, tick=lambda *_: None, **options)
   return sweep.results(asked, workdir), failed, groups
-
-
-def setting(made, **changes):
-  """The setting of a config's one trial, and the trial."""
-  (trial,) = study.from_config(made).trials
-  return Setting.of(trial.static, 10, **changes), trial

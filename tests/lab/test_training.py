@@ -22,8 +22,7 @@ def begun(made):
   setting = training.Setting.of(group.static, 10)
   parts = program.shared(setting, tile, DATA, chunk=made.chunk)
   block = program.blocks(tile, program.chunk_size(made.chunk, tile.width))[0]
-  drawn = program.draws(program.seeds(tile), parts.kernel_size)
-  return setting, group, parts, program.begin(parts, tile, block, drawn), block
+  return setting, group, parts, program.begin(parts, tile, [block])[0], block
 
 
 def epoch(made):
