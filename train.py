@@ -4,6 +4,7 @@ Trains what has no record yet, writes results/<study>/report/ and says what it f
 command again runs only what is missing.
 """
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
@@ -48,9 +49,8 @@ def main(argv: list[str]) -> int:
   # The report's imports take a second, which training hides.
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
   loading.start()
-  progress = Progress(groups)
-  failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value)
-  progress.close()
+  with contextlib.closing(Progress(groups)) as progress:
+    failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value)
   frame = sweep.results(asked, workdir)
   if not frame.empty:
     from norms.lab import report

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 import dataclasses
 import os
+import threading
 import time
 import traceback
 
@@ -21,6 +22,10 @@ from norms.lab.training import Setting
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
 Tick = Callable[[plan.Group, int, int], None]
+
+
+class Stopped(Exception):
+  """A group was asked to end before its time; its tile has no record and runs again."""
 
 
 def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
@@ -47,11 +52,17 @@ def run(
   Several groups run at once, a thread each: their compilations and their small steps overlap.
   """
   failed: list[str] = []
-  once = Once()
+  once, stop = Once(), threading.Event()
+
+  def watched(*progress) -> None:
+    if stop.is_set():
+      raise Stopped
+    tick(*progress)
+
   with futures.ThreadPoolExecutor(workers(len(groups))) as pool:
     devices = jax.local_devices()
     jobs = {
-      pool.submit(_guarded, group, study, workdir, once, devices[i % len(devices)], tick): group
+      pool.submit(_guarded, group, study, workdir, once, devices[i % len(devices)], watched): group
       for i, group in enumerate(groups)
     }
     try:
@@ -61,7 +72,8 @@ def run(
           if fail_fast:
             break
     finally:
-      # After an error or Ctrl-C: what runs ends at its next tile, what waits never starts.
+      # After an error or Ctrl-C what runs ends at its next epoch, and what waits never starts.
+      stop.set()
       pool.shutdown(wait=True, cancel_futures=True)
   return failed
 
@@ -78,6 +90,8 @@ def _guarded(group, study, workdir, once, device, tick) -> str:
   try:
     with jax.default_device(device):
       run_group(group, study, workdir, once, device, tick)
+    return ''
+  except Stopped:
     return ''
   except Exception as error:
     records.write_error(workdir, group.trials, group.label, traceback.format_exc())

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -85,6 +86,27 @@ def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
   made = small.config(norm=('none', 'layer', 'batch', 'rms'))
   _, failed, _ = small.run(made, tmp_path, fail_fast=True)
   assert len(failed) == 1
+
+
+def test_fail_fast_ends_what_runs_at_its_next_epoch(tmp_path, monkeypatch):
+  train, started = sweep.train, threading.Event()
+
+  def breaks(group, *args):
+    if group.static.norm == 'layer':
+      started.wait(60)
+      raise RuntimeError('out of luck')
+    return train(group, *args)
+
+  def tick(group, done, diverged):
+    started.set()
+
+  monkeypatch.setattr(sweep, 'train', breaks)
+  monkeypatch.setattr(sweep, 'workers', lambda groups: 2)
+  asked = study.from_config(small.config(norm=('none', 'layer'), epochs=100_000))
+  groups = sweep.pending(asked, tmp_path)
+  failed = sweep.run(asked, groups, tmp_path, tick=tick, fail_fast=True)
+  assert len(failed) == 1 and 'out of luck' in failed[0]
+  assert not records.files(tmp_path)
 
 
 def test_a_torn_file_and_a_trial_in_two_files_are_named(tmp_path):
