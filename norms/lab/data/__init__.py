@@ -1,0 +1,83 @@
+"""Data sets by name, as plain arrays: inputs scaled, labels whole numbers, splits explicit."""
+
+import functools
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from norms.lab.data import cache, formats, originals, prepared, splits
+from norms.lab.data.known import DATA, Known
+from norms.lab.data.splits import Data, Options, Sizes, Split, sizes
+
+__all__ = ['DATA', 'Data', 'Known', 'Origin', 'Sizes', 'Split', 'load', 'origin', 'sizes']
+
+
+class Origin(NamedTuple):
+  """Where arrays come from: the sha256 of their files, and whether it was known beforehand."""
+
+  name: str
+  source: str
+  sha256: str
+  verified: bool
+
+
+def load(options: Options, manual_dir: str = '') -> Data:
+  """The data set that `config.data` names; `manual_dir` has originals that need no download.
+
+  Raises:
+    ValueError: one line, at a wrong option, a wrong file, or originals that cannot be had.
+  """
+  return _load(tuple(sorted(dict(options).items())), manual_dir)
+
+
+def origin(options: Options, manual_dir: str = '') -> dict[str, Any]:
+  """What goes on record with every result that these data gave."""
+  chosen = splits.complete(options)
+  return _raw(chosen['name'], chosen['source'], manual_dir)[1]._asdict()
+
+
+# A handful: a full data set is up to 740 MB.
+@functools.lru_cache(maxsize=4)
+def _load(options: tuple, manual_dir: str) -> Data:
+  chosen = splits.complete(options)
+  sizes(chosen)  # what it asks for and is not there is said before anything is read
+  return splits.make(_raw(chosen['name'], chosen['source'], manual_dir)[0], chosen)
+
+
+@functools.cache
+def _raw(name: str, source: str, manual_dir: str) -> tuple[Data, Origin]:
+  known = DATA[name]
+  if not known.forms:
+    raw = digits()
+    content = hashlib.sha256(b''.join(a.tobytes() for a in (*raw.train, *raw.test))).hexdigest()
+    return raw, Origin(name, 'scikit-learn', content, False)
+  if source == 'tfds':
+    place = prepared.folder(name, manual_dir)
+    content = prepared.sha256(place)
+    raw = cache.arrays(name, content, known, lambda: prepared.read(known, place))
+    return raw, Origin(name, 'tfds', content, False)
+  if not manual_dir:
+    # Parsed once, the originals are no longer needed: no download, not even the downloader.
+    content = originals.registered(known)
+    raw = cache.arrays(
+      name, content, known, lambda: formats.read(known, originals.downloaded(name).paths)
+    )
+    return raw, Origin(name, 'originals', content, True)
+  found = originals.on_disk(name, manual_dir)
+  raw = cache.arrays(name, found.sha256, known, lambda: formats.read(known, found.paths))
+  return raw, Origin(name, 'originals', found.sha256, found.verified)
+
+
+def digits() -> Data:
+  """scikit-learn's embedded digits: 1797 images of 8x8, values 0..16; every fifth of a class is
+  for testing, so that the split is fixed and stratified."""
+  from sklearn import datasets  # a second to import: not before it is needed
+
+  x, y = datasets.load_digits(return_X_y=True)
+  rank = np.zeros(len(y), int)
+  for label in range(10):
+    rank[y == label] = np.arange(np.sum(y == label))
+  test = rank % 5 == 4
+  x, y = x.reshape(-1, 8, 8, 1).astype(np.uint8), y.astype(np.uint8)
+  return Data(Split(x[~test], y[~test]), Split(x[test], y[test]))
