@@ -10,7 +10,7 @@ import numpy as np
 
 from norms.lab import data as data_sets
 from norms.lab import plan, records
-from norms.lab.data import Data
+from norms.lab.data import Sizes, augment
 from norms.lab.study import Study
 from norms.lab.training import Setting
 from norms.lab.trial import Trial
@@ -31,7 +31,9 @@ def check(study: Study) -> int:
   """
   largest = 1
   for static in dict.fromkeys(trial.static for trial in study.trials):
-    examples = len(data_sets.load(static.data).train.y)
+    sizes = data_sets.sizes(static.data)
+    examples = sizes.train
+    augment.check(static.augment, sizes.shape)
     if static.batch_size > examples:
       raise ValueError(
         f'batch_size={static.batch_size} is more than the {examples} training examples of '
@@ -46,19 +48,19 @@ def check(study: Study) -> int:
 def lane_bytes(static: Trial) -> int:
   """A lane's parameters, gradients and two slots of the optimizer, and its largest activations."""
   of_state, of_example = _bytes(dataclasses.replace(static, batch_size=1))
-  return of_state + of_example * max(static.batch_size, len(data_sets.load(static.data).train.y))
+  return of_state + of_example * max(static.batch_size, data_sets.sizes(static.data).train)
 
 
 @functools.cache
 def _bytes(static: Trial) -> tuple[int, int]:
-  data = data_sets.load(static.data)
-  variables, layers = shapes(Setting.of(static, data.classes), data)
+  sizes = data_sets.sizes(static.data)
+  variables, layers = shapes(Setting.of(static, sizes.classes), sizes)
   return 4 * size(variables), 2 * size(layers)
 
 
-def shapes(setting: Setting, data: Data):
+def shapes(setting: Setting, sizes: Sizes):
   """(variables, outputs of all layers) for one example, as shapes; a failing layer is named."""
-  x = jax.ShapeDtypeStruct((1, *data.train.x.shape[1:]), data.train.x.dtype)
+  x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
 
   def build(x):
     key = jax.random.key(0)
@@ -69,10 +71,10 @@ def shapes(setting: Setting, data: Data):
 
   with nn.intercept_methods(_name_the_layer):
     variables, layers, logits = jax.eval_shape(build, x)
-  if logits.shape != (1, data.classes):
+  if logits.shape != (1, sizes.classes):
     raise ValueError(
       f'the model gives {logits.shape} for one example: give (examples, classes), here '
-      f'(1, {data.classes})'
+      f'(1, {sizes.classes})'
     )
   return variables, layers
 

@@ -57,9 +57,9 @@ def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
 
 def tiles(trials: Iterable[Trial], lanes: int) -> tuple[Tile, ...]:
   """Cuts one group's trials: seeds down, all else across, the last tile padded to the shape."""
-  by_seed: dict[int | None, list[Trial]] = {}
-  for trial in trials:
-    by_seed.setdefault(trial.seed, []).append(trial)
+  by_seed: dict[tuple, list[Trial]] = {}
+  for trial in trials:  # each replayed trial has an order of its own
+    by_seed.setdefault((trial.seed, trial.turn), []).append(trial)
   width = min(max(map(len, by_seed.values())), lanes)
   height = min(len(by_seed), max(1, lanes // width))
   rows = [

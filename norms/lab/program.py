@@ -1,16 +1,15 @@
 """A group of trials as one compiled function, called for each chunk of each seed's lanes."""
 
 from collections.abc import Callable, Mapping
-from concurrent import futures
 import functools
-import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
+from norms.lab import evaluation as judge
 from norms.lab import plan, training
 from norms.lab.data import Data
 from norms.lab.training import Setting, State
@@ -39,25 +38,28 @@ def order(seeds, epoch, examples: int, batch_size: int):
 def segment(setting: Setting, chunk: int, carry: State, data: Data, order, hyper):
   """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 
-  Each batch is taken once for all the lanes; a chunk of 1 is a trial alone, to the bit.
+  Each batch is taken, and augmented, once for all the lanes; a chunk of 1 is a trial alone, to the
+  bit.
   """
   one = functools.partial(training.step, setting)
   step = one if chunk == 1 else jax.vmap(one, (0, None, 0))
+  seed = jnp.ravel(hyper['seed'])[0]
 
-  def body(state, rows):
-    carry, total = state
-    carry, seen = step(carry, jax.tree.map(lambda a: a[rows], data.train), hyper)
-    return (carry, jax.tree.map(jnp.add, total, seen)), None
+  def body(carry, rows):
+    batch = jax.tree.map(lambda a: a[rows], data.train)
+    batch = training.augmented(setting, batch, seed, jnp.ravel(carry.step)[0])
+    return step(carry, batch, hyper)
 
-  zero = jnp.zeros_like(carry.step, jnp.float32)
-  (carry, total), _ = lax.scan(body, (carry, {'minibatch_loss': zero, 'grad_norm': zero}), order)
-  return carry, jax.tree.map(lambda a: a / len(order), total)
+  carry, seen = lax.scan(body, carry, order)
+  return carry, {name: jnp.mean(a, 0) for name, a in seen.items()} | {
+    'first_loss': seen['minibatch_loss'][0]
+  }
 
 
-def evaluation(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
+def evaluation(setting: Setting, chunk: int, carry: State, data: Data, views: tuple) -> Curves:
   """A chunk's losses and accuracies as they stand; the same program for all batch sizes."""
-  one = functools.partial(training.evaluate, setting)
-  return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data)
+  one = functools.partial(judge.evaluate, setting)
+  return (one if chunk == 1 else jax.vmap(one, (0, None, None)))(carry, data, views)
 
 
 def chunk_size(wanted: int, width: int) -> int:
@@ -88,44 +90,32 @@ class Block(NamedTuple):
   hyper: dict[str, np.ndarray]
 
 
-class Once:
-  """Makes each key's value once, however many threads ask for it at the same time."""
+def init(setting: Setting):
+  """(seed, one example) -> the model's own variables."""
 
-  def __init__(self):
-    self._lock = threading.Lock()
-    self._made: dict[Any, futures.Future] = {}
+  def variables(seed, x):
+    key = training.key(seed, 'init')
+    return setting.train.init({'params': key, 'dropout': key}, x, train=True)
 
-  def __call__(self, key, make: Callable[[], Any]):
-    with self._lock:
-      first = key not in self._made
-      future = self._made.setdefault(key, futures.Future())
-    if first:
-      try:
-        future.set_result(make())
-      except BaseException as error:
-        future.set_exception(error)
-    return future.result()
+  return variables
 
 
 def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
   """Compiles what does not depend on the batch size."""
   x, chunk = data.train.x[:1], chunk_size(chunk, tile.width)
-  block = blocks(tile, chunk)[0]
-
-  def init(seed):
-    key = training.key(seed, 'init')
-    return setting.train.init({'params': key, 'dropout': key}, x, train=True)
-
-  own = jax.jit(init)  # the lab's models draw nothing: one template serves every seed
-  zero: training.Variables = own(np.uint32(0)) if setting.own else {}
-  size = training.kernel_size(jax.eval_shape(init, 0)['params'])
+  block, variables = blocks(tile, chunk)[0], init(setting)
+  own = jax.jit(variables)  # the lab's models draw nothing: one template serves every seed
+  zero: training.Variables = own(np.uint32(0), x) if setting.own else {}
+  shapes = jax.eval_shape(variables, 0, x)
+  size = training.kernel_size(shapes['params'])
   initial = functools.partial(training.initial, setting)
   start = jax.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)))
   drawn = jax.ShapeDtypeStruct((size,), jnp.float32)
-  carry = jax.eval_shape(start, jax.eval_shape(init, 0), drawn, block.hyper)
-  evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data)
+  carry = jax.eval_shape(start, shapes, drawn, block.hyper)
+  views = jax.eval_shape(functools.partial(judge.views, setting), data)
+  evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data, views)
   return Shared(
-    template=(lambda seed: zero) if setting.own else own,
+    template=(lambda seed: zero) if setting.own else functools.partial(own, x=x),
     kernel_size=size,
     start=start,
     state=carry,
@@ -149,10 +139,9 @@ def compiler_options() -> dict[str, str | bool] | None:
   return {'xla_cpu_multi_thread_eigen': False} if jax.default_backend() == 'cpu' else None
 
 
-def begin(parts: Shared, tile: plan.Tile, cut: list[Block]) -> list[State]:
+def begin(parts: Shared, tile: plan.Tile, cut: list[Block], drawn) -> list[State]:
   """Each block's state before the first step; what a seed draws is drawn once for its lanes."""
   templates = [parts.template(seed) for seed in seeds(tile)]
-  drawn = list(draws(seeds(tile), parts.kernel_size))
   return [parts.start(templates[b.row], drawn[b.row], b.hyper) for b in cut]
 
 

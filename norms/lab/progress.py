@@ -22,6 +22,7 @@ class Progress:
     self._bar = tqdm.tqdm(
       total=sum(self._left.values()), file=self._stream, unit='step', unit_scale=True,
       disable=not self._stream.isatty(), dynamic_ncols=True, smoothing=0.05,
+      desc=f'group 0/{len(groups)}: compiling',
     )  # fmt: skip
 
   def __call__(self, group: Group, done: int, diverged: int) -> None:
@@ -52,6 +53,6 @@ class Progress:
 
 def steps(group: Group) -> list[int]:
   """Trial-steps of each tile."""
-  examples = len(data_sets.load(group.static.data).train.y)
+  examples = data_sets.sizes(group.static.data).train
   each = group.static.epochs * (examples // group.static.batch_size)
   return [each * len(tile.trials) for tile in group.tiles]

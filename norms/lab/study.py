@@ -10,6 +10,20 @@ from norms.lab import grid, trial
 AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'learning_rate', 'seed',
         'model', 'optimizer', 'epochs', 'eval_stats')  # fmt: skip
 
+# What belongs to a study and not to its trials.
+UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'references', 'timing')
+
+# config.data; an option at its default is no part of a trial, so that new ones change no old trial.
+DATA = {
+  'name': 'digits',  # a name of norms.lab.data.DATA
+  'train': 0,  # how many training examples, the first ones; 0: all that remain
+  'validation': 0,  # how many, held out from the end of the official training split
+  'test': 0,  # how many of the test split, the first ones; 0: all
+  'normalize': 'standardise',  # or 'unit', 'mean_image', 'none'
+  'layout': '',  # 'image', 'flat' or 'flat_channels_first'; '' is flat for digits, else image
+  'source': 'originals',  # or 'tfds': as tensorflow-datasets prepares it, in its own order
+}
+
 
 def defaults() -> config_dict.ConfigDict:
   """A fresh config with every key; a config file changes what its study needs."""
@@ -17,7 +31,7 @@ def defaults() -> config_dict.ConfigDict:
     'name': '',  # of the folder in results/
     'question': '',
     'expectation': '',
-    'data': {'name': 'digits'},
+    'data': {**DATA, 'manual_dir': ''},  # manual_dir: where originals are that need no download
     'model': 'mlp',  # a name of norms.lab.models.MODELS, or package.module:factory
     'model_options': {},
     'norm': 'none',  # a name of norms.NORMS, or package.module:object
@@ -31,9 +45,15 @@ def defaults() -> config_dict.ConfigDict:
     'weight_scale': config_dict.placeholder(float),  # or the standard deviation itself
     'seed': 0,
     'eval_stats': 'exact',  # or 'running': what norms with running statistics are judged by
+    'eval_examples': 0,  # of the training split, for its loss and accuracy; 0: all
+    'augment': (),  # of the training images: 'pad_crop', 'flip'
+    'replay': '',  # or 'numpy_legacy': kernels and batches as norms.lab.replay draws them
     'chunk': 0,  # lanes computed at once: 0 chooses, 1 is exact
     'sweep': dict.fromkeys(AXES, ()),  # tuples: their product is run; () leaves the key as it is
     'claims': (),  # (name in norms.lab.statistics.CLAIMS, {options}) each
+    'labels': {},  # {norm: what the report calls it}
+    'references': (),  # a reference's figures, shown beside ours: see norms.lab.report.reference
+    'timing': 0,  # rounds in which an epoch of each norm is timed after the sweep, in turn
   })  # fmt: skip
 
 
@@ -50,6 +70,10 @@ class Study:
   axes: Mapping[str, tuple]
   trials: tuple[trial.Trial, ...]
   chunk: int = 0
+  labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  references: tuple[dict, ...] = ()
+  timing: int = 0
+  manual_dir: str = ''  # where the data's originals lie: no part of a trial
 
 
 def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', command: str = ''):
@@ -59,8 +83,10 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
   chunk = plain['chunk']
   if not isinstance(chunk, int) or chunk < 0:
     raise ValueError(f'config.chunk={chunk!r}: use 0 (automatic), 1 (exact) or a whole number')
+  plain['data'] = dict(plain['data'])
+  manual_dir = plain['data'].pop('manual_dir', '')
   points = _points(plain['sweep']) if get_hyper is None else get_hyper(grid)
-  trials = tuple(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
+  trials = trial.in_turn(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
   return Study(
     name=name,
     question=plain['question'],
@@ -71,6 +97,10 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
     axes=grid.axes(points),
     trials=trials,
     chunk=chunk,
+    labels=dict(plain['labels']),
+    references=tuple(map(dict, plain['references'])),
+    timing=plain['timing'],
+    manual_dir=manual_dir,
   )
 
 
@@ -97,9 +127,10 @@ def _at(plain: dict, point: dict) -> dict:
   config = dict(plain)
   for key, value in point.items():
     head, _, rest = key.partition('.')
-    trial.one_of('swept key', head, [k for k in plain if k not in ('sweep', 'claims', 'name')])
+    trial.one_of('swept key', head, [k for k in plain if k not in UNSWEPT])
     config[head] = _at_open(config[head], rest, value) if rest else value
-  return config
+  data = config['data'].items()
+  return config | {'data': {k: v for k, v in data if k == 'name' or v != DATA.get(k)}}
 
 
 def _at_open(options: dict, key: str, value) -> dict:

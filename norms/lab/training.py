@@ -1,4 +1,4 @@
-"""One trial: pure functions to start it, to take a step and to evaluate it.
+"""One trial: pure functions to start it and to take a step.
 
 Nothing here knows of lanes, groups or devices; `axis_name` makes the step one of several devices'
 (jax.pmap, jax.shard_map), each with its share of the batch.
@@ -6,7 +6,6 @@ Nothing here knows of lanes, groups or devices; `axis_name` makes the step one o
 
 from collections.abc import Callable, Mapping
 import dataclasses
-import functools
 import inspect
 import math
 import re
@@ -20,9 +19,12 @@ import optax
 
 from norms import catalogue
 from norms.lab import models, trial
-from norms.lab.data import Data, Split
+from norms.lab.data import Split, augment
 
 Variables = Mapping[str, Any]
+# Optimizers whose update of a number depends on that number's gradients alone.
+ELEMENTWISE = ('adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lion', 'nadam',
+               'nadamw', 'radam', 'rmsprop', 'rprop', 'sgd', 'sign_sgd', 'yogi')  # fmt: skip
 PURPOSES = ('init', 'order', 'augment', 'dropout')
 
 
@@ -47,6 +49,8 @@ class Setting:
   exact_stats: bool  # whether it is judged by exact ones
   absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
   own: bool  # whether the model is the lab's, whose kernels the lab draws
+  eval_examples: int = 0  # of the training split; 0: all
+  augment: tuple[str, ...] = ()
 
   @classmethod
   def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'Setting':
@@ -63,6 +67,8 @@ class Setting:
       exact_stats=row.state and static.eval_stats == 'exact',
       absolute=static.weight_scale is not None,
       own=':' not in static.model,
+      eval_examples=static.eval_examples,
+      augment=static.augment,
     )
 
 
@@ -73,9 +79,11 @@ def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
     trial.one_of('optimizer', name, [n for n in dir(optax) if _takes_rate(getattr(optax, n))])
   for option in options:
     trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
-  return lambda hyper: make(
+  made = lambda hyper: make(  # noqa: E731
     **dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper}
   )
+  # One vector in place of many leaves: a third of the kernels to compile, and of those to launch.
+  return (lambda hyper: optax.flatten(made(hyper))) if name in ELEMENTWISE else made
 
 
 def _takes_rate(make) -> bool:
@@ -129,6 +137,14 @@ def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
   return params
 
 
+def augmented(setting: Setting, batch: Split, seed, step) -> Split:
+  """The batch as the step sees it, of the seed and the step alone: lanes of one seed share it."""
+  if not setting.augment:
+    return batch
+  random = jax.random.fold_in(key(seed, 'augment'), step)
+  return Split(augment.augment(setting.augment, random, batch.x), batch.y)
+
+
 def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | None = None):
   """One step on one batch: the new state, the loss and the norm of the gradient."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
@@ -155,37 +171,12 @@ def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | N
   return state, {'minibatch_loss': loss, 'grad_norm': norm_of(grads)}
 
 
-def evaluate(setting: Setting, state: State, data: Data) -> dict[str, jax.Array]:
-  """Loss and accuracy on both splits; by exact statistics of the training split, if asked."""
-  variables, (train, test) = state.variables, (data.train, data.test)
-  running: Callable[..., Any] = functools.partial(setting.running.apply, train=False)
-  rest = {k: v for k, v in variables.items() if k != 'params'}
-  params = {'params': variables['params']}
-  if not setting.state:
-    both = running(variables, jnp.concatenate([train.x, test.x]))
-    on_train, on_test = jnp.split(both, [len(train.y)])
-  elif setting.exact_stats:
-    # train=False: the norm takes its batch's statistics all the same, and dropout rests.
-    on_train, stats = setting.exact.apply(variables, train.x, train=False, mutable=[*rest])
-    each = jax.tree.map(lambda *a: jnp.stack(a), stats, rest)
-    on_test, by_running = jax.vmap(lambda rest: running({**params, **rest}, test.x))(each)
-  else:
-    on_train, on_test = running(variables, train.x), running(variables, test.x)
-    by_running = on_test
-  return {
-    'train_loss': cross_entropy(on_train, train.y),
-    'train_accuracy': accuracy(on_train, train.y),
-    'test_loss': cross_entropy(on_test, test.y),
-    'test_accuracy': accuracy(on_test, test.y),
-    'test_accuracy_running': accuracy(by_running, test.y) if setting.state else jnp.nan,
-  }
-
-
 def norm_of(tree):
   """The length of all leaves as one vector."""
-  # By dot products: a sum of squares compiles to three kernels a leaf and runs slower on CPU.
-  dot = functools.partial(jnp.vdot, precision='highest')
-  return jnp.sqrt(sum(dot(leaf, leaf) for leaf in jax.tree.leaves(tree)))
+  # A dot product of the vector that the optimizer takes too: a sum of squares of each leaf compiles
+  # to three kernels a leaf and runs slower on CPU.
+  flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+  return jnp.sqrt(jnp.vdot(flat, flat, precision='highest'))
 
 
 def cross_entropy(logits, labels):
@@ -193,8 +184,3 @@ def cross_entropy(logits, labels):
   # By comparison and not by gather, whose transpose is a scatter: fewer and faster kernels.
   at_label = jnp.arange(logits.shape[-1]) == labels[:, None]
   return jnp.mean(nn.logsumexp(logits, -1) - jnp.sum(jnp.where(at_label, logits, 0), -1))
-
-
-def accuracy(logits, labels):
-  """The share of examples whose largest logit is their label's."""
-  return jnp.mean(jnp.argmax(logits, -1) == labels)

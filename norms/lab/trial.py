@@ -1,5 +1,6 @@
 """A trial: one network trained once. Plain data, validated, known by the hash of itself."""
 
+from collections.abc import Iterable
 import dataclasses
 import difflib
 import functools
@@ -13,6 +14,8 @@ from typing import Any
 # Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
 # options.) Every other key is static: another value is another group and another compilation.
 TRACED = ('init_scale', 'weight_scale', 'learning_rate', 'seed')
+AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
+REPLAYS = ('', 'numpy_legacy')  # of norms.lab.replay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +36,16 @@ class Trial:
   weight_scale: float | None
   seed: int | None
   eval_stats: str
+  eval_examples: int = 0  # of the training split, for its loss and accuracy; 0: all
+  augment: tuple[str, ...] = ()
+  replay: str = ''  # where initial kernels and batches come from, if not from the seed's keys
+  turn: str = ''  # of a replayed trial: its place among those that share one generator
   code: str = ''  # hash of the user's own model and norm: another source is another trial
 
   @functools.cached_property
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
-    text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _digest(json.dumps(dataclasses.asdict(self), sort_keys=True))
 
   @functools.cached_property
   def static(self) -> 'Trial':
@@ -47,7 +53,8 @@ class Trial:
     options = tuple((k, None if isinstance(v, float) else v) for k, v in self.optimizer_options)
     # Which of the two scales is given is static, though its value is not.
     traced: dict[str, Any] = dict.fromkeys(TRACED) | {
-      'weight_scale': None if self.weight_scale is None else 0.0
+      'weight_scale': None if self.weight_scale is None else 0.0,
+      'turn': '',
     }
     return dataclasses.replace(self, optimizer_options=options, **traced)
 
@@ -63,7 +70,9 @@ class Trial:
     row: dict[str, Any] = {'trial': self.hash}
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
-      if isinstance(value, tuple):
+      if field.name == 'augment':
+        row['augment'] = '+'.join(self.augment)
+      elif isinstance(value, tuple):
         row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
       else:
         row[field.name] = math.nan if value is None else value
@@ -77,6 +86,8 @@ def make(config: dict[str, Any]) -> Trial:
   if None not in scales:
     raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
   norm, model = config['norm'], config['model']
+  if config['replay'] and ':' in str(model):
+    raise ValueError(f'replay={config["replay"]!r} is for the own models, not {model!r}: drop it')
   return Trial(
     data=_pairs(config['data']),
     model=_text('model', model),
@@ -92,7 +103,23 @@ def make(config: dict[str, Any]) -> Trial:
     weight_scale=_positive('weight_scale', scales[1]),
     seed=_whole('seed', config['seed'], 0),
     eval_stats=one_of('eval_stats', config['eval_stats'], ('exact', 'running')),
+    eval_examples=_whole('eval_examples', config['eval_examples'], 0),
+    augment=tuple(one_of('augment', name, AUGMENTATIONS) for name in config['augment']),
+    replay=one_of('replay', config['replay'], REPLAYS),
     code=_source(model) + _source(norm),
+  )
+
+
+def in_turn(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+  """The trials, replayed ones with their turn: those of one seed draw from one generator."""
+  trials = tuple(trials)
+  lines: dict[int | None, list[str]] = {}
+  for trial in trials:
+    if trial.replay:
+      lines.setdefault(trial.seed, []).append(trial.hash)
+  turn = lambda t, line: f'{line.index(t.hash)} of {_digest(",".join(line))}'  # noqa: E731
+  return tuple(
+    dataclasses.replace(t, turn=turn(t, lines[t.seed])) if t.replay else t for t in trials
   )
 
 
@@ -141,4 +168,9 @@ def _source(name: str) -> str:
     return ''  # named, with what to do, where it is loaded
   if found is None or not found.origin:
     return ''
-  return hashlib.sha256(pathlib.Path(found.origin).read_bytes()).hexdigest()[:16]
+  return _digest(pathlib.Path(found.origin).read_bytes())
+
+
+def _digest(content: str | bytes) -> str:
+  raw = content.encode() if isinstance(content, str) else content
+  return hashlib.sha256(raw).hexdigest()[:16]

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 import small
 
-import norms
-from norms.lab import records, study, sweep
+from norms.lab import execution, records, study, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {
@@ -57,14 +56,14 @@ def test_tiles_with_padding_give_the_same_records(tmp_path):
 
 
 def test_a_failing_group_is_on_record_and_the_others_run_on(tmp_path, monkeypatch):
-  train = sweep.train
+  train = execution.train
 
   def breaks(group, *args):
     if group.static.norm == 'layer':
       raise RuntimeError('out of luck')
     return train(group, *args)
 
-  monkeypatch.setattr(sweep, 'train', breaks)
+  monkeypatch.setattr(execution, 'train', breaks)
   made = small.config(norm=('none', 'layer', 'batch'))
   frame, failed, _ = small.run(made, tmp_path)
   assert sorted(frame['norm'].unique()) == ['batch', 'none']
@@ -81,7 +80,7 @@ def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
   def breaks(*_):
     raise RuntimeError('out of luck')
 
-  monkeypatch.setattr(sweep, 'run_group', breaks)
+  monkeypatch.setattr(execution, 'run', breaks)
   monkeypatch.setattr(sweep, 'workers', lambda groups: 1)
   made = small.config(norm=('none', 'layer', 'batch', 'rms'))
   _, failed, _ = small.run(made, tmp_path, fail_fast=True)
@@ -89,7 +88,7 @@ def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
 
 
 def test_fail_fast_ends_what_runs_at_its_next_epoch(tmp_path, monkeypatch):
-  train, started = sweep.train, threading.Event()
+  train, started = execution.train, threading.Event()
 
   def breaks(group, *args):
     if group.static.norm == 'layer':
@@ -100,7 +99,7 @@ def test_fail_fast_ends_what_runs_at_its_next_epoch(tmp_path, monkeypatch):
   def tick(group, done, diverged):
     started.set()
 
-  monkeypatch.setattr(sweep, 'train', breaks)
+  monkeypatch.setattr(execution, 'train', breaks)
   monkeypatch.setattr(sweep, 'workers', lambda groups: 2)
   asked = study.from_config(small.config(norm=('none', 'layer'), epochs=100_000))
   groups = sweep.pending(asked, tmp_path)
@@ -216,11 +215,3 @@ def test_kill_9_loses_nothing_that_was_finished(tmp_path):
   frame = records.load(tmp_path)
   assert frame['trial'].nunique() == 4 * 2 * 2 * 2
   assert all(f.stat().st_mtime_ns == at for f, at in kept.items())
-
-
-def test_every_norm_of_the_catalogue_with_a_module_runs(tmp_path):
-  names = tuple(name for name, row in norms.NORMS.items() if row.module or row.kind == 'none')
-  frame, failed, _ = small.run(small.config(norm=names, epochs=1), tmp_path)
-  assert not failed
-  assert set(frame['norm']) == set(names)
-  assert np.isfinite(frame['test_loss']).all()

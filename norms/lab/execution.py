@@ -1,0 +1,108 @@
+"""One group: its programs compiled once, its tiles run one after the other, a file for each."""
+
+from collections.abc import Callable, Iterator
+import dataclasses
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from norms.lab import data as data_sets
+from norms.lab import evaluation, plan, program, records, replay, statistics
+from norms.lab.data import Data
+from norms.lab.once import Once
+from norms.lab.provenance import provenance
+from norms.lab.study import Study
+from norms.lab.training import Setting
+
+# Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
+Tick = Callable[[plan.Group, int, int], None]
+
+
+class Ready(NamedTuple):
+  """A group's programs, and what they are given."""
+
+  source: replay.Source
+  chunk: int
+  host: Data
+  data: Data  # on the device, as are the inputs that it is judged by
+  views: tuple[jax.Array, ...]
+  parts: program.Shared
+  segment: Callable
+
+
+def ready(group: plan.Group, study: Study, once: Once, device) -> Ready:
+  """Loads and compiles; what groups share is made once."""
+  static, first = group.static, group.tiles[0]
+  host = data_sets.load(static.data, study.manual_dir)
+  data = once((static.data, device), lambda: jax.device_put(host, device))
+  setting = Setting.of(static, host.classes)
+  judged = (static.data, static.eval_examples, setting.state, device)
+  views = once(judged, lambda: evaluation.views(setting, data))
+  regardless = (dataclasses.replace(static, batch_size=0), first.width, device)
+  parts = once(regardless, lambda: program.shared(setting, first, data, chunk=study.chunk))
+  segment = program.compiled(setting, group, data, parts, chunk=study.chunk)
+  chunk = program.chunk_size(study.chunk, first.width)
+  source = replay.source(study.trials, group)
+  return Ready(source, chunk, host, data, views, parts, segment)
+
+
+def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
+  """Compiles a group and runs its tiles, one file each."""
+  begun = time.perf_counter()
+  made = ready(group, study, once, device)
+  compile_seconds = time.perf_counter() - begun
+  told = {
+    'group': group.label, 'data': data_sets.origin(group.static.data, study.manual_dir),
+  }  # fmt: skip
+  for tile in group.tiles:
+    begun = time.perf_counter()
+    curves = list(train(group, tile, made, tick))
+    seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
+    origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
+    records.write(workdir, tile.trials, frame(tile, curves, made.host), origin)
+    compile_seconds = 0.0
+  records.forget_error(workdir, group.trials)
+
+
+def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str, np.ndarray]]:
+  """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
+  cut, examples = program.blocks(tile, made.chunk), len(made.data.train.y)
+  carries = program.begin(made.parts, tile, cut, made.source.draws(tile, made.parts.kernel_size))
+  seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
+  for epoch in range(group.static.epochs + 1):
+    if epoch:
+      # A row per seed, sliced off the array once and not for each of the seed's lanes.
+      rows = made.source.order(tile, epoch, examples, group.static.batch_size)
+      for i, block in enumerate(cut):
+        carries[i], seen[i] = made.segment(carries[i], made.data, rows[block.row], block.hyper)
+    shape = (len(tile.rows), tile.width)
+    curves: dict[str, np.ndarray] = {}
+    for block, carry, means in zip(cut, carries, seen, strict=True):
+      now = {'step': carry.step, 'diverged_at': carry.diverged_at, **means}
+      for name, values in {**now, **made.parts.evaluate(carry, made.data, made.views)}.items():
+        values = np.asarray(values)
+        curves.setdefault(name, np.zeros(shape, values.dtype))[block.row, block.lanes] = values
+    done = len(tile.trials) * len(rows[0]) if epoch else 0
+    tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
+    yield curves
+
+
+def frame(tile: plan.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
+  """A tile's records: a row per trial and epoch."""
+  by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[0]}
+  n, chance = len(data.test.y), data.chance
+  parts = []
+  for at, trial in tile.places():
+    rows = {name: values[at] for name, values in by_name.items()}
+    loss, diverged = rows['train_loss'], int(rows.pop('diverged_at')[-1])
+    parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(len(curves)), **rows}))
+    parts[-1]['diverged_at'] = pd.array(
+      [diverged if diverged >= 0 else pd.NA] * len(curves), 'Int64'
+    )
+    parts[-1]['trained'] = statistics.trained(
+      rows['test_accuracy'][-1], n, chance, loss[0], loss[-1]
+    )
+  return pd.concat(parts, ignore_index=True)

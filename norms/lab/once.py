@@ -1,0 +1,25 @@
+"""A value made once, whatever the number of threads that ask for it."""
+
+from collections.abc import Callable
+from concurrent import futures
+import threading
+from typing import Any
+
+
+class Once:
+  """Makes each key's value once, however many threads ask for it at the same time."""
+
+  def __init__(self):
+    self._lock = threading.Lock()
+    self._made: dict[Any, futures.Future] = {}
+
+  def __call__(self, key, make: Callable[[], Any]):
+    with self._lock:
+      first = key not in self._made
+      future = self._made.setdefault(key, futures.Future())
+    if first:
+      try:
+        future.set_result(make())
+      except BaseException as error:
+        future.set_exception(error)
+    return future.result()

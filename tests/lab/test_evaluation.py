@@ -1,0 +1,86 @@
+"""Promises of evaluation: exact statistics, batches, subsets and the validation split."""
+
+import functools
+
+from flax import traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small
+
+from norms.lab import data as data_sets
+from norms.lab import evaluation, plan, program, replay, study, training
+from norms.lab.data import Data, Split
+
+DATA = data_sets.load({'name': 'digits'})
+
+
+@functools.cache
+def trained(norm, **changes):
+  """(setting, state) after one step."""
+  (group,) = plan.groups(study.from_config(small.config(norm=norm, **changes)).trials)
+  setting, tile = training.Setting.of(group.static, 10), group.tiles[0]
+  parts = program.shared(setting, tile, DATA, chunk=1)
+  (block,) = program.blocks(tile, 1)
+  drawn = replay.Keyed().draws(tile, parts.kernel_size)
+  (state,) = program.begin(parts, tile, [block], drawn)
+  batch = Split(DATA.train.x[:256], DATA.train.y[:256])
+  return setting, training.step(setting, state, batch, block.hyper)[0]
+
+
+def evaluate(setting, state, data):
+  return evaluation.evaluate(setting, state, data, evaluation.views(setting, data))
+
+
+def test_exact_statistics_are_those_of_the_whole_training_split():
+  setting, state = trained('batch')
+  seen = evaluate(setting, state, DATA)
+  x = DATA.train.x @ state.variables['params']['layer_0']['kernel']
+  stats = {'norm_0': {'mean': jnp.mean(x, 0), 'var': jnp.var(x, 0)}}
+  exact = {'params': state.variables['params'], 'batch_stats': stats}
+  logits = setting.running.apply(exact, DATA.test.x, train=False)
+  assert float(evaluation.accuracy(logits, DATA.test.y)) == pytest.approx(
+    float(seen['test_accuracy'])
+  )
+  assert seen['test_accuracy_running'] != seen['test_accuracy']
+
+
+# 1442 examples: whole; in 7 batches of 206; in 14 of 100 and a rest of 42.
+@pytest.mark.parametrize('most', [300, 100])
+@pytest.mark.parametrize('norm', ['none', 'batch'])
+def test_batches_change_rounding_only(norm, most, monkeypatch):
+  setting, state = trained(norm)
+  whole = evaluate(setting, state, DATA)
+  monkeypatch.setattr(evaluation, 'MOST', most)
+  assert evaluation.at_once(1442) == {300: 206, 100: 100}[most]
+  seen = evaluate(setting, state, DATA)
+  for name in ('test_loss', 'test_accuracy', 'test_accuracy_running'):
+    np.testing.assert_allclose(seen[name], whole[name], rtol=1e-5)  # the statistics' last bits
+  # In training mode a batch's own statistics count: those of 100 examples stray by a tenth.
+  np.testing.assert_allclose(seen['train_loss'], whole['train_loss'], rtol=0.05)
+
+
+def test_pooled_statistics_are_those_of_all_examples():
+  x = np.random.default_rng(0).normal(3, 2, (90, 5)).astype(np.float32)
+  parts = [x[:40], x[40:80], x[80:]]
+  stats = {'norm': {'mean': np.stack([p.mean(0) for p in parts]),
+                    'var': np.stack([p.var(0) for p in parts])}}  # fmt: skip
+  seen = evaluation.pooled(stats, jnp.array([40 / 90, 40 / 90, 10 / 90]))
+  flat = traverse_util.flatten_dict(seen)
+  np.testing.assert_allclose(flat['norm', 'mean'], x.mean(0), rtol=1e-5)
+  np.testing.assert_allclose(flat['norm', 'var'], x.var(0), rtol=1e-5)
+
+
+def test_a_subset_for_evaluation_and_a_validation_split():
+  setting, state = trained('none', eval_examples=100)
+  validation = Split(DATA.train.x[200:300], DATA.train.y[200:300])
+  seen = evaluate(setting, state, Data(DATA.train, DATA.test, validation))
+  plain, _ = trained('none')
+  one = lambda split: evaluate(plain, state, Data(split, DATA.test))  # noqa: E731
+  first = one(Split(DATA.train.x[:100], DATA.train.y[:100]))
+  np.testing.assert_allclose(seen['train_loss'], first['train_loss'], rtol=1e-6)
+  np.testing.assert_allclose(seen['test_loss'], first['test_loss'], rtol=1e-6)
+  held = one(validation)
+  np.testing.assert_allclose(seen['validation_loss'], held['train_loss'], rtol=1e-6)
+  assert 'validation_loss' not in jax.eval_shape(functools.partial(evaluate, plain), state, DATA)
