@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 import dataclasses
 import difflib
+import functools
 import importlib
+import math
 import types
-from typing import Any, Literal
+from typing import Any
 
 from norms import (
   batch,
@@ -19,89 +21,92 @@ from norms import (
   sample,
   standardization,
 )
+from norms.row import Parameter as Parameter
+from norms.row import Row as Row
 
-Kind = Literal['none', 'activation', 'kernel']
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-  """A norm, as configs, models, tests and reports know it.
-
-  Attributes:
-    name: the key in NORMS; what a config says.
-    kind: acts on activations, wraps a layer for its kernel, or does nothing.
-    function: the pure function.
-    module: the class of that name in norms.linen and norms.nnx; or a linen class of the user's.
-    paper: the source.
-    options: defaults of the module's options that a study uses.
-    state: keeps running statistics (and so takes `use_running_average` and `momentum`).
-    groups: needs a number of groups that divides the channels.
-    key: draws random numbers when it is called.
-  """
-
-  name: str
-  kind: Kind
-  function: Callable[..., Any] | None = None
-  module: str | type | None = None
-  paper: str = ''
-  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-  state: bool = False
-  groups: bool = False
-  key: bool = False
-
+_SCALE, _BIAS = {'scale': Parameter(1)}, {'bias': Parameter(0)}
+_AFFINE = _SCALE | _BIAS
+_GATED = _AFFINE | {'slope': Parameter(1)}
+_SHARES = {'mean_weights': Parameter(1, (3,)), 'var_weights': Parameter(1, (3,))}
+_SQUASHED = _AFFINE | {'alpha': Parameter(0.5, ())}
 
 _ROWS = (
   Row('none', 'none'),
   Row('batch', 'activation', batch.batch_norm, 'BatchNorm',
-      'Ioffe and Szegedy 2015, arXiv:1502.03167', state=True),
+      'Ioffe and Szegedy 2015, arXiv:1502.03167', parameters=_AFFINE, state=True),
   Row('layer', 'activation', sample.layer_norm, 'LayerNorm',
-      'Ba, Kiros and Hinton 2016, arXiv:1607.06450'),
+      'Ba, Kiros and Hinton 2016, arXiv:1607.06450', parameters=_AFFINE),
   Row('group', 'activation', sample.group_norm, 'GroupNorm',
-      'Wu and He 2018, arXiv:1803.08494', groups=True),
+      'Wu and He 2018, arXiv:1803.08494', parameters=_AFFINE, groups=True),
   Row('instance', 'activation', sample.instance_norm, 'InstanceNorm',
-      'Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022'),
+      'Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022', parameters=_AFFINE),
   Row('rms', 'activation', sample.rms_norm, 'RMSNorm',
-      'Zhang and Sennrich 2019, arXiv:1910.07467'),
+      'Zhang and Sennrich 2019, arXiv:1910.07467', parameters=_SCALE),
+  # By hand, as Flax has them: the length g is called scale; u and sigma are in batch_stats.
   Row('weight', 'kernel', kernels.weight_norm, 'WeightNorm',
       'Salimans and Kingma 2016, arXiv:1602.07868'),
-  # Its own u and sigma are in batch_stats; it takes `update_stats` in the call.
   Row('spectral', 'kernel', kernels.spectral_norm, 'SpectralNorm',
       'Miyato et al. 2018, arXiv:1802.05957'),
-  Row('batch_renorm', 'activation', renorm.batch_renorm, None,
-      'Ioffe 2017, arXiv:1702.03275', state=True),
-  Row('ghost', 'activation', batch.ghost_batch_norm, None,
-      'Hoffer, Hubara and Soudry 2017, arXiv:1705.08741', state=True),
-  Row('mean_only', 'activation', renorm.mean_only_batch_norm, None,
-      'Salimans and Kingma 2016, arXiv:1602.07868', state=True),
-  Row('positional', 'activation', position.positional_norm, None,
-      'Li et al. 2019, arXiv:1907.04312'),
-  Row('unit', 'activation', position.unit_norm),
-  Row('scale', 'activation', position.scale_norm, None,
-      'Nguyen and Salazar 2019, arXiv:1910.05895'),
-  Row('filter_response', 'activation', response.filter_response_norm, None,
-      'Singh and Krishnan 2020, arXiv:1911.09737'),
-  Row('global_response', 'activation', response.global_response_norm, None,
-      'Woo et al. 2023, arXiv:2301.00808'),
-  Row('local_response', 'activation', response.local_response_norm, None,
+  Row('batch_renorm', 'activation', renorm.batch_renorm, 'BatchRenorm',
+      'Ioffe 2017, arXiv:1702.03275', parameters=_AFFINE, state=True,
+      exact={'r_max': 1.0, 'd_max': 0.0}),
+  Row('ghost', 'activation', batch.ghost_batch_norm, 'GhostBatchNorm',
+      'Hoffer, Hubara and Soudry 2017, arXiv:1705.08741', parameters=_AFFINE, state=True,
+      exact={'ghost_size': 2**31 - 1}),
+  Row('mean_only', 'activation', renorm.mean_only_batch_norm, 'MeanOnlyBatchNorm',
+      'Salimans and Kingma 2016, arXiv:1602.07868', parameters=_BIAS, state=True, keeps=('mean',)),
+  Row('positional', 'activation', position.positional_norm, 'PositionalNorm',
+      'Li et al. 2019, arXiv:1907.04312', moments=True),
+  Row('unit', 'activation', position.unit_norm, 'UnitNorm'),
+  Row('scale', 'activation', position.scale_norm, 'ScaleNorm',
+      'Nguyen and Salazar 2019, arXiv:1910.05895', parameters={'scale': Parameter(math.sqrt, ())}),
+  Row('filter_response', 'activation', response.filter_response_norm, 'FilterResponseNorm',
+      'Singh and Krishnan 2020, arXiv:1911.09737',
+      parameters=_AFFINE | {'threshold': Parameter(0)}),
+  Row('global_response', 'activation', response.global_response_norm, 'GlobalResponseNorm',
+      'Woo et al. 2023, arXiv:2301.00808', parameters={'scale': Parameter(0)} | _BIAS),
+  Row('local_response', 'activation', response.local_response_norm, 'LocalResponseNorm',
       'Krizhevsky, Sutskever and Hinton 2012, doi:10.1145/3065386'),
-  Row('switchable', 'activation', mixed.switchable_norm, None,
-      'Luo et al. 2019, arXiv:1806.10779', state=True),
-  Row('evonorm_b0', 'activation', evonorm.evonorm_b0, None,
-      'Liu et al. 2020, arXiv:2004.02967', state=True),
-  Row('evonorm_s0', 'activation', evonorm.evonorm_s0, None,
-      'Liu et al. 2020, arXiv:2004.02967', groups=True),
-  Row('dyt', 'activation', pointwise.dyt, None, 'Zhu et al. 2025, arXiv:2503.10622'),
-  Row('derf', 'activation', pointwise.derf, None, 'Chen et al. 2025, arXiv:2512.10938'),
-  Row('weight_standardization', 'kernel', standardization.weight_standardization, None,
-      'Qiao et al. 2019, arXiv:1903.10520'),
-  Row('scaled_weight_standardization', 'kernel',
-      standardization.scaled_weight_standardization, None,
-      'Brock, De and Smith 2021, arXiv:2101.08692'),
+  Row('switchable', 'activation', mixed.switchable_norm, 'SwitchableNorm',
+      'Luo et al. 2019, arXiv:1806.10779', parameters=_AFFINE | _SHARES, state=True),
+  Row('evonorm_b0', 'activation', evonorm.evonorm_b0, 'EvoNormB0',
+      'Liu et al. 2020, arXiv:2004.02967', parameters=_GATED, state=True),
+  Row('evonorm_s0', 'activation', evonorm.evonorm_s0, 'EvoNormS0',
+      'Liu et al. 2020, arXiv:2004.02967', parameters=_GATED, groups=True),
+  Row('dyt', 'activation', pointwise.dyt, 'DyT', 'Zhu et al. 2025, arXiv:2503.10622',
+      parameters=_SQUASHED),
+  Row('derf', 'activation', pointwise.derf, 'Derf', 'Chen et al. 2025, arXiv:2512.10938',
+      parameters=_SQUASHED | {'shift': Parameter(0, ())}),
+  Row('weight_standardization', 'kernel', standardization.weight_standardization,
+      'WeightStandardization', 'Qiao et al. 2019, arXiv:1903.10520'),
+  Row('scaled_weight_standardization', 'kernel', standardization.scaled_weight_standardization,
+      'ScaledWeightStandardization', 'Brock, De and Smith 2021, arXiv:2101.08692',
+      parameters={'gain': Parameter(1)}),
 )  # fmt: skip
 
 NORMS: Mapping[str, Row] = types.MappingProxyType({row.name: row for row in _ROWS})
 
+CLASSES: Mapping[str, Row] = types.MappingProxyType(
+  {row.class_name: row for row in _ROWS if row.function is not None}
+)
 
+
+def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], Any]) -> Any:
+  """A row's class: one written by hand under its name, or the one derived from it.
+
+  Raises:
+    ValueError: where the row has no function to derive it from.
+  """
+  if isinstance(row.module, type):
+    return row.module
+  if row.function is None:
+    raise ValueError(f'norm {row.name!r} has no function, and so no module: name another')
+  known = CLASSES.get(row.class_name)
+  same = known is not None and known.function is row.function
+  return by_hand.get(row.class_name) if same and row.class_name in by_hand else derive(row)
+
+
+@functools.cache  # one row, and so one module, for a name
 def find(name: str) -> Row:
   """The row of that name; or of a user's `package.module:object`, a Row or a linen module class.
 

@@ -12,13 +12,14 @@ axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale an
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
-from norms import reduction
+from norms import covariance, reduction
+from norms.moments import Fit, alike, fit, raw
+from norms.moments import Moments as Moments
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
@@ -28,127 +29,84 @@ from norms.reduction import keep as keep
 from norms.reduction import spread as spread
 
 
-class Moments(NamedTuple):
-  """Mean, biased variance (not centred: second moment) and count of entries; axes kept."""
-
-  mean: jax.Array
-  var: jax.Array
-  count: jax.Array  # type: ignore[assignment]  # hides tuple.count, as the field's name must
-
-
-class _Fit(NamedTuple):
-  """What the rule needs besides x, axes kept: the mean is shift + k / rstd, more than a float."""
-
-  shift: jax.Array
-  k: jax.Array
-  rstd: jax.Array
-  moments: Moments
-
-
-def _fit(r: Reduction, x, mask) -> _Fit:
-  """Two passes; the second also finds what rounding left in the mean of the first."""
-  unit, count = reduction.unit(r, x.shape), reduction.count_entries(r, x, mask)
-  x = keep(mask, x).astype(compute_dtype(x))
-  shift = drift = jnp.zeros((), x.dtype)
-  if r.center:
-    shift = reduction.mean(r, count, x)
-    shift = jnp.where(jnp.isfinite(shift), shift, 0)
-    x = keep(mask, x - shift)
-    drift = reduction.mean(r, count, x) if r.refine else drift
-  square = reduction.mean(r, count, reduction.square(x * unit))
-  # Near the largest float only the squares overflow: then rstd = 0 and y = 0, not NaN.
-  over = jnp.isinf(square)
-  var = jnp.where(over, square, jnp.maximum(square - reduction.square(drift * unit), 0))
-  guarded = var + r.epsilon * unit**2
-  rstd = jnp.where(guarded == 0, 0, lax.rsqrt(guarded) * unit)
-  shift, k = jnp.where(over, 0, shift), jnp.where(over, 0, drift * rstd)
-  mean = jnp.broadcast_to(jnp.where(over, 0, shift + drift), rstd.shape)
-  moments = Moments(mean, var / unit**2, count)
-  shift, k, rstd = _settled(shift, k, rstd) if r.center else (shift, k, rstd)
-  return _Fit(shift, k, rstd, moments)
-
-
-def _settled(*statistics):
-  """The same numbers as slices of one buffer.
-
-  XLA:CPU else repeats their arithmetic for every entry of x, and does not vectorise a loop that
-  reads too many buffers: three times the time of a small batch norm.
-  """
-  if jax.default_backend() != 'cpu' or any(map(jnp.iscomplexobj, statistics)):
-    return statistics
-  return tuple(lax.optimization_barrier(jnp.stack(jnp.broadcast_arrays(*statistics))))
-
-
-def _standardise(r: Reduction, x, mask, fit: _Fit):
-  """(q, k) with y = q - k: k has the statistics' shape, so what it costs is paid once for each."""
-  x = x.astype(compute_dtype(x))
-  if not r.center:
-    return keep(mask, x) * fit.rstd, 0.0
-  if mask is None:
-    return (x - fit.shift) * fit.rstd, fit.k
-  return keep(mask, (x - fit.shift) * fit.rstd - fit.k), 0.0
-
-
 def affine_dtype(*arrays):
   """The output's dtype: the promoted one of the input and the parameters that are given."""
   return jnp.result_type(*(a for a in arrays if a is not None))
 
 
-def _affine(q, k, x, scale, bias):
-  """(q - k) scale + bias, in the promoted dtype of what was given."""
-  scaled, shift = (q, -k) if scale is None else (q * scale, -k * scale)
-  z = scaled + (shift if bias is None else bias + shift)
-  return z.astype(affine_dtype(x, scale, bias))
+def _affine(d, k, rstd, x, scale, bias):
+  """(d - k) rstd scale + bias, in the promoted dtype of what was given."""
+  slope = rstd if scale is None else rstd * scale
+  offset = bias if k is None else (0.0 if bias is None else bias) - k * slope
+  return reduction.affine(d, slope, offset).astype(affine_dtype(x, scale, bias))
 
 
-def _apply(r: Reduction, x, scale, bias, mask, fit: _Fit):
-  q, k = _standardise(r, x, mask, fit)
-  return _affine(q, k, x, scale, bias), fit.moments
+def _apply(x, scale, bias, mask, by: Fit):
+  d, k = x.astype(compute_dtype(x)) - by.shift, by.drift
+  if mask is not None:
+    d, k = keep(mask, d if k is None else d - k), None
+  return _affine(d, k, by.rstd, x, scale, bias), by.moments
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _normalize(r: Reduction, x, scale, bias, mask):
-  return _apply(r, x, scale, bias, mask, _fit(r, x, mask))
+  return _apply(x, scale, bias, mask, fit(r, x, scale, mask))
 
 
 @_normalize.defjvp
 def _normalize_jvp(r, primals, tangents):
   x, scale, bias, mask = primals
-  fit = _fit(r, x, mask)
+  by = fit(r, x, scale, mask)
   dx, dscale, dbias, _ = tangents
-  z, moments = _apply(r, x, scale, bias, mask, fit)
+  z, moments = _apply(x, scale, bias, mask, by)
   # Recomputing y from x keeps the input itself for the backward pass and nothing else of its size.
   recompute = reduction.recompute
-  means = None
+  sums = None
   if r.axis_name is not None:  # psum outside of what is recomputed: there vmap's axis is unknown
-    sums = recompute(functools.partial(_tangent_sums, r))(x, mask, fit, dx)
-    means = [reduction.over_devices(r, a) / jnp.maximum(fit.moments.count, 1) for a in sums]
+    own = recompute(functools.partial(_tangent_sums, r))(x, scale, mask, by, dx)
+    sums = jax.tree.map(functools.partial(reduction.over_devices, r), own)
   tangent = recompute(functools.partial(_tangent, r))
-  dz, mean_t, mean_yt = tangent(x, scale, mask, fit, dx, dscale, dbias, means)
-  dvar = 2 * mean_yt / jnp.square(fit.rstd)
-  dmoments = Moments(mean_t / fit.rstd, dvar, jnp.zeros_like(fit.moments.count))
+  dz, dmoments = tangent(x, scale, mask, by, dx, dscale, dbias, sums)
   return (z, moments), (dz.astype(z.dtype), dmoments)
 
 
-def _tangent_sums(r: Reduction, x, mask, fit: _Fit, dx):
-  """Sums of t and of y t, on this device."""
-  (q, k), t = _standardise(r, x, mask, fit), keep(mask, dx.astype(compute_dtype(x))) * fit.rstd
-  sum_t = jnp.sum(t, r.axes, keepdims=True)
-  sum_yt = jnp.sum((jnp.conj(q) * t).real, r.axes, keepdims=True) - (jnp.conj(k) * sum_t).real
-  return _settled(sum_t, sum_yt) if r.center else (jnp.zeros_like(sum_t), sum_yt)
+def _along_y(r: Reduction, x, scale, mask, by: Fit):
+  """(v -> sum of q v, c -> c q, k), where y = q - k; both linear, and each the other's transpose."""
+  k = 0.0 if by.drift is None else by.drift * by.rstd
+  choose, x = raw(r, x, scale, mask), keep(mask, x).astype(compute_dtype(x))
+  if alike(r, scale) and not jnp.iscomplexobj(x):
+    known = {'x': x, 'shift': by.shift, 'rstd': by.rstd, 'axes': r.axes, 'choose': choose}
+    covary, times = (functools.partial(f, **known) for f in (covariance.covary, covariance.times))
+    return covary, times, k
+  q = (x - by.shift) * by.rstd
+  return (lambda v: jnp.sum((jnp.conj(q) * v).real, r.axes, keepdims=True)), (lambda c: c * q), k
 
 
-def _tangent(r: Reduction, x, scale, mask, fit: _Fit, dx, dscale, dbias, means):
-  """The rule of this module's docstring; `means` where they were taken over devices."""
-  if means is None:
-    means = [a / jnp.maximum(fit.moments.count, 1) for a in _tangent_sums(r, x, mask, fit, dx)]
-  mean_t, mean_yt = means
-  (q, k), t = _standardise(r, x, mask, fit), keep(mask, dx.astype(compute_dtype(x))) * fit.rstd
-  scale = jnp.ones((), fit.rstd.dtype) if scale is None else scale
+def _tangent_sums(r: Reduction, x, scale, mask, by: Fit, dx):
+  """Sums of dx and of y dx, on this device."""
+  along_y, _, k = _along_y(r, x, scale, mask, by)
+  dx = keep(mask, dx.astype(compute_dtype(x)))
+  of_dx, of_qdx = reduction.own_total(r, dx), reduction.pooled(r, along_y(dx))
+  return (of_dx, of_qdx - (jnp.conj(k) * of_dx).real) if r.center else (None, of_qdx)
+
+
+def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
+  """The rule of this module's docstring; `sums` where they were taken over devices."""
+  sums = _tangent_sums(r, x, scale, mask, by, dx) if sums is None else sums
+  count = jnp.maximum(by.moments.count, 1)
+  mean_t, mean_yt = (0.0 if a is None else a / count * by.rstd for a in sums)
+  _, times_y, k = _along_y(r, x, scale, mask, by)
+  scale = jnp.ones((), by.rstd.dtype) if scale is None else scale
   of_y = (0.0 if dscale is None else dscale) - scale * mean_yt
-  of_one = scale * mean_t if mask is None else jnp.where(mask, scale * mean_t, 0)
-  dz = scale * t + q * of_y + ((0.0 if dbias is None else dbias) - of_one - k * of_y)
-  return dz, mean_t, mean_yt
+  dz = scale * by.rstd * dx + times_y(of_y) - (scale * mean_t + k * of_y)
+  dz = keep(mask, dz) + (0.0 if dbias is None else dbias)
+  return dz, _dmoments(by, mean_t, mean_yt)
+
+
+def _dmoments(by: Fit, mean_t, mean_yt) -> Moments:
+  rstd = jnp.where(by.rstd == 0, 1, by.rstd)
+  dmean = jnp.broadcast_to(mean_t / rstd, rstd.shape).astype(by.moments.mean.dtype)
+  return Moments(dmean, 2 * mean_yt / rstd / rstd, jnp.zeros_like(by.moments.count))
 
 
 def normalize(
@@ -163,18 +121,21 @@ def normalize(
   axis_name: str | None = None,
   axis_index_groups=None,
   refine: bool = True,
+  groups: int | None = None,
 ) -> tuple[jax.Array, Moments]:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
   refine=False leaves the mean's rounding error in: the textbook's two passes, to the bit.
+  groups: of the last axis, over each of which statistics are taken too (it is none of `axes`); the
+  moments are at each of its entries.
   """
   x = inexact(x)
-  r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine)
+  r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine, groups)
   return _normalize(r, x, scale, bias, mask)
 
 
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
   deviation = keep(mask, x.astype(compute_dtype(x)) - mean)
-  y = deviation * lax.rsqrt(var.astype(compute_dtype(var)) + epsilon)
-  return _affine(y, 0.0, x, scale, bias)
+  rstd = lax.rsqrt(var.astype(compute_dtype(var)) + epsilon)
+  return _affine(deviation, None, rstd, x, scale, bias)

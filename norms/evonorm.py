@@ -60,16 +60,24 @@ def evonorm_b0(
   slope = core.spread(slope, x.shape, features, 'slope')
   positions = reduction.positions(x.ndim, features)
   options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
-  scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
-  instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1]
+  known = None
+  if not training:
+    known = running.spread(batch_stats, x.shape, features, 'evonorm_b0').var
+
+  def normalized(x, scale, bias, slope, mask):
+    scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
+    own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1].var
+    seen, var = None, None if known is None else known / unit / unit
+    if training:
+      _, batch = core.normalize(scaled, mask=mask, axes=(0, *positions), epsilon=1.0, **options)
+      seen, var = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count), batch.var
+    least, own = (jnp.sqrt(v + epsilon / unit / unit) for v in (var, own))
+    return reduction.recompute(_b0)(scaled, least, own, slope, scale, bias), seen
+
+  recomputed = reduction.recompute_wide(normalized, x, options.get('axis_name'))
+  z, seen = recomputed(x, scale, bias, slope, mask)
   if training:
-    _, batch = core.normalize(scaled, mask=mask, axes=(0, *positions), epsilon=1.0, **options)
-    seen = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count)
-    batch_stats, var = running.update(batch_stats, seen, momentum=momentum), batch.var
-  else:
-    var = running.spread(batch_stats, x.shape, features, 'evonorm_b0').var / unit / unit
-  least, own = (jnp.sqrt(v + epsilon / unit / unit) for v in (var, instance.var))
-  z = reduction.recompute(_b0)(scaled, least, own, slope, scale, bias)
+    batch_stats = running.update(batch_stats, seen, momentum=momentum)
   return z.astype(core.affine_dtype(x, scale, bias, slope)), batch_stats
 
 
@@ -124,13 +132,18 @@ def evonorm_s0(
   spread = {name: core.spread(p, x.shape, (last,), name) for name, p in named.items()}
   parameters = [None if p is None else p.reshape(*[1] * last, *split[-2:]) for p in spread.values()]
   present = None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split)
-  scaled, unit = reduction.in_range(x.reshape(split), present, axis_name)
-  _, moments = core.normalize(
-    scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
-    axis_name=axis_name, axis_index_groups=axis_index_groups,
-  )  # fmt: skip
-  own = jnp.sqrt(moments.var + epsilon / unit / unit)
-  z = reduction.recompute(_s0)(scaled, unit, own, *parameters)
+
+  def normalized(x, present, *parameters):
+    scaled, unit = reduction.in_range(x, present, axis_name)
+    _, moments = core.normalize(
+      scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
+      axis_name=axis_name, axis_index_groups=axis_index_groups,
+    )  # fmt: skip
+    own = jnp.sqrt(moments.var + epsilon / unit / unit)
+    return reduction.recompute(_s0)(scaled, unit, own, *parameters)
+
+  recomputed = reduction.recompute_wide(normalized, x, axis_name)
+  z = recomputed(x.reshape(split), present, *parameters)
   return z.reshape(x.shape).astype(core.affine_dtype(x, scale, bias, slope))
 
 

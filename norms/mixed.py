@@ -62,21 +62,28 @@ def switchable_norm(
     core.spread(p, x.shape, features, n) for p, n in ((scale, 'scale'), (bias, 'bias'))
   )
   options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
-  scaled, unit, shift = _shifted(x, mask, **options)
-  positions = reduction.positions(x.ndim, features)
-  instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1]
-  layer = _pooled(reduction.over(features), instance)
-  if training:
-    batch = _pooled(reduction.over((0,), **options), instance)
-    seen = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
-    batch_stats = running.update(batch_stats, seen, momentum=momentum)
-  else:
+  positions, known = reduction.positions(x.ndim, features), None
+  if not training:
     known = running.spread(batch_stats, x.shape, features, 'switchable_norm')
-    batch = core.Moments(known.mean / unit - shift, known.var / unit / unit, instance.count)
-  mean = _mixed(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
-  var = _mixed(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
-  divisor = jnp.sqrt(var + epsilon / unit / unit)
-  z = reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias)
+
+  def normalized(x, scale, bias, mean_weights, var_weights, mask):
+    scaled, unit, shift = _shifted(x, mask, **options)
+    instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1]
+    layer, seen = _pooled(reduction.over(features), instance), None
+    if known is None:
+      batch = _pooled(reduction.over((0,), **options), instance)
+      seen = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
+    else:
+      batch = core.Moments(known.mean / unit - shift, known.var / unit / unit, instance.count)
+    mean = _mixed(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
+    var = _mixed(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
+    divisor = jnp.sqrt(var + epsilon / unit / unit)
+    return reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias), seen
+
+  recomputed = reduction.recompute_wide(normalized, x, options.get('axis_name'))
+  z, seen = recomputed(x, scale, bias, mean_weights, var_weights, mask)
+  if training:
+    batch_stats = running.update(batch_stats, seen, momentum=momentum)
   return z.astype(core.affine_dtype(x, scale, bias, mean_weights, var_weights)), batch_stats
 
 

@@ -25,6 +25,7 @@ class Reduction(NamedTuple):
   axis_index_groups: tuple[tuple[int, ...], ...] | None = None
   devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
   refine: bool = True
+  groups: int | None = None  # of the last axis, which is then not one of `axes`
 
 
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
@@ -93,21 +94,41 @@ def compute_dtype(x) -> jnp.dtype:
   return jnp.promote_types(x.dtype, jnp.float32)
 
 
+def entries(r: Reduction, shape) -> int:
+  """How many entries of an array of this shape one statistic is taken over."""
+  return math.prod(shape[a] for a in r.axes) * (shape[-1] // r.groups if r.groups else 1)
+
+
 def unit(r: Reduction, shape) -> float:
   """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
-  return 2.0 ** -(1 + (r.devices * math.prod(shape[a] for a in r.axes)).bit_length())
+  return 2.0 ** -(1 + (r.devices * entries(r, shape)).bit_length())
 
 
-def over(axes, epsilon=0.0, center=True, axis_name=None, axis_index_groups=None, refine=True):
+def over(
+  axes, epsilon=0.0, center=True, axis_name=None, axis_index_groups=None, refine=True, groups=None
+):
   """The Reduction that a norm's options describe."""
-  groups = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
+  each = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
   devices = 1 if axis_name is None else lax.axis_size(axis_name)
-  return Reduction(tuple(axes), float(epsilon), center, axis_name, groups, devices, refine)
+  return Reduction(tuple(axes), float(epsilon), center, axis_name, each, devices, refine, groups)
 
 
 def total(r: Reduction, a):
   """The sum over the axes, and over the devices."""
-  return over_devices(r, jnp.sum(a, r.axes, keepdims=True))
+  return over_devices(r, own_total(r, a))
+
+
+def own_total(r: Reduction, a):
+  """The sum over the axes on this device: each channel's, then each group's at its channels."""
+  return pooled(r, jnp.sum(a, r.axes, keepdims=True))
+
+
+def pooled(r: Reduction, a):
+  """The sum over each group of the last axis, put where each of its channels is."""
+  if r.groups is None:
+    return a
+  split = a.reshape(*a.shape[:-1], r.groups, a.shape[-1] // r.groups)
+  return jnp.broadcast_to(jnp.sum(split, -1, keepdims=True), split.shape).reshape(a.shape)
 
 
 def over_devices(r: Reduction, a):
@@ -131,7 +152,7 @@ def mean(r: Reduction, count, a):
 def count_entries(r: Reduction, x, mask):
   """How many entries the mask leaves in, over the devices too."""
   if mask is None and r.axis_name is None:
-    return jnp.full([1] * x.ndim, math.prod(x.shape[a] for a in r.axes), compute_dtype(x.real))
+    return jnp.full([1] * x.ndim, entries(r, x.shape), compute_dtype(x.real))
   present = jnp.broadcast_to(True if mask is None else mask, x.shape)
   return total(r, present.astype(compute_dtype(x.real)))
 
@@ -154,6 +175,14 @@ def in_range(x, mask=None, axis_name: str | None = None):
   _, exponent = jnp.frexp(largest)
   u = jnp.ldexp(jnp.ones_like(largest), jnp.maximum(exponent - 20, 0))
   return x / u, u
+
+
+def recompute_wide(f, x, axis_name: str | None = None):
+  """f, a formula whose `in_range` copy of x is kept: where that is wider than x, x alone is.
+
+  Over devices f is as it was, since what they exchange would be exchanged again.
+  """
+  return f if x.dtype == compute_dtype(x) or axis_name is not None else recompute(f)
 
 
 def affine(y, scale, bias):

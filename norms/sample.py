@@ -152,19 +152,19 @@ def group_norm(
   axes = core.canonical_axes(x.ndim, given, 'reduction_axes')
   if last not in axes:
     raise ValueError(f'reduction_axes={reduction_axes} must hold the channels, the last axis')
-  split = (*x.shape[:-1], groups, channels // groups)
-
-  def grouped(parameter, name):
-    parameter = core.spread(parameter, x.shape, (last,), name)
-    return None if parameter is None else parameter.reshape(*[1] * last, *split[-2:])
-
-  z, _ = core.normalize(
-    x.reshape(split), grouped(scale, 'scale'), grouped(bias, 'bias'),
-    None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split),
-    axes=(*axes[:-1], last + 1), epsilon=epsilon,
-    axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
-  )  # fmt: skip
-  return z.reshape(x.shape)
+  scale = core.spread(scale, x.shape, (last,), 'scale')
+  bias = core.spread(bias, x.shape, (last,), 'bias')
+  options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups, 'refine': refine}
+  if axes != (last,):
+    options['groups'] = groups
+    return core.normalize(x, scale, bias, mask, axes=axes[:-1], epsilon=epsilon, **options)[0]
+  # Every position has statistics of its own: one for each channel would be as large as x.
+  mask = None if mask is None else jnp.broadcast_to(mask, x.shape)
+  split = (
+    None if a is None else a.reshape(*a.shape[:-1], groups, channels // groups)
+    for a in (x, scale, bias, mask)
+  )
+  return core.normalize(*split, axes=(x.ndim,), epsilon=epsilon, **options)[0].reshape(x.shape)
 
 
 def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:

@@ -77,21 +77,6 @@ def test_evaluation_is_flaxs(case):
   np.testing.assert_allclose(y, z, rtol=1e-6, atol=1e-6)
 
 
-@cases
-@pytest.mark.parametrize('evaluate', (False, True))
-def test_pure_is_linen_to_the_bit(case, evaluate):
-  module = case.linen(**case.random)
-  variables = module.init(KEY, X)
-  stats, call, pure_call = variables.get('batch_stats', {}), {}, {}
-  if case.name == 'BatchNorm':
-    module = dataclasses.replace(module, use_running_average=None)
-    call, pure_call = {'use_running_average': evaluate}, {'training': not evaluate}
-  params = variables['params']
-  found = modules.run_linen(module, variables, X, CT, **call)
-  expected = modules.run_pure(case, params, stats, X, CT, **pure_call)
-  assert jax.tree.map(modules.bits, found) == jax.tree.map(modules.bits, expected)
-
-
 DTYPES = (jnp.float32, jnp.bfloat16, jnp.complex64)
 
 

@@ -49,29 +49,6 @@ def test_variables_and_attributes_are_flaxs(case):
     assert modules.bits(ours[path][...]) == modules.bits(variable[...])
 
 
-def _with_parameters_of(variables, module):
-  for name, value in {**variables['params'], **variables.get('batch_stats', {})}.items():
-    getattr(module, name)[...] = value.reshape(-1)
-  return module
-
-
-@cases
-@pytest.mark.parametrize('evaluate', (False, True))
-def test_linen_is_nnx_to_the_bit(case, evaluate):
-  """Values, running statistics and gradients, so that pure = linen = nnx (test_linen.py)."""
-  linen = case.linen(**case.random)
-  variables, call = linen.init(KEY, X), {}
-  module = _with_parameters_of(variables, case.nnx())
-  if case.name == 'BatchNorm':
-    call = {'use_running_average': evaluate}
-    linen = linen.clone(use_running_average=None)
-  y, stats, gradients = modules.run_linen(linen, variables, X, CT, **call)
-  found = modules.run_nnx(module, X, CT, **call)
-  gradients = {n: g if n == 'x' else g.reshape(-1) for n, g in gradients.items()}
-  expected = (y, stats, gradients)
-  assert jax.tree.map(modules.bits, found) == jax.tree.map(modules.bits, expected)
-
-
 @cases
 @pytest.mark.parametrize('masked', (False, True))
 def test_values_and_gradients_are_flaxs(case, masked):

@@ -10,7 +10,7 @@ from jax.nn import initializers
 import jax.numpy as jnp
 
 from norms import batch, core
-from norms.linen import parameters
+from norms.linen import parameters, running
 
 
 class BatchNorm(nn.Module):
@@ -64,29 +64,19 @@ class BatchNorm(nn.Module):
   def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
-    running = _running(self, x)
+    shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
+    counted = ('count',) if self.momentum is None or self.zero_debias else ()
+    kept = running.variables(
+      self, ('mean', 'var', *counted), shape,
+      jnp.dtype(jnp.float32 if self.force_float32_reductions else self.param_dtype),
+      is_complex=jnp.iscomplexobj(x),
+    )  # fmt: skip
     z, new = batch.batch_norm(
-      x, scale, bias, batch.BatchStats(**{name: v.value for name, v in running.items()}),
+      x, scale, bias, running.held(kept, shape),
       axis=self.axis, training=not evaluate, momentum=self.momentum,
       unbiased=self.unbiased, zero_debias=self.zero_debias,
       refine=self.use_fast_variance, **parameters.shared(self, mask),
     )  # fmt: skip
-    if not evaluate and not self.is_initializing():
-      for name, variable in running.items():
-        variable.value = getattr(new, name)
+    if not evaluate:
+      running.store(self, kept, new)
     return z.astype(dtype)
-
-
-# A function, since Flax's tables list a module's methods as calls of their own.
-def _running(module: BatchNorm, x) -> dict[str, nn.Variable]:
-  shape = [x.shape[a] for a in core.canonical_axes(x.ndim, module.axis)]
-  dtype = jnp.dtype(jnp.float32 if module.force_float32_reductions else module.param_dtype)
-  # The mean of complex entries is complex from the start, so that it never changes dtype.
-  mean_dtype = jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(x) else dtype
-  running = {
-    'mean': module.variable('batch_stats', 'mean', jnp.zeros, shape, mean_dtype),
-    'var': module.variable('batch_stats', 'var', jnp.ones, shape, dtype),
-  }
-  if module.momentum is None or module.zero_debias:
-    running['count'] = module.variable('batch_stats', 'count', jnp.zeros, shape, jnp.float32)
-  return running

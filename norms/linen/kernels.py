@@ -44,19 +44,34 @@ class WeightNorm(nn.Module):
   def __call__(self, *args, **kwargs):
     """The layer's output."""
 
-    def normalize(path: str, v):
-      if self.variable_filter and not any(part in path for part in self.variable_filter):
-        return v
-      features = () if self.feature_axes is None else self.feature_axes
-      axes = core.canonical_axes(v.ndim, features, 'feature_axes')
-      g = None
-      if self.use_scale:
-        shape = [v.shape[a] for a in axes]
-        g = self.param(f'{path}/scale', self.scale_init, shape, self.param_dtype)
-      dtype = dtypes.canonicalize_dtype(v, g, dtype=self.dtype)
-      return kernels.weight_norm(v, g, axis=axes, epsilon=self.epsilon).astype(dtype)
+    def normalize(v, scale=None, *, axis):
+      return kernels.weight_norm(v, scale, axis=axis, epsilon=self.epsilon)
 
-    return with_parameters(self, normalize, *args, **kwargs)
+    return with_kernels(self, normalize, self.feature_axes, ('scale',), *args, **kwargs)
+
+
+def with_kernels(
+  module: nn.Module, function, features: Axes | None, names: Iterable[str], *args, **kwargs
+):
+  """module.layer_instance(*args, **kwargs) with function(w, **parameters, axis=) for a kernel w.
+
+  The parameters of these names have an entry for each index of w's axes `features`.
+  """
+
+  def change(path: str, w):
+    if module.variable_filter and not any(part in path for part in module.variable_filter):
+      return w
+    axis = core.canonical_axes(w.ndim, () if features is None else features, 'feature_axes')
+    shape = [w.shape[a] for a in axis]
+    learnt = {
+      name: module.param(f'{path}/{name}', getattr(module, f'{name}_init'), shape,
+                         module.param_dtype)
+      for name in names if getattr(module, f'use_{name}')
+    }  # fmt: skip
+    dtype = dtypes.canonicalize_dtype(w, *learnt.values(), dtype=module.dtype)
+    return function(w, **learnt, axis=axis).astype(dtype)
+
+  return with_parameters(module, change, *args, **kwargs)
 
 
 class SpectralNorm(nn.Module):

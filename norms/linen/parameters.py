@@ -23,22 +23,21 @@ def inputs(module: nn.Module, x, features: core.Axes) -> Inputs:
   """x with the module's scale and bias over the axes `features`; scale is drawn first."""
   shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
   scale, bias = (parameter(module, name, shape) for name in ('scale', 'bias'))
-  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
-  dtype = jnp.dtype(dtypes.canonicalize_dtype(x, scale, bias, dtype=module.dtype))
-  x = core.inexact(x)
-  if module.dtype is not None:
-    x = widen(x, dtype, *(p for p in (scale, bias) if p is not None))
+  x, dtype = promoted(module, x, scale, bias)
   if module.zero_centered_scale and scale is not None:
     scale = 1 + scale.astype(core.compute_dtype(scale))
   return Inputs(x, scale, bias, dtype)
 
 
-def parameter(module: nn.Module, name: str, shape):
-  """The module's parameter of that name; None where it says use_<name>=False, or has none."""
+def parameter(module: nn.Module, name: str, shape, init=None):
+  """The module's parameter of that name; None where it says use_<name>=False, or has none.
+
+  `init` is for a module that leaves <name>_init open.
+  """
   if not getattr(module, f'use_{name}', False):
     return None
-  init = getattr(module, f'{name}_init')
-  if name == 'scale' and module.zero_centered_scale:
+  init = getattr(module, f'{name}_init') or init
+  if name == 'scale' and getattr(module, 'zero_centered_scale', False):
     init = distance_from_one(init)
   return module.param(name, init, shape, module.param_dtype)
 
@@ -46,6 +45,15 @@ def parameter(module: nn.Module, name: str, shape):
 def distance_from_one(init):
   """An initialiser of scale - 1, boxed (partitioned, say) as the one of scale is."""
   return lambda *args: jax.tree.map(lambda scale: scale - 1, init(*args))
+
+
+def promoted(module: nn.Module, x, *parameters) -> tuple[jax.Array, jnp.dtype]:
+  """x as a function is to take it, and the dtype of the result."""
+  given = [p for p in parameters if p is not None]
+  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
+  dtype = jnp.dtype(dtypes.canonicalize_dtype(x, *given, dtype=module.dtype))
+  x = core.inexact(x)
+  return (x if module.dtype is None else widen(x, dtype, *given)), dtype
 
 
 def widen(x, dtype, *parameters):

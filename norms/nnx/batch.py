@@ -5,17 +5,16 @@ from types import MappingProxyType
 from typing import Any
 
 from flax import nnx
-from flax.nnx.module import first_from
 from flax.nnx.nn import dtypes, initializers
 from flax.typing import Dtype, Initializer, PromoteDtypeFn
 import jax
 import jax.numpy as jnp
 
-from norms import batch
-from norms.nnx.parameters import Norm
+from norms import batch, core
+from norms.nnx.running import Averaging
 
 
-class BatchNorm(Norm):
+class BatchNorm(Averaging):
   """`norms.batch_norm` with parameters and running statistics; stands in for flax.nnx.BatchNorm.
 
   Params `scale` and `bias`, BatchStats `mean` and `var`, which keep dtype and shape, are not
@@ -25,7 +24,7 @@ class BatchNorm(Norm):
   Args:
     num_features: the size of the feature axis.
     use_running_average: normalise by the running statistics; `train` and `eval` set it.
-    axis: the feature axis.
+    axis: the feature axis or axes; the statistics are kept flat.
     momentum: the share of the old running statistics that is kept; None: they are those of all
       entries seen so far, exactly, and a BatchStat `count` keeps how many there were.
     epsilon: added to the variance.
@@ -74,41 +73,25 @@ class BatchNorm(Norm):
     zero_debias: bool = False,
   ):
     self._declare(locals())
-    shape, parts = (num_features,), (jnp.float32, *(d for d in (dtype, param_dtype) if d))
-    is_complex = any(jnp.issubdtype(d, jnp.complexfloating) for d in parts)
-    self.mean = nnx.BatchStat(jnp.zeros(shape, jnp.complex64 if is_complex else jnp.float32))
-    self.var = nnx.BatchStat(jnp.ones(shape, jnp.float32))
-    counted = momentum is None or zero_debias
-    self.count = nnx.BatchStat(jnp.zeros(shape, jnp.float32)) if counted else nnx.data(None)
+    self._start(self._kept, num_features, dtype, param_dtype)
+    if 'count' not in self._kept:
+      self.count = nnx.data(None)
+
+  @property
+  def _kept(self) -> tuple[str, ...]:
+    counted = self.momentum is None or self.zero_debias
+    return ('mean', 'var', 'count') if counted else ('mean', 'var')
 
   def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
-    evaluate = first_from(
-      use_running_average,
-      self.use_running_average,
-      error_msg='BatchNorm: use_running_average is None: give it here or to the constructor',
-    )
-    count = None if self.count is None else self.count[...]
-    old = batch.BatchStats(self.mean[...], self.var[...], count)
+    evaluate = self._evaluates(use_running_average)
+    shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
+    old = self._held(self._kept, shape)
     x, scale, bias, dtype = self._inputs(x, self.axis, old.mean, old.var)
     z, new = batch.batch_norm(
       x, scale, bias, old, axis=self.axis, training=not evaluate, momentum=self.momentum,
       unbiased=self.unbiased, zero_debias=self.zero_debias,
       refine=self.use_fast_variance, **self._shared(mask),
     )  # fmt: skip
-    if not evaluate and new is not None:
-      self._keep(jax.lax.stop_gradient(new))
+    if not evaluate:
+      self._keep(self._kept, new)
     return z.astype(dtype)
-
-  def _keep(self, new: batch.BatchStats):
-    self.mean[...], self.var[...] = new.mean, new.var
-    if self.count is not None:
-      self.count[...] = new.count
-
-  def set_view(self, use_running_average: bool | None = None):
-    """For nnx.view: a view may have a value of its own.
-
-    Args:
-      use_running_average: normalise by the running statistics.
-    """
-    if use_running_average is not None:
-      self.use_running_average = use_running_average

@@ -7,12 +7,11 @@ from flax.typing import Axes, Dtype, Initializer, PromoteDtypeFn
 import jax
 import jax.numpy as jnp
 
-from norms import core, kernels
+from norms import kernels
+from norms.nnx import wrapping
 
-_KERNELS = nnx.PathContains('kernel')
 
-
-class WeightNorm(nnx.Module):
+class WeightNorm(wrapping.Wrapper):
   """A layer whose kernels are `norms.weight_norm` of its own; stands in for flax.nnx.WeightNorm.
 
   The layer keeps its kernels as they are, and the lengths are Params, so both train: Flax
@@ -41,7 +40,7 @@ class WeightNorm(nnx.Module):
     epsilon: float = 1e-12,
     dtype: Dtype | None = None,
     param_dtype: Dtype = jnp.float32,
-    variable_filter: nnx.filterlib.Filter = _KERNELS,
+    variable_filter: nnx.filterlib.Filter = wrapping.KERNELS,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,
   ):
@@ -54,33 +53,13 @@ class WeightNorm(nnx.Module):
     self.param_dtype = param_dtype
     self.variable_filter = nnx.filterlib.to_predicate(variable_filter)
     self.promote_dtype = promote_dtype
-    self.scales = nnx.data(self._lengths(rngs['params']) if use_scale else None)
-
-  def _lengths(self, stream) -> dict:
-    # Flax draws no key here: one beside the stream leaves all later draws as they are there.
-    key = jax.random.fold_in(stream.key[...], stream.count[...])
-    found = {}
-    for i, (path, v) in enumerate(_chosen(self.layer_instance, self.variable_filter)):
-      shape = tuple(v.shape[a] for a in self._features(v))
-      found[path] = nnx.Param(self.scale_init(jax.random.fold_in(key, i), shape, self.param_dtype))
-    return found
-
-  def _features(self, v) -> tuple[int, ...]:
-    return core.canonical_axes(v.ndim, self.feature_axes, 'feature_axes')
-
-  def _normalize(self, path, v):
-    g = None
-    if self.use_scale:
-      if path not in self.scales:
-        raise RuntimeError(f'WeightNorm: no length for {path}: the layer has a Param it had not')
-      g = self.scales[path][...]
-    dtype = dtypes.canonicalize_dtype(v, g, dtype=self.dtype)
-    return kernels.weight_norm(v, g, axis=self._features(v), epsilon=self.epsilon).astype(dtype)
+    self.scales = nnx.data(self._drawn(scale_init, rngs) if use_scale else None)
 
   def __call__(self, x, *args, **kwargs):
-    chosen = _chosen(self.layer_instance, self.variable_filter)
-    new = {path: self._normalize(path, v[...]) for path, v in chosen}
-    return call_with(self.layer_instance, new, x, *args, **kwargs)
+    def normalize(v, scale=None, *, axis):
+      return kernels.weight_norm(v, scale, axis=axis, epsilon=self.epsilon)
+
+    return self._with_kernels(normalize, {'scale': self.scales}, x, *args, **kwargs)
 
 
 class SpectralNorm(nnx.Module):
@@ -120,7 +99,7 @@ class SpectralNorm(nnx.Module):
     self.error_on_non_matrix = error_on_non_matrix
     self.use_running_average = not update_stats  # what `train` and `eval` set
     stats = {}
-    for path, w in _chosen(layer_instance, self._is_matrix):
+    for path, w in wrapping.chosen(layer_instance, self._is_matrix):
       u = initializers.normal()(rngs.params(), (1, w.shape[-1]), param_dtype)
       stats[(*path, 'u')] = nnx.BatchStat(u)
       stats[(*path, 'sigma')] = nnx.BatchStat(jnp.ones((), param_dtype))
@@ -152,28 +131,6 @@ class SpectralNorm(nnx.Module):
     update = first_from(update_stats, not self.use_running_average, error_msg='update_stats')
     new = {
       path: self._normalize(path, w[...], update)
-      for path, w in _chosen(self.layer_instance, self._is_matrix)
+      for path, w in wrapping.chosen(self.layer_instance, self._is_matrix)
     }
-    return call_with(self.layer_instance, new, x)
-
-
-def _chosen(layer: nnx.Module, predicate) -> list:
-  params = nnx.to_flat_state(nnx.state(layer, nnx.Param))
-  return [(path, param) for path, param in params if predicate(path, param)]
-
-
-def call_with(layer: nnx.Module, values: dict, *args, **kwargs):
-  """layer(*args, **kwargs) with other values for the Params of these paths.
-
-  The call sees Params of its own there, and the layer's own variables elsewhere: those may be
-  updated, and what the call adds (sown intermediates) is added to the layer.
-  """
-  graph, state = nnx.split(layer)
-  held = dict(nnx.to_flat_state(state))
-  changed = {path: held[path].copy(value) for path, value in values.items()}
-  twin = nnx.merge(graph, nnx.from_flat_state({**held, **changed}))
-  result = twin(*args, **kwargs)
-  added = {p: v for p, v in nnx.to_flat_state(nnx.state(twin)) if p not in held}
-  if added:
-    nnx.update(layer, nnx.from_flat_state(added))
-  return result
+    return wrapping.call_with(self.layer_instance, new, x)

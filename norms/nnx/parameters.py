@@ -11,8 +11,6 @@ import jax.numpy as jnp
 
 from norms import core
 
-_NOT_KEPT = ('self', 'rngs', 'scale_init', 'bias_init', 'scale_metadata', 'bias_metadata')
-
 
 class Inputs(NamedTuple):
   """What a pure function takes, and the dtype in which a module returns its result."""
@@ -30,31 +28,42 @@ class Norm(nnx.Module):
 
     def __getattr__(self, name: str) -> Any: ...  # what `_declare` sets
 
-  def _declare(self, given: Mapping[str, Any]) -> None:
-    """Draws scale, then bias, and keeps a constructor's other arguments."""
-    for name in ('scale', 'bias'):
+  def _declare(self, given: Mapping[str, Any], names=('scale', 'bias'), shapes=None) -> None:
+    """Draws the parameters of these names in order, and keeps a constructor's other arguments.
+
+    `shapes` has those of parameters without an entry for each feature.
+    """
+    for name in names:
       if f'use_{name}' in given:
-        setattr(self, name, _parameter(name, given))
+        shape = (shapes or {}).get(name, (given.get('num_features'),))
+        setattr(self, name, _parameter(name, given, shape))
+    drawn = {f'{name}_{what}' for name in names for what in ('init', 'metadata')}
     for name, value in given.items():
-      if name not in _NOT_KEPT:
+      if name not in ('self', 'rngs', *drawn):
         setattr(self, name, value)
 
   def _inputs(self, x, features: core.Axes, *statistics) -> Inputs:
-    """x with scale and bias over the axes `features`.
+    """x with scale and bias over the axes `features`; see `_promoted`."""
+    shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
+    x, learnt, dtype = self._promoted(x, {'scale': shape, 'bias': shape}, *statistics)
+    scale = learnt.get('scale')
+    if self.zero_centered_scale and scale is not None:
+      scale = 1 + scale.astype(core.compute_dtype(scale))
+    return Inputs(x, scale, learnt.get('bias'), dtype)
+
+  def _promoted(self, x, shapes: Mapping[str, Any], *statistics):
+    """x, the parameters of these shapes, and the result's dtype.
 
     Flax promotes them together with `statistics`, which themselves are not to be rounded.
     """
-    shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
-    held = [getattr(self, name) for name in ('scale', 'bias') if hasattr(self, name)]
+    held = {name: getattr(self, name) for name in shapes if hasattr(self, name)}
     x, *promoted = self.promote_dtype(
-      (x, *statistics, *(None if p is None else _shaped(p[...], shape) for p in held)),
+      (x, *statistics, *(p if p is None else _shaped(p[...], shapes[n]) for n, p in held.items())),
       dtype=self.dtype,
     )
-    scale, bias = (*promoted[len(statistics) :], None)[:2]
-    dtype = jnp.dtype(dtypes.canonicalize_dtype(x, scale, bias, dtype=self.dtype))
-    if self.zero_centered_scale and scale is not None:
-      scale = 1 + scale.astype(core.compute_dtype(scale))
-    return Inputs(core.inexact(x), scale, bias, dtype)
+    learnt = dict(zip(held, promoted[len(statistics) :], strict=True))
+    dtype = jnp.dtype(dtypes.canonicalize_dtype(x, *learnt.values(), dtype=self.dtype))
+    return core.inexact(x), learnt, dtype
 
   def _shared(self, mask) -> dict[str, Any]:
     """The options that all of them have."""
@@ -66,17 +75,16 @@ class Norm(nnx.Module):
     )
 
 
-def _parameter(name: str, given: Mapping[str, Any]):
+def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]):
   if not given[f'use_{name}']:
     return nnx.data(None)
-  shape, dtype = (given['num_features'],), given['param_dtype']
-  value = given[f'{name}_init'](given['rngs'].params(), shape, dtype)
-  if name == 'scale' and given['zero_centered_scale']:
+  value = given[f'{name}_init'](given['rngs'].params(), shape, given['param_dtype'])
+  if name == 'scale' and given.get('zero_centered_scale'):
     value = value - 1
   return nnx.Param(value, **given[f'{name}_metadata'])
 
 
-def _shaped(parameter, shape: list[int]):
+def _shaped(parameter, shape):
   # TypeError, as Flax (which leaves the message to a reshape).
   if parameter.size != math.prod(shape):
     raise TypeError(

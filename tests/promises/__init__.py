@@ -12,6 +12,7 @@ from promises import (
   invariances,
   masks,
   memory,
+  modules,
   states,
   transforms,
 )  # fmt: skip
@@ -28,6 +29,7 @@ PROMISES = tuple(
     devices,
     states,
     memory,
+    modules,
   )  # fmt: skip
   for promise in module.PROMISES
 )

@@ -27,10 +27,9 @@ def kept_bytes(f, *args) -> int:
 
 def check_kept(dtype, row):
   x, params = measure.draw(_SHAPE, dtype), measure.parameters(row, _SHAPE)
-  share = row.kept_half if dtype == 'bfloat16' and row.kept_half else row.kept
   kept = kept_bytes(row.call, x, params)
-  assert kept <= share * x.nbytes
-  assert kept or not share, 'nothing is counted: has the layout of jax.vjp changed?'
+  assert kept <= row.kept * x.nbytes
+  assert kept or not row.kept, 'nothing is counted: has the layout of jax.vjp changed?'
 
 
 PROMISES = tuple(

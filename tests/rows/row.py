@@ -33,7 +33,6 @@ class Row:
     stops: holds parts of itself constant in the gradient, which differences cannot.
     split: the axis of x that devices share under `axis_name`; None: it knows no named axis.
     kept: the share of x's bytes that may be kept for the backward pass; None: no promise.
-    kept_half: the same of a bfloat16 x, where that is more.
     complex: takes complex input.
     variant: another choice of options of a norm whose own row owes the promises in full; this one
       owes those that options can break.
@@ -57,7 +56,6 @@ class Row:
   stops: bool = False
   split: int | None = None
   kept: float | None = 1.05
-  kept_half: float | None = None
   complex: bool = True
   variant: bool = False
   skip: tuple[str, ...] = ()

@@ -1,0 +1,124 @@
+"""Sums of v y, y = (x - shift) rstd, that never write y down where shift is all zeros.
+
+XLA:CPU adds up an array, or a product of two, five times as fast as anything that it must write
+down first. Whether shift is zero is known at run time only, so one of two sums is run; for JAX to
+differentiate and transpose that without keeping a second array like x it is a primitive, in a pair:
+
+    covary(v, x, shift, rstd) = rstd sum v (x - shift)
+    times(c, x, shift, rstd) = c (x - shift) rstd
+
+Each is the other's transpose in its first argument; c, shift and rstd have the sum's shape.
+"""
+
+import functools
+
+import jax
+from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+import jax.numpy as jnp
+
+# Smaller arrays stay in a core's cache: two passes cost little more, and compile faster.
+LARGE = 2**17
+
+
+def pays(x, *others) -> bool:
+  """Whether these are real arrays of one dtype, and x is large and on a CPU."""
+  return (
+    jax.default_backend() == 'cpu'
+    and x.size >= LARGE
+    and x.dtype in (jnp.float32, jnp.float64)
+    and all(a.dtype == x.dtype for a in others if a is not None)
+  )
+
+
+def covary(v, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
+  """rstd times the sum of v (x - shift) over the axes, which are kept; 0 where rstd is.
+
+  choose: ask at run time whether shift is zero.
+  """
+  return _covary.bind(_varying(v, x), x, shift, rstd, axes=axes, choose=choose)
+
+
+def times(c, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
+  """c (x - shift) rstd; axes and choose are for the transpose."""
+  c, shift = (jnp.broadcast_to(a, rstd.shape) for a in (c, shift))
+  return _times.bind(_varying(c, x), x, shift, rstd, axes=axes, choose=choose)
+
+
+def _varying(a, x):
+  """a, as one that varies over a mesh's axes as x does (shard_map): so will its cotangent."""
+  corner = x[tuple(slice(n) for n in a.shape)]
+  return jnp.where(True, a, corner)
+
+
+def _sum(a, axes):
+  return jnp.sum(a, axes, keepdims=True)
+
+
+def _scaled(rstd, total):
+  return jnp.where(rstd == 0, 0, rstd * total)  # where rstd is 0 the total may be infinite
+
+
+def _plain_covary(v, x, shift, rstd, *, axes, **_):
+  return _scaled(rstd, _sum(v * (x - shift), axes))
+
+
+def _chosen_covary(v, x, shift, rstd, *, axes, choose):
+  if not choose:
+    return _plain_covary(v, x, shift, rstd, axes=axes)
+  as_it_is = lambda v, x, _: _sum(v * x, axes)  # noqa: E731
+  shifted = lambda v, x, shift: _sum(v * (x - shift), axes)  # noqa: E731
+  return _scaled(rstd, lax.cond(jnp.all(shift == 0), as_it_is, shifted, v, x, shift))
+
+
+def _plain_times(c, x, shift, rstd, **_):
+  return c * ((x - shift) * rstd)  # in this order: c * rstd may be too small for a float
+
+
+def _primitive(name: str, lowered, plain) -> Primitive:
+  """A primitive of the type of `plain`, which it is where vmapped."""
+  made = Primitive(name)
+
+  def typed(*avals, **options):  # varying over a mesh's axes, and sharded, as JAX would have it
+    return jax.make_jaxpr(functools.partial(plain, **options))(*avals).out_avals[0]
+
+  def batched(args, dims, **options):
+    return jax.vmap(functools.partial(plain, **options), in_axes=tuple(dims))(*args), 0
+
+  made.def_abstract_eval(typed)
+  made.def_impl(jax.jit(lowered, static_argnames=('axes', 'choose')))
+  mlir.register_lowering(made, mlir.lower_fun(lowered, multiple_results=False))
+
+  batching.primitive_batchers[made] = batched
+  return made
+
+
+_covary = _primitive('covary', _chosen_covary, _plain_covary)
+_times = _primitive('times', _plain_times, _plain_times)
+
+
+def _transposed_by(other: Primitive):
+  def transpose(ct, linear, *others, **options):
+    made = ad.Zero(linear.aval) if type(ct) is ad.Zero else other.bind(ct, *others, **options)
+    return made, None, None, None
+
+  return transpose
+
+
+ad.primitive_transposes[_covary] = _transposed_by(_times)
+ad.primitive_transposes[_times] = _transposed_by(_covary)
+ad.defjvp(
+  _covary,
+  lambda dv, v, *others, **options: _covary.bind(dv, *others, **options),
+  lambda dx, v, x, shift, rstd, *, axes, **_: rstd * _sum(v * dx, axes),
+  lambda dshift, v, x, shift, rstd, *, axes, **_: -rstd * _sum(v, axes) * dshift,
+  lambda drstd, v, x, shift, rstd, *, axes, **_: drstd * _sum(v * (x - shift), axes),
+)
+ad.defjvp(
+  _times,
+  lambda dc, c, *others, **options: _times.bind(dc, *others, **options),
+  lambda dx, c, x, shift, rstd, **_: c * (rstd * dx),
+  lambda dshift, c, x, shift, rstd, **_: jnp.broadcast_to(-c * (rstd * dshift), x.shape),
+  lambda drstd, c, x, shift, rstd, **_: c * ((x - shift) * drstd),
+)

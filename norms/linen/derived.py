@@ -1,0 +1,117 @@
+"""Modules made from rows of the catalogue: a function's parameters and options, as Flax's are."""
+
+from collections.abc import Iterable
+import dataclasses
+import functools
+import math
+import types
+from typing import Any, ClassVar
+
+from flax import linen as nn
+from flax.linen.module import merge_param
+import jax.numpy as jnp
+
+from norms.linen import kernels, parameters, running
+from norms.row import Row
+
+
+class Activation(nn.Module):
+  """A norm of activations. The fields of its subclasses are the options of their row's function,
+  Flax's `dtype` and `param_dtype`, and use_<name> and <name>_init of each parameter.
+  """
+
+  row: ClassVar[Any]  # of `of`
+
+  @nn.compact
+  def __call__(self, x, *, mask=None, **options):
+    """The normalised x; `options` of the function come before the fields, in this call."""
+    x, learnt, options, dtype = _arguments(self, x, mask, options)
+    found = self.row.function(x, **learnt, **options)
+    if not self.row.moments:
+      return found.astype(dtype)
+    z, *moments = found
+    return (z.astype(dtype), *moments) if self.return_moments else z.astype(dtype)
+
+
+class Averaging(nn.Module):
+  """A norm with running statistics in `batch_stats`; the other fields as in `Activation`."""
+
+  use_running_average: bool | None = None
+  row: ClassVar[Any]  # of `of`
+
+  @nn.compact
+  def __call__(self, x, use_running_average: bool | None = None, *, mask=None, **options):
+    """The normalised x; `options` of the function come before the fields, in this call."""
+    evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
+    x, learnt, options, dtype = _arguments(self, x, mask, options)
+    shape = [x.shape[a] for a in self.row.features(x.ndim, options)]
+    kept = running.variables(self, self.row.keeps, shape, is_complex=jnp.iscomplexobj(x))
+    stats = running.held(kept, shape)
+    z, new = self.row.function(x, **learnt, batch_stats=stats, training=not evaluate, **options)
+    if not evaluate:
+      running.store(self, kept, new)
+    return z.astype(dtype)
+
+
+class Kernel(nn.Module):
+  """A layer whose kernels are normalised; parameters are `<path of the kernel>/<name>`.
+
+  The other fields as in `Activation`, and
+    layer_instance: the layer.
+    variable_filter: parts of paths: parameters whose path holds one of them are normalised; None
+      or empty: all parameters.
+  """
+
+  layer_instance: nn.Module
+  variable_filter: Iterable | None = dataclasses.field(default_factory=lambda: {'kernel'})
+  row: ClassVar[Any]  # of `of`
+
+  @nn.compact
+  def __call__(self, *args, **kwargs):
+    """The layer's output."""
+    options = _options(self)
+    axis = options.pop('axis')
+    function = functools.partial(self.row.function, **options)
+    return kernels.with_kernels(self, function, axis, self.row.parameters, *args, **kwargs)
+
+
+# Functions, since Flax's tables list a module's methods as calls of their own.
+def _options(module) -> dict[str, Any]:
+  options = {name: getattr(module, name) for name in module.row.settings}
+  unnamed = ('axis_name', 'axis_index_groups') if module.is_initializing() else ()
+  return options | dict.fromkeys(set(unnamed) & set(options))
+
+
+def _arguments(module, x, mask, options):
+  """x, the parameters, the options of the function, and the result's dtype."""
+  row, x = module.row, jnp.asarray(x)
+  options = _options(module) | options
+  if mask is not None:
+    options['mask'] = jnp.asarray(mask, bool)
+  learnt = {}
+  for name, parameter in row.parameters.items():
+    features = math.prod(x.shape[a] for a in row.vector(x.ndim, options))
+    axes = row.features(x.ndim, options) if parameter.shape is None else ()
+    shape = parameter.shape or [x.shape[a] for a in axes]
+    value = parameters.parameter(module, name, shape, parameter.init(features))
+    learnt |= {} if value is None else {name: value}
+  x, dtype = parameters.promoted(module, x, *learnt.values())
+  return x, learnt, options, dtype
+
+
+@functools.cache
+def of(row: Row) -> type[nn.Module]:
+  """The class of a row, made from its function and parameters."""
+  base = {'activation': Averaging if row.state else Activation, 'kernel': Kernel}[row.kind]
+  fields = {**row.settings, 'dtype': None, 'param_dtype': jnp.float32}
+  fields |= {'return_moments': False} if row.moments else {}
+  for name, parameter in row.parameters.items():
+    fields |= {f'use_{name}': True, f'{name}_init': parameter.init()}
+  body = {
+    **fields,
+    '__annotations__': dict.fromkeys(fields, Any),
+    '__doc__': row.describe('parameters'),
+    '__module__': 'norms.linen',
+    'row': row,
+  }
+  return types.new_class(row.class_name, (base,), {'kw_only': True}, lambda made: made.update(body))

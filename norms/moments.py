@@ -1,0 +1,83 @@
+"""Mean, variance and their root, in a form that loses no digit of an offset input.
+
+In general in two passes. Where the mean is at most twice the standard deviation, <x^2> - <x>^2 is
+as exact up to a few ulp: large arrays are asked for it at run time, and then take one pass.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from norms import covariance, reduction
+from norms.reduction import Reduction, compute_dtype, keep
+
+
+class Moments(NamedTuple):
+  """Mean, biased variance (not centred: second moment) and count of entries; axes kept."""
+
+  mean: jax.Array
+  var: jax.Array
+  count: jax.Array  # type: ignore[assignment]  # hides tuple.count, as the field's name must
+
+
+class Fit(NamedTuple):
+  """What the rule needs besides x, axes kept: the mean is shift + drift, more than a float."""
+
+  shift: jax.Array
+  drift: jax.Array | None  # None: there is none to take out
+  rstd: jax.Array
+  moments: Moments
+
+
+def alike(r: Reduction, scale) -> bool:
+  """Whether scale is the same along the axes, so that it can be left to the statistics."""
+  return scale is None or all(scale.shape[a] == 1 for a in r.axes)
+
+
+def raw(r: Reduction, x, scale, mask) -> bool:
+  """Whether sums of x as it is serve, as in covariance.py."""
+  plain = r.center and r.refine and mask is None and r.axis_name is None
+  return plain and alike(r, scale) and covariance.pays(x, scale)
+
+
+def fit(r: Reduction, x, scale, mask) -> Fit:
+  """The statistics of x over the reduction's axes; scale says by its shape how they are used."""
+  one_pass, count = raw(r, x, scale, mask), reduction.count_entries(r, x, mask)
+  x = keep(mask, x).astype(compute_dtype(x))
+  mean = reduction.mean(r, count, x) if r.center else jnp.zeros((), x.dtype)
+  two_passes = functools.partial(_two_passes, r, count, mask)
+  passes = functools.partial(_one_pass, r, count, two_passes) if one_pass else two_passes
+  shift, drift, var = passes(x, mean)
+  guarded = var + r.epsilon
+  if r.epsilon < jnp.finfo(var.dtype).tiny:
+    guarded = jnp.where(guarded == 0, jnp.inf, guarded)
+  rstd = lax.rsqrt(guarded)
+  mean = jnp.broadcast_to(shift if drift is None else shift + drift, var.shape)
+  return Fit(shift, drift, rstd, Moments(mean, var, count))
+
+
+def _two_passes(r: Reduction, count, mask, x, mean):
+  """(shift, drift, var): the second pass also finds what rounding left in the mean of the first."""
+  unit, drift, largest = reduction.unit(r, x.shape), None, float(jnp.finfo(x.dtype).max)
+  if r.center:
+    # Means beyond these limits belong to squares beyond the largest float: rstd = 0 and y = 0.
+    mean = _below(largest**0.8, mean)
+    x = keep(mask, x - mean)
+    drift = _below(largest**0.5, reduction.mean(r, count, x)) if r.refine else None
+  var = reduction.mean(r, count, reduction.square(x * unit)) / unit**2
+  return mean, drift, var if drift is None else jnp.maximum(var - reduction.square(drift), 0)
+
+
+def _below(limit: float, a):
+  return jnp.where(jnp.abs(a) < limit, a, 0)
+
+
+def _one_pass(r: Reduction, count, two_passes, x, mean):
+  """The same by <x^2> - <x>^2 where that is exact, and else by two passes."""
+  var = reduction.mean(r, count, x * x) - mean * mean
+  exact = jnp.all((mean * mean <= 4 * var) & jnp.isfinite(var))
+  at_once = lambda x, mean: (jnp.zeros_like(mean), mean, var)  # noqa: E731
+  return lax.cond(exact, at_once, two_passes, x, mean)
