@@ -6,9 +6,9 @@ import os
 # Before numerical libraries start: as many threads for every side as the machine has cores.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
-from tests.benchmarks import lab, library, memory  # noqa: E402
+from tests.benchmarks import cnn, lab, library, memory  # noqa: E402
 
-BENCHMARKS = {'lab': lab.run, 'library': library.run, 'memory': memory.run}
+BENCHMARKS = {'cnn': cnn.run, 'lab': lab.run, 'library': library.run, 'memory': memory.run}
 
 
 def main() -> None:

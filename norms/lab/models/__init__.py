@@ -1,0 +1,38 @@
+"""Networks whose norm is an argument: a factory(norm, classes, **options) gives a linen module.
+
+Kernels of the lab's own models are zero: the lab draws them, by layer index, from the seed alone
+(norms.lab.training.initial). They draw nothing else either, so one template serves every seed.
+"""
+
+from collections.abc import Callable, Mapping
+import inspect
+from typing import Any
+
+import flax.linen as nn
+
+from norms import catalogue
+from norms.lab import trial
+from norms.lab.models.cnn import cnn
+from norms.lab.models.layers import ACTIVATIONS as ACTIVATIONS
+from norms.lab.models.mlp import mlp
+from norms.lab.models.norm import Norm as Norm
+from norms.lab.models.resnet import resnet
+from norms.lab.models.transformer import vit
+
+MODELS: Mapping[str, Callable] = {'mlp': mlp, 'cnn': cnn, 'resnet': resnet, 'vit': vit}
+
+
+def factory(name: str, options: Mapping[str, Any]) -> Callable[[Norm, int], nn.Module]:
+  """(norm, classes) -> module, for a name of MODELS or a user's package.module:factory.
+
+  A user's factory takes norm= and classes= (a linen class with these fields does), and the
+  config's model_options; its module is called as module(x, train).
+  """
+  make = (
+    catalogue.load(name, 'model') if ':' in name else MODELS[trial.one_of('model', name, MODELS)]
+  )
+  parameters = inspect.signature(make).parameters
+  if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+    for given in ('norm', 'classes', *options):
+      trial.one_of(f'argument of model {name}', given, list(parameters))
+  return lambda norm, classes: make(norm=norm, classes=classes, **options)
