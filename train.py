@@ -6,8 +6,10 @@ command again runs only what is missing.
 
 import contextlib
 import difflib
+import functools
 import importlib
 import importlib.util
+import inspect
 import pathlib
 import re
 import shlex
@@ -35,11 +37,13 @@ def main(argv: list[str]) -> int:
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-  from norms.lab import checks, records, study, sweep
+  from norms.lab import checks, records, study, sweep, timing
   from norms.lab.progress import Progress
 
   get_hyper, doc = config_module()
   command = shlex.join(['python', *sys.argv])
+  if 'kind' in CONFIG.value:
+    return compare(CONFIG.value, doc, command)
   asked = study.from_config(CONFIG.value, get_hyper=get_hyper, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
   groups = sweep.pending(asked, workdir)
@@ -55,21 +59,51 @@ def main(argv: list[str]) -> int:
   if not frame.empty:
     from norms.lab import report
 
-    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
+    timed = timing.measure(asked, workdir)
+    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report', timed)
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
+  return ended(failed, records.folder(workdir))
+
+
+def compare(config, doc: str, command: str) -> int:
+  """Plan, run, report, for a comparison with other libraries, of the config's kind."""
+  from norms.lab import records, trial
+
+  kind = trial.one_of('config.kind', config.kind, ('parity', 'parity_drift'))
+  lab, page = (importlib.import_module(f'norms.lab.{part}{kind}') for part in ('', 'report.'))
+  asked = lab.from_config(config, doc=doc, command=command)
+  workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
+  units = lab.pending(asked, workdir)
+  if DRY_RUN.value:
+    print(lab.describe(asked, units, workdir))
+    return 0
+  failed = lab.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
+  frame = lab.results(asked, workdir)
+  if not frame.empty:
+    written = page.write(frame, asked, records.provenance(workdir), workdir / 'report')
+    print(f'{page.terminal(frame, asked)}\n\nreport: {written}')
+  return ended(failed, records.folder(workdir))
+
+
+def ended(failed: list[str], folder: pathlib.Path) -> int:
+  """Says what failed; the exit status."""
   for line in failed:
-    print(f'failed: {line} (traceback in {records.folder(workdir)})', file=sys.stderr)
+    print(f'failed: {line} (traceback in {folder})', file=sys.stderr)
   return 1 if failed else 0
 
 
 def config_module():
-  """get_hyper of the config's file, where it has one, and its docstring."""
-  path = config_flags.get_config_filename(flags.FLAGS['config']).partition(':')[0]
+  """get_hyper of the config's file, where it has one (given what follows its colon, if it takes
+  `arg`), and its docstring."""
+  path, _, arg = config_flags.get_config_filename(flags.FLAGS['config']).partition(':')
   spec = importlib.util.spec_from_file_location('study_config', path)
   assert spec is not None and spec.loader is not None, path
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
-  return getattr(module, 'get_hyper', None), module.__doc__ or ''
+  get_hyper = getattr(module, 'get_hyper', None)
+  if get_hyper is not None and 'arg' in inspect.signature(get_hyper).parameters:
+    get_hyper = functools.partial(get_hyper, arg=arg)
+  return get_hyper, module.__doc__ or ''
 
 
 def parse(argv: list[str]) -> list[str]:

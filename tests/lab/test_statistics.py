@@ -192,6 +192,23 @@ def test_a_norm_without_running_statistics_has_none():
   assert np.isnan(table['value'].item())
 
 
+def test_finals_hold_the_best_accuracy_and_the_loss_of_the_last_hundred_steps():
+  epochs = range(11)
+  loss = [np.nan, *(10.0 - e for e in epochs[1:])]  # of epochs 1 to 10: 9, 8, ... 0
+  frame = pd.DataFrame({
+    'trial': 'a', 'norm': 'none', 'seed': 0, 'epoch': epochs, 'step': [20 * e for e in epochs],
+    'minibatch_loss': loss, 'train_accuracy': [0.1, 0.9, *[0.5] * 9],
+  })  # fmt: skip
+  (row,) = statistics.finals(frame).to_dict('records')
+  assert row['best_train_accuracy'] == 0.9 and row['train_accuracy'] == 0.5
+  assert row['final_loss'] == np.mean([4.0, 3.0, 2.0, 1.0, 0.0])
+  # Epochs of a hundred steps or more: the last one.
+  (row,) = statistics.finals(frame.assign(step=frame['step'] * 10)).to_dict('records')
+  assert row['final_loss'] == 0.0
+  frame.loc[9, 'minibatch_loss'] = np.nan
+  assert statistics.finals(frame)['final_loss'].item() == np.inf
+
+
 # The design of a sweep.
 
 
@@ -313,6 +330,60 @@ def test_depends_less():
   check(one, 'depends_less', 'undecided', 'only one value', norm='layer', than='batch')
 
 
+def test_rises():
+  frame = frame_of(*over_batches('batch', 0.1), *over_batches('layer', 0.0))
+  found = check(frame, 'rises', 'supported', 'batch size 4 to 64', norm='batch')
+  assert found.effect == pytest.approx(0.1)
+  check(frame, 'rises', 'undecided', norm='layer')
+  check(frame_of(*over_batches('batch', -0.1)), 'rises', 'refuted', norm='batch')
+  one = frame[frame['batch_size'] == 4]
+  check(one, 'rises', 'undecided', 'only one value', norm='batch')
+
+
+def test_reaches_a_figure_of_a_single_run():
+  frame = two_norms(0.01)  # batch has 0.798 on average
+  check(frame, 'reaches', 'supported', 'the reference 0.7000', norm='batch', value=0.7)
+  check(frame, 'reaches', 'refuted', norm='batch', value=0.9)
+  check(frame, 'reaches', 'undecided', 'lies within the spread', norm='batch', value=0.8)
+  found = check(frame, 'reaches', 'supported', norm='batch', value=0.9, slack=0.2)
+  assert found.effect == pytest.approx(0.798 - 0.7)
+
+
+def test_reaches_in_a_loss_means_at_most():
+  frame = two_norms(0.01)
+  options = {'norm': 'batch', 'metric': 'test_loss'}
+  check(frame, 'reaches', 'supported', value=0.7, **options)
+  check(frame, 'reaches', 'refuted', value=0.2, **options)
+
+
+def test_survives_counts_how_often_one_run_each_would_have_said_so():
+  options = {'norm': 'layer', 'than': 'batch', 'by': 0.0044}
+  words = ('ahead of batch norm by 0.0044, a run each', 'in 20 of 20 cases')
+  check(two_norms(0.5), 'survives', 'supported', *words, **options)
+  # 0.004 apart and far apart by seed: pairs of one seed agree, runs of two seeds toss a coin.
+  found = check(two_norms(0.004), 'survives', 'supported', 'in 10 of 20 cases', **options)
+  assert found.effect == pytest.approx(0.0042, abs=3e-4)
+  check(two_norms(-0.01), 'survives', 'refuted', **options)
+
+
+def test_a_claim_carries_its_question():
+  asks = 'Is it so?'
+  assert statistics.CLAIMS['trains'](two_norms(0.1), norm='layer', asks=asks).asks == asks
+  claims = (('trains', {'norm': 'layer', 'asks': asks, 'at': {'batch_size': 65}}),)
+  assert [found.asks for found in statistics.verdicts(two_norms(0.1), claims)] == [asks]
+
+
+def test_a_filter_may_be_a_range():
+  frame = frame_of(*trained_on('none', (1.0, 10.0)))
+  trains = statistics.CLAIMS['trains']
+  found = trains(frame, norm='none', at={'init_scale': {'from': 1.0, 'to': 10.0}})
+  assert found.outcome == 'supported' and '10 of 10' in found.sentence
+  assert found.sentence.startswith('At initial scale from 1 to 10')
+  assert trains(frame, norm='none', at={'init_scale': {'from': 0.5}}).outcome == 'refuted'
+  fails = statistics.CLAIMS['fails'](frame, norm='none', at={'init_scale': {'to': 0.1}})
+  assert '0 of 10' in fails.sentence
+
+
 def test_trains_and_fails():
   frame = frame_of(*trained_on('none', (1.0,)))
   check(frame, 'trains', 'supported', '5 of 5', norm='none', at={'init_scale': 1.0})
@@ -359,6 +430,23 @@ def test_a_filter_that_matches_nothing_names_what_there_is(at, words):
   with pytest.raises(ValueError) as error:
     statistics.CLAIMS['trains'](two_norms(0.1), norm='layer', at=at)
   assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+  'entry, words',
+  [
+    ({'nam': 'loss'}, ("'nam'", "did you mean 'name'?")),
+    ({'name': 'loss', 'column': 'train_loss', 'values': {1: 0.5}}, ('needs name and at=',)),
+    ({'name': 'loss', 'at': {'norm': 'none'}, 'column': 'train_loss'}, ('needs values=',)),
+    ({'name': 'a', 'at': {'norm': 'none'}, 'values': {'last': 1.0}}, ("has epoch 'last'",)),
+    ({'name': 'loss', 'at': {'norm': 'none'}, 'values': {-1: 1.0}}, ('needs column, or see',)),
+  ],
+)
+def test_a_reference_that_cannot_be_shown_is_refused_without_records(entry, words):
+  with pytest.raises(ValueError) as error:
+    statistics.check_references([{'says': 'it did not train'}, entry])
+  assert '\n' not in str(error.value)
+  assert all(word in str(error.value) for word in words), error.value
 
 
 def test_verdicts_go_on_after_a_claim_that_cannot_be_judged():

@@ -18,9 +18,10 @@ def write(
   study: Any,
   provenance: Sequence[Mapping[str, Any]],
   folder: str | os.PathLike[str],
+  timing: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
   """Writes the report of `study` into `folder`; returns the path of index.html."""
-  return page.write(view.of(frame, study), provenance, pathlib.Path(folder))
+  return page.write(view.of(frame, study, timing), provenance, pathlib.Path(folder))
 
 
 def terminal(frame: pd.DataFrame, study: Any) -> str:

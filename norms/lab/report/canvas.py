@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import math
 from typing import Any
 
@@ -27,19 +27,20 @@ def sheet(
   left: float = LEFT,
   top: float = 0.0,
   gap: float = GAP,
+  between: float = 0.12,
   width: float = WIDTH,
 ) -> tuple[Figure, list[Axes]]:
   """A figure of n panels in rows of `columns`, with `top` inches above them for a legend."""
   rows = math.ceil(n / columns)
   wide = (width - left - RIGHT - gap * (columns - 1)) / columns
   row_height = high + (TITLE if n > 1 else 0.12)
-  height = top + rows * row_height + (rows - 1) * 0.12 + BOTTOM
+  height = top + rows * row_height + (rows - 1) * between + BOTTOM
   figure = Figure(figsize=(width, height))
   axes = []
   for i in range(n):
     row, column = divmod(i, columns)
     x = left + column * (wide + gap)
-    y = height - top - (row + 1) * row_height - row * 0.12
+    y = height - top - (row + 1) * row_height - row * between
     box = (x / width, y / height, wide / width, high / height)
     axes.append(figure.add_axes(box))
   return figure, axes
@@ -63,16 +64,25 @@ def outer_labels(axes: Sequence[Axes], columns: int, x: str, y: str) -> None:
       ax.set_xlabel(x)
 
 
-def legend(figure: Figure, norms: Sequence[str], *, hollow: bool, left: float = LEFT) -> None:
+def legend(
+  figure: Figure,
+  looks: Mapping[str, style.Look],
+  *,
+  hollow: bool = False,
+  left: float = LEFT,
+  more: Sequence[Line2D] = (),
+) -> None:
   """One legend for the sheet; `hollow` explains the markers of what did not train."""
+  norms = list(looks)
   handles = [
     Line2D([], [], color=look.colour, marker=look.marker, ls=look.line, ms=5.5, label=norm)
-    for norm, look in ((norm, style.look(norm)) for norm in norms)
+    for norm, look in looks.items()
   ]
   if hollow:
     explained = 'hollow: not every seed trained'
     blank: dict[str, Any] = {'color': style.MUTED, 'marker': 'o', 'mfc': style.PAPER}
     handles.append(Line2D([], [], ls='none', ms=5.5, label=explained, **blank))
+  handles.extend(more)
   width, height = figure.get_size_inches()
   corner = ((left - 0.1) / width, 1 - 0.04 / height)
   kind: dict[str, Any] = {

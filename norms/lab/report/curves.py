@@ -15,21 +15,53 @@ from norms.lab.report.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
+ENDS = 'By epoch; a line ends where the loss is not finite'
+
 
 def curves(view: View) -> Drawing:
-  """Training loss and test accuracy over the epochs at the usual cell."""
+  """Training loss and accuracies over the epochs at the usual cell."""
   rows = view.at_usual(view.frame)
-  metrics = ('train_loss', 'test_accuracy')
+  metrics = watched(view)
   top = canvas.legend_height(view.norms, hollow=False)
-  figure, axes = canvas.sheet(2, columns=2, high=3.0, top=top, gap=0.75)
+  gap = 0.75 if len(metrics) == 2 else 0.62
+  figure, axes = canvas.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
   for ax, metric in zip(axes, metrics, strict=True):
     table = statistics.summary(rows, ['norm', 'epoch'], metric)
-    _epochs(ax, table)
+    epochs(ax, table, view.looks)
     canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
     ax.set_xlabel('epoch')
     ax.set_ylabel(words.label(metric))
-  canvas.legend(figure, view.norms, hollow=False)
+  canvas.legend(figure, view.looks)
   return Drawing('training_curves', 'Training curves', caption(view, 'By epoch', ()), figure)
+
+
+def watched(view: View) -> list[str]:
+  """What training curves show: the loss, and the accuracies on the splits in use."""
+  held_out = view.recorded(['validation_accuracy'])
+  return ['train_loss', *(['train_accuracy', *held_out] if held_out else ['test_accuracy'])]
+
+
+def curve_columns(view: View, across: str) -> Drawing:
+  """Training curves, a column per value of the only axis; what did not train is named there."""
+  rows = view.at_usual(view.frame, free=(across,))
+  values = picked(sorted(rows[across].dropna().unique()), view.usual[across], 4)
+  metrics = watched(view)
+  top = canvas.legend_height(view.norms, hollow=False)
+  figure, axes = canvas.sheet(
+    len(values) * len(metrics), columns=len(values), high=1.9, top=top, gap=0.3
+  )
+  for i, metric in enumerate(metrics):
+    line = axes[i * len(values) : (i + 1) * len(values)]
+    table = statistics.summary(rows, [across, 'norm', 'epoch'], metric)
+    for ax, value in zip(line, values, strict=True):
+      epochs(ax, table[table[across] == value], view.looks)
+      ax.set_title('' if i else _title(view, across, value), fontsize=8.5)
+    canvas.scale_y(line, metric, table[['low', 'high', 'value']])
+    below = 'epoch' if metric == metrics[-1] else ''
+    canvas.outer_labels(line, len(values), below, words.label(metric))
+  canvas.legend(figure, view.looks)
+  title = f'Training curves by {words.label(across)}'
+  return Drawing(f'curves_by_{across}', title, caption(view, ENDS, (across,)), figure)
 
 
 def curve_grid(view: View, across: str, down: str) -> Drawing:
@@ -44,20 +76,19 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   table = statistics.summary(rows, [down, across, 'norm', 'epoch'], 'train_loss')
   cells = [(y, x) for y in lines for x in columns]
   for ax, (y, x) in zip(axes, cells, strict=True):
-    _epochs(ax, table[(table[down] == y) & (table[across] == x)])
+    epochs(ax, table[(table[down] == y) & (table[across] == x)], view.looks)
     ax.set_title(words.place({across: x, down: y}).replace(' and ', ', '), fontsize=8)
   canvas.scale_y(axes, 'train_loss', table[['low', 'high', 'value']])
   canvas.outer_labels(axes, len(columns), 'epoch', 'train loss')
-  canvas.legend(figure, view.norms, hollow=False)
+  canvas.legend(figure, view.looks)
   title = f'Training loss by {words.label(down)} and {words.label(across)}'
-  what = 'By epoch; a line ends where the loss is not finite'
-  return Drawing('loss_curves', title, caption(view, what, (across, down)), figure)
+  return Drawing('loss_curves', title, caption(view, ENDS, (across, down)), figure)
 
 
-def _epochs(ax: Axes, table: pd.DataFrame) -> None:
+def epochs(ax: Axes, table: pd.DataFrame, looks: Any) -> None:
   """A line with a band per norm against the epochs."""
   for norm, line in table.groupby('norm', sort=False):
-    look, x = style.look(norm), line['epoch'].to_numpy()
+    look, x = looks[norm], line['epoch'].to_numpy()
     value, low, high = (finite(line[column]) for column in ('value', 'low', 'high'))
     dots: dict[str, Any] = {'marker': look.marker, 'ms': 4, 'markevery': max(1, len(x) // 8)}
     ax.plot(x, value, color=look.colour, ls=look.line, lw=1.4, **dots)
@@ -67,3 +98,10 @@ def _epochs(ax: Axes, table: pd.DataFrame) -> None:
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
   last = table['epoch'].max()
   ax.set_xlim(-0.03 * last, 1.03 * last)
+
+
+def _title(view: View, axis: str, value: Any) -> str:
+  """'learning rate 1e-07: did not train (20 of 20)'."""
+  trained = view.rows[view.rows[axis] == value]['trained'].astype(bool)
+  failed = f': did not train ({(~trained).sum()} of {len(trained)})'
+  return words.place({axis: value}) + ('' if trained.all() else failed)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import matplotlib
 
-from norms.lab.report import curves, heat, lines, style
+from norms.lab.report import batches, beside, clock, curves, heat, lines, style
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.view import View
 
@@ -30,6 +30,7 @@ def draw(view: View) -> Iterator[Drawing]:
   """Every figure whose axes vary in the records."""
   yield lines.seeds(view)
   yield curves.curves(view)
+  yield from beside.draw(view)
   for axis in view.numeric:
     yield from _against(view, axis)
   if view.numeric:
@@ -39,6 +40,11 @@ def draw(view: View) -> Iterator[Drawing]:
       yield heat.failures(view, down or across)
     if down is not None:
       yield curves.curve_grid(view, across, down)
+    elif view.rows[across].nunique() <= 4 and not view.texts:
+      yield curves.curve_columns(view, across)
+  if 'batch_size' in view.numeric and view.recorded(['validation_accuracy']):
+    yield batches.by_batch(view)
+  yield from clock.figure(view)
 
 
 def _against(view: View, axis: str) -> Iterator[Drawing]:
@@ -49,6 +55,8 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
   if panel is not None and _needs_close_up(view, axis, panel):
     close_up = lines.against(view, axis, None, 'test_accuracy')
     yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
+  if axis.endswith('scale') and view.recorded(['validation_accuracy']):
+    yield lines.bests(view, axis)
   if axis.endswith('scale') and 'grad_norm' in view.frame:
     yield lines.against(view, axis, panel, 'grad_norm', epoch=1)
 

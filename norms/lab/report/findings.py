@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.report import tables
+from norms.lab.report import clock, scales, tables
 from norms.lab.report.view import View
 from norms.lab.statistics import design, rules, words
 
@@ -16,8 +16,9 @@ SCORE = 'test_accuracy'
 
 
 def sentences(view: View) -> list[str]:
-  """The overall summary: who trains where, who is best, what did not train."""
-  return [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
+  """The overall summary: who trains where, who is best, what did not train, and how fast."""
+  general = [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
+  return [*general, *_replayed(view), *scales.sentences(view), *clock.sentences(view)]
 
 
 def _together(view: View) -> Iterator[str]:
@@ -38,8 +39,9 @@ def _widest(view: View) -> Iterator[str]:
   full = tables.best_cells(view).assign(full=lambda table: table['share_trained'] == 1)
   groups = full.groupby('norm')['full']
   counts = {norm: (int(groups.sum()[norm]), int(groups.size()[norm])) for norm in view.norms}
-  most = max(good for good, _ in counts.values())
-  winners = [words.norm_name(norm) for norm in view.norms if counts[norm][0] == most]
+  # A share, since a norm may have been run in more cells than others.
+  most = max(good / n for good, n in counts.values())
+  winners = [words.norm_name(n) for n in view.norms if counts[n][0] / counts[n][1] == most]
   each = ', '.join(f'{norm} {good} of {n}' for norm, (good, n) in counts.items())
   if len(winners) == len(view.norms):
     yield f'All norms train in equally many cells ({each}).'
@@ -93,6 +95,20 @@ def _counts(view: View, rows: pd.DataFrame) -> str:
   return ', '.join(f'{norm} {counts[norm]}' for norm in view.norms if norm in counts)
 
 
+def _replayed(view: View) -> Iterator[str]:
+  """Which trials are no seeds of ours."""
+  rows = view.replayed.drop_duplicates('trial') if len(view.replayed) else view.replayed
+  for (source, seed), part in rows.groupby(['replay', 'seed']) if len(rows) else ():
+    norms_ = words.listed(words.norm_name(norm) for norm in part['norm'])
+    others = set(view.rows['trial']) - set(rows['trial'])
+    only = f' only. All else is of {view.seeds()} of our own draws' if others else ''
+    yield (
+      f'{words.count(len(part), "trial")} ({norms_}) replay the draws of {source}, seed {seed}: a '
+      "single run of the reference's own initial weights and batches, shown beside its figures and "
+      f'in replay.json{only}.'
+    )
+
+
 def _running(view: View) -> Iterator[str]:
   """What running statistics would have said instead of exact ones."""
   if not view.running:
@@ -100,7 +116,7 @@ def _running(view: View) -> Iterator[str]:
   rows, at = view.at_usual(view.rows), words.place(view.fixed())
   for norm, part in rows.groupby('norm', sort=False):
     running = statistics.scores(part, 'test_accuracy_running')
-    if running.notna().any():
+    if running.notna().any() and set(part.get('eval_stats', ())) != {'running'}:
       exact = statistics.estimate(statistics.scores(part, SCORE)).value
       other = statistics.estimate(running).value
       yield (

@@ -11,6 +11,7 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.report import canvas, style
 from norms.lab.report.drawing import Drawing, caption, finite
+from norms.lab.report.style import Look
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
@@ -34,16 +35,40 @@ def against(
   for ax, value in zip(axes, values, strict=True):
     part = table if panel is None else table[table[panel] == value]
     for norm in view.norms:
-      _line(ax, norm, part[part['norm'] == norm], axis)
+      line(ax, view.looks[norm], part[part['norm'] == norm], axis)
     if panel is not None:
       ax.set_title(words.place({panel: value}), loc='left')
   canvas.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
   canvas.scale_y(axes, metric, table[['low', 'high', 'value']])
   canvas.outer_labels(axes, columns, words.label(axis), words.label(metric))
-  canvas.legend(figure, view.norms, hollow=True)
+  canvas.legend(figure, view.looks, hollow=True)
   title = f'{words.label(metric).capitalize()} against {words.label(axis)}'
   when = 'After the last epoch' if epoch is None else f'Mean over the steps of epoch {epoch}'
   return Drawing(f'{metric}_by_{axis}', title, caption(view, when, free), figure)
+
+
+def bests(view: View, axis: str) -> Drawing:
+  """Best accuracies over the epochs, and the final training loss, against a numeric axis."""
+  held_out = view.recorded(['validation_accuracy']) or ['test_accuracy']
+  metrics = ['best_train_accuracy', f'best_{held_out[0]}', 'final_loss']
+  rows = view.at_usual(view.rows, free=(axis,))
+  top = canvas.legend_height(view.norms)
+  figure, axes = canvas.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
+  for ax, metric in zip(axes, metrics, strict=True):
+    table = statistics.summary(rows, ['norm', axis], metric).sort_values(axis, kind='stable')
+    for norm in view.norms:
+      line(ax, view.looks[norm], table[table['norm'] == norm], axis)
+    canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
+    ax.set_xlabel(words.label(axis))
+    ax.set_ylabel(words.label(metric))
+  canvas.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  canvas.legend(figure, view.looks, hollow=True)
+  title = f'Best accuracies and final training loss against {words.label(axis)}'
+  what = (
+    f'Best over the epochs; the loss is the mean of the last {statistics.LAST_STEPS} steps in '
+    'whole epochs, and absent where it is not finite'
+  )
+  return Drawing(f'bests_by_{axis}', title, caption(view, what, (axis,)), figure)
 
 
 def seeds(view: View) -> Drawing:
@@ -56,10 +81,11 @@ def seeds(view: View) -> Drawing:
   high = 0.4 * len(view.norms)
   figure, (ax,) = canvas.sheet(1, columns=1, high=high, left=left, width=7.2)
   places = [view.norms.index(norm) for norm in table]
-  for _, line in table.iterrows():
-    ax.plot(line, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)
+  for _, own in table.iterrows():
+    ax.plot(own, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)
   for y, norm in enumerate(view.norms):
-    _points(ax, y, norm, rows[rows['norm'] == norm], centres[centres['norm'] == norm])
+    own, centre = (part[part['norm'] == norm] for part in (rows, centres))
+    _points(ax, y, view.looks[norm], own, centre)
   ax.set_yticks(range(len(view.norms)), view.norms)
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
   ax.grid(visible=False, axis='y')
@@ -69,9 +95,9 @@ def seeds(view: View) -> Drawing:
   return Drawing('accuracy_by_seed', 'Every seed', caption(view, what, ()), figure)
 
 
-def _points(ax: Axes, y: int, norm: str, rows: pd.DataFrame, centres: pd.DataFrame) -> None:
+def _points(ax: Axes, y: int, look: Look, rows: pd.DataFrame, centres: pd.DataFrame) -> None:
   """The seeds of one norm; below them their centre and spread."""
-  look, failed = style.look(norm), ~rows['trained'].astype(bool)
+  failed = ~rows['trained'].astype(bool)
   for part, face in ((rows[~failed], look.colour), (rows[failed], style.PAPER)):
     dots: dict[str, Any] = {'ms': 6.5, 'mec': look.colour, 'mfc': face, 'alpha': 0.8, 'ls': 'none'}
     ax.plot(part['score'], [y] * len(part), marker=look.marker, **dots)
@@ -80,13 +106,13 @@ def _points(ax: Axes, y: int, norm: str, rows: pd.DataFrame, centres: pd.DataFra
     ax.plot([centre['value']] * 2, [y + 0.2, y + 0.4], color=look.colour, lw=2)
 
 
-def _line(ax: Axes, norm: str, line: pd.DataFrame, axis: str) -> None:
+def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
   """One norm: centre, band, and hollow markers where not every trial trained."""
-  look, x = style.look(norm), line[axis].to_numpy(float)
-  value, low, high = (finite(line[column]) for column in ('value', 'low', 'high'))
+  x = table[axis].to_numpy(float)
+  value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
   ax.plot(x, value, color=look.colour, marker=look.marker, ls=look.line, lw=1.5, ms=5, mew=0.8)
   ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
-  failed = line['share_trained'].to_numpy() < 1
+  failed = table['share_trained'].to_numpy() < 1
   hollow: dict[str, Any] = {
     'mfc': style.PAPER,
     'mec': look.colour,

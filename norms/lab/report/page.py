@@ -9,7 +9,18 @@ from typing import Any
 import jinja2
 
 from norms.lab import statistics
-from norms.lab.report import figures, findings, style, tables
+from norms.lab.report import (
+  clock,
+  figures,
+  findings,
+  naming,
+  reference,
+  replay,
+  scales,
+  style,
+  summaries,
+  tables,
+)
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -20,11 +31,13 @@ MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
 def write(
   view: View, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
 ) -> pathlib.Path:
-  """Writes figures, summary.csv, report.md and index.html; returns the path of the last."""
+  """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
   content = contents(view, provenance, figures.write(view, folder))
   csv = tables.summary(view).to_csv(index=False, float_format='%.6g', lineterminator='\n')
   _write(folder / 'summary.csv', csv)
+  _write(folder / 'summary.json', summaries.text(view, content['verdicts']))
+  replay.write(view, folder)
   templates = _templates()
   _write(folder / 'report.md', templates.get_template('report.md.j2').render(content))
   page = folder / 'index.html'
@@ -42,9 +55,13 @@ def contents(
     'seeds': view.seeds(),
     'trials': words.count(len(view.rows), 'trial'),
     'spread': view.spread(),
-    'verdicts': statistics.verdicts(view.records, getattr(study, 'claims', ())),
+    'verdicts': statistics.verdicts(view.records, naming.claims(study)),
     'badges': BADGES,
     'findings': findings.sentences(view),
+    'says': naming.said(study),
+    'reference': reference.table(view),
+    'beside': list(reference.sentences(view)),
+    'more': [*(scales.table(view, axis) for axis in scales.axes(view)), *timed(view)],
     'figures': drawn,
     'usual': tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,
@@ -52,10 +69,16 @@ def contents(
     'most_lines': MARKDOWN_CELLS,
     'facts': [('report', getattr(study, 'command', '')), *facts(provenance)],
     'files': files(provenance),
-    'colours': {norm: style.look(norm).number for norm in view.norms},
+    'colours': {norm: look.number for norm, look in view.looks.items()},
     'light': style.css_colours(dark=False),
     'dark': style.css_colours(dark=True),
   }
+
+
+def timed(view: View) -> list[tables.Table]:
+  """The table of times, where there were any."""
+  found = clock.table(view)
+  return [found] if found else []
 
 
 def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from norms.lab.statistics import words
 
 SCORE, RUNNING = 'test_accuracy', 'test_accuracy_running'
 METRICS = (SCORE, RUNNING, 'validation_accuracy', 'train_accuracy', 'train_loss', 'test_loss')
+BESTS = ('best_train_accuracy', 'best_validation_accuracy', 'final_loss')
 ABSENT = '\N{EN DASH}'
 
 
@@ -73,7 +74,7 @@ def best_cells(view: View) -> pd.DataFrame:
 def summary(view: View) -> pd.DataFrame:
   """Every metric of every cell: what summary.csv holds."""
   parts = []
-  for metric in view.recorded(METRICS):
+  for metric in view.recorded((*METRICS, *BESTS)):
     table = statistics.summary(view.rows, ['norm', *view.axes], metric)
     table = table[table['value'].notna()].drop(columns='value')
     table.insert(len(view.axes) + 1, 'metric', metric)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.report import naming, style
 from norms.lab.statistics import design, words
 
 
@@ -19,12 +20,20 @@ class View:
   """The records of one study, in the order of the study."""
 
   study: Any
-  records: pd.DataFrame  # as they came
-  frame: pd.DataFrame  # the same in order; norms with several options have a name for each
+  records: pd.DataFrame  # as they came, norms by the study's names for them
+  replayed: pd.DataFrame  # trials that redraw a reference's numbers, where there are others too
+  frame: pd.DataFrame  # the records in order; norms with several options have a name for each
   rows: pd.DataFrame  # the last row of each trial
   norms: list[str]
   axes: list[str]  # beside norm and seed
   usual: dict[str, Any]  # the cell to look at first
+  timing: Mapping[str, Any]  # what norms.lab.timing measured, {} where nothing was
+
+  @property
+  def looks(self) -> dict[str, style.Look]:
+    """How each norm looks, whatever the study calls it."""
+    norms = {label: norm for norm, label in naming.labels(self.study).items()}
+    return {norm: style.look(norms.get(norm, norm)) for norm in self.norms}
 
   @property
   def numeric(self) -> list[str]:
@@ -74,12 +83,14 @@ class View:
     return f', or below {from_} seeds '.join(kinds)
 
 
-def of(frame: pd.DataFrame, study: Any) -> View:
+def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None) -> View:
   """The view of a frame of records; norms and values in the study's order."""
   if frame.empty:
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
-  names = list(dict.fromkeys([*order.get('norm', ()), *frame['norm'].unique()]))
+  frame, replayed = naming.apart(naming.named(frame, study))
+  wanted = naming.renamed(order.get('norm', ()), naming.labels(study))
+  names = list(dict.fromkeys([*wanted, *frame['norm'].unique()]))
   axes = [axis for axis in statistics.axes(frame) if axis != 'options']
   numeric = [axis for axis in axes if design.is_numeric(frame, axis)]
   ordered = frame.assign(_rank=frame['norm'].map(names.index))
@@ -87,7 +98,9 @@ def of(frame: pd.DataFrame, study: Any) -> View:
   ordered = _named_by_options(ordered.drop(columns='_rank').reset_index(drop=True))
   norms = list(ordered['norm'].unique())
   usual = design.usual(ordered, order)
-  return View(study, frame, ordered, statistics.finals(ordered), norms, axes, usual)
+  rows = statistics.finals(ordered)
+  timing = naming.timed(timing or {}, study)
+  return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing)
 
 
 def _named_by_options(frame: pd.DataFrame) -> pd.DataFrame:

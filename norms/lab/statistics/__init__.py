@@ -4,7 +4,7 @@ Plain data in, plain data out. Everything here reads the frame of the records: a
 epoch.
 """
 
-from norms.lab.statistics.cells import by_seed, finals, scores, select, summary
+from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, scores, select, summary
 from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
 from norms.lab.statistics.design import axes, usual
 from norms.lab.statistics.intervals import (
@@ -17,16 +17,19 @@ from norms.lab.statistics.intervals import (
   paired_differences,
   trained,
 )
+from norms.lab.statistics.reported import check_references
 
 __all__ = [
   'CLAIMS',
   'INTERVAL_FROM',
+  'LAST_STEPS',
   'Comparison',
   'Estimate',
   'Verdict',
   'axes',
   'by_seed',
   'check',
+  'check_references',
   'compare',
   'estimate',
   'finals',

@@ -16,10 +16,21 @@ class SelectionError(ValueError):
   """A name or a value that the records, or the claims, do not have; its message is one line."""
 
 
+LAST_STEPS = 100  # that `final_loss` is the mean of, in whole epochs
+
+
 def finals(frame: pd.DataFrame) -> pd.DataFrame:
-  """The last row of every trial."""
-  last = frame.reset_index(drop=True).sort_values('epoch', kind='stable')
-  return last.drop_duplicates('trial', keep='last').sort_index()
+  """The last row of every trial, with its best accuracies and the loss of its last steps."""
+  ordered = frame.reset_index(drop=True).sort_values('epoch', kind='stable')
+  last = ordered.drop_duplicates('trial', keep='last').sort_index()
+  trials = ordered.groupby('trial')
+  found = {f'best_{name}': trials[name].max() for name in design.ACCURACIES if name in frame}
+  if {'step', 'minibatch_loss'} <= set(frame):
+    recent = ordered[trials['step'].transform('max') - ordered['step'] < LAST_STEPS]
+    recent = recent[recent['epoch'] > 0]
+    losses = recent['minibatch_loss'].astype(float).fillna(np.inf)
+    found['final_loss'] = losses.groupby(recent['trial']).mean()
+  return last.assign(**{name: last['trial'].map(values) for name, values in found.items()})
 
 
 def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -71,13 +82,15 @@ def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFra
 
 
 def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
-  """The rows at a value (or one of several values) of each named column; numbers to 0.1%."""
+  """The rows at a value of each named column, numbers to 0.1%.
+
+  Several values are a tuple; {'from': low, 'to': high} is all between them, either may be absent.
+  """
   for column, wanted in dict(at or {}).items():
     if column not in rows or column in design.MEASURED - {'norm', 'seed'}:
       valid = [name for name in rows if name not in design.MEASURED] + ['norm', 'seed']
       raise SelectionError(unknown('column', column, valid))
-    values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-    found = rows[np.logical_or.reduce([_equal(rows[column], value) for value in values])]
+    found = rows[_at(rows[column], wanted)]
     if found.empty:
       have = [words.number(value) for value in sorted(rows[column].dropna().unique())]
       given = words.place({column: wanted})
@@ -94,6 +107,14 @@ def unknown(thing: str, name: str, valid: Sequence[str]) -> str:
   near = difflib.get_close_matches(str(name), list(valid), n=1)
   hint = f'did you mean {near[0]!r}? ' if near else ''
   return f'unknown {thing} {name!r}: {hint}use one of {", ".join(sorted(valid))}'
+
+
+def _at(column: pd.Series, wanted: Any) -> np.ndarray:
+  if isinstance(wanted, Mapping):
+    low, high = wanted.get('from', -np.inf), wanted.get('to', np.inf)
+    return column.between(low - 1e-3 * abs(low), high + 1e-3 * abs(high)).to_numpy()
+  values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+  return np.logical_or.reduce([_equal(column, value) for value in values])
 
 
 def _equal(column: pd.Series, value: Any) -> np.ndarray:

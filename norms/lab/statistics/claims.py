@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from norms.lab.statistics import cells, rules, words
+from norms.lab.statistics import cells, ranges, reported, rules, words
+from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
 
 
@@ -23,16 +24,21 @@ class Verdict(NamedTuple):
   interval: tuple[float, float, str]  # low, high, 'interval' | 'range'
   n: int  # seeds
   sentence: str
+  asks: str = ''  # the question that it answers, where the study puts one
 
 
-RULES: dict[str, Callable[..., rules.Finding]] = {
+RULES: dict[str, Callable[..., Finding]] = {
   'ranking': rules.ranking,
   'beats': rules.beats,
-  'wider_range': rules.wider_range,
+  'wider_range': ranges.wider_range,
   'depends_less': rules.depends_less,
   'trains': rules.trains,
   'fails': rules.fails,
+  'reaches': reported.reaches,
+  'survives': reported.survives,
+  'rises': rules.rises,
 }
+EVERYWHERE = ('at', 'asks')  # options of every claim: a filter, and the question in words
 
 
 def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
@@ -42,8 +48,8 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
       raise cells.SelectionError(cells.unknown('claim', name, list(RULES)))
     parameters = dict(list(inspect.signature(RULES[name]).parameters.items())[1:])
     for option in options:
-      if option not in parameters and option != 'at':
-        valid = [*parameters, 'at']
+      if option not in parameters and option not in EVERYWHERE:
+        valid = [*parameters, *EVERYWHERE]
         raise cells.SelectionError(cells.unknown(f'option of claim {name!r}', option, valid))
     for option, parameter in parameters.items():
       if parameter.default is parameter.empty and option not in options:
@@ -53,24 +59,24 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
-  """The verdict of the records on one claim: `at` filters the cells, the rest goes to its rule.
+  """The verdict of the records on one claim: `at` filters the cells, `asks` is carried along.
 
   A norm that the records do not hold leaves the claim undecided; a filter that no trial matches
   is a ValueError.
   """
   check([(claim, options)])
-  at = dict(options.pop('at', None) or {})
+  at, asks = dict(options.pop('at', None) or {}), options.pop('asks', '')
   rows = cells.select(cells.finals(frame), at)
   where = f'at {words.place(at)}' if at else 'over the whole sweep'
   absent = [norm for norm in _norms(options) if norm not in set(rows['norm'])]
   if absent:
     held = words.listed(rows['norm'].unique())
     why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
-    return _unjudged(claim, _sentence(why, 'undecided'))
+    return _unjudged(claim, _sentence(why, 'undecided'), asks)
   comparison, sentence = RULES[claim](rows, **options)
   sentence = _sentence(f'{where}, {sentence}', f'{comparison.outcome} {_seeds(comparison)}')
   outcome, effect, low, high, kind, n = comparison[:6]
-  return Verdict(claim, outcome, float(effect), (float(low), float(high), kind), n, sentence)
+  return Verdict(claim, outcome, float(effect), (float(low), float(high), kind), n, sentence, asks)
 
 
 CLAIMS: dict[str, Callable[..., Verdict]] = {
@@ -85,12 +91,12 @@ def verdicts(frame: pd.DataFrame, claims: Iterable[tuple[str, Mapping[str, Any]]
     try:
       results.append(verdict(claim, frame, **options))
     except cells.SelectionError as error:
-      results.append(_unjudged(claim, f'Not judged: {error}.'))
+      results.append(_unjudged(claim, f'Not judged: {error}.', options.get('asks', '')))
   return results
 
 
-def _unjudged(claim: str, sentence: str) -> Verdict:
-  return Verdict(claim, 'undecided', np.nan, (np.nan, np.nan, 'range'), 0, sentence)
+def _unjudged(claim: str, sentence: str, asks: str) -> Verdict:
+  return Verdict(claim, 'undecided', np.nan, (np.nan, np.nan, 'range'), 0, sentence, asks)
 
 
 def _sentence(finding: str, outcome: str) -> str:

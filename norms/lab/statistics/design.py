@@ -13,9 +13,11 @@ TEXTS = ('data', 'model', 'optimizer', 'options', 'eval_stats')
 NUMBERS = ('epochs', 'batch_size', 'init_scale', 'weight_scale', 'learning_rate')
 IDENTITY = TEXTS + NUMBERS
 SPLITS = ('train', 'test', 'validation')
-MEASURED = {f'{split}_{what}' for split in SPLITS for what in ('loss', 'accuracy')}
+ACCURACIES = tuple(f'{split}_accuracy' for split in SPLITS)
+MEASURED = {f'{split}_loss' for split in SPLITS} | set(ACCURACIES)
+MEASURED |= {f'best_{name}' for name in ACCURACIES} | {'final_loss', 'first_loss'}
 MEASURED |= {'test_accuracy_running', 'minibatch_loss', 'grad_norm', 'diverged_at', 'trained'}
-MEASURED |= {'trial', 'epoch', 'step', 'norm', 'seed'}
+MEASURED |= {'trial', 'epoch', 'step', 'norm', 'seed', 'turn'}
 
 
 def axes(frame: pd.DataFrame) -> list[str]:

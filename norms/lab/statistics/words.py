@@ -12,6 +12,10 @@ LABELS = {
   'eval_stats': 'evaluation statistics',
   'test_accuracy_running': 'test accuracy with running statistics',
   'grad_norm': 'gradient norm',
+  'minibatch_loss': "loss, mean over the epoch's steps",
+  'first_loss': "loss of the epoch's first step",
+  'final_loss': 'final training loss',
+  'model_options.features': 'hidden features',
 }
 
 
@@ -21,14 +25,16 @@ def label(column: str) -> str:
 
 
 def norm_name(norm: str) -> str:
-  """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is."""
+  """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is.
+
+  A label may go on in brackets: 'layer (H,W,C)' is 'layer norm (H,W,C)'.
+  """
   if norm == 'none':
     return 'the plain net'
-  return (
-    norm
-    if '.' in norm or ':' in norm or norm.endswith('norm')
-    else f'{norm.replace("_", " ")} norm'
-  )
+  if '.' in norm or ':' in norm or norm.endswith('norm'):
+    return norm
+  name, bracket, rest = norm.replace('_', ' ').partition(' (')
+  return f'{name} norm{bracket}{rest}'
 
 
 def number(value: Any) -> str:
@@ -74,6 +80,8 @@ def spread_name(kind: str, level: float = 0.95) -> str:
 
 
 def _values(value: Any) -> str:
+  if isinstance(value, Mapping):
+    return ' '.join(f'{side} {number(value[side])}' for side in ('from', 'to') if side in value)
   if isinstance(value, (list, tuple)):
     return listed(number(each) for each in value)
   return number(value)

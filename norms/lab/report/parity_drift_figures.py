@@ -1,0 +1,84 @@
+"""Figures of parity over training: accuracy by epoch, gamma's and beta's distance by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+import pandas as pd
+
+from norms.lab.report import canvas, parity_page
+from norms.lab.report.drawing import Drawing
+from norms.lab.statistics import words
+
+
+def curves(frame: pd.DataFrame) -> Drawing:
+  """A panel per family: test accuracy by epoch, a line per library."""
+  rows = frame[frame['table'] == 'curve']
+  families, titles = list(rows['family'].unique()), list(rows['title'].unique())
+  columns = canvas.rows_of(len(families), 2)
+  figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55)
+  for ax, family in zip(axes, families, strict=True):
+    part = rows[(rows['family'] == family) & (rows['epoch'] > 0)]
+    for title in reversed(list(part['title'].unique())):
+      mean = part[part['title'] == title].groupby('epoch')['test_accuracy'].mean()
+      ax.plot(mean.index, mean, lw=1.4, **parity_page.look(titles.index(title)))
+    ax.set_title(family, loc='left')
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+  canvas.outer_labels(axes, columns, 'epoch', 'test accuracy')
+  for ax in axes:
+    ax.tick_params(labelleft=True)
+  _legend(figure, titles)
+  caption = f'Mean of {_seeds(rows)}. Lines of libraries that agree lie on one another.'
+  return Drawing('accuracy_by_epoch', 'Accuracy curves side by side', caption, figure)
+
+
+def drift(found: pd.DataFrame) -> Iterator[Drawing]:
+  """For the largest and the mean difference a sheet: a column per family, gamma over beta."""
+  for measure in ('largest', 'mean'):
+    title = f'{measure.capitalize()} difference of gamma and beta from ours'
+    caption = (
+      f'{measure.capitalize()} |difference| over all layers after each step, the median of '
+      f'{_seeds(found)}, both axes logarithmic; a line begins where the difference is not 0. '
+      'Of weight norm: the length and the bias.'
+    )
+    yield Drawing(f'drift_{measure}', title, caption, _sheet(found, measure))
+
+
+def _sheet(found: pd.DataFrame, measure: str) -> Figure:
+  families = list(found['family'].unique())
+  titles = ['ours', *found['title'].unique()]
+  cells = [(kind, family) for kind in ('gamma', 'beta') for family in families]
+  figure, axes = canvas.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
+  for ax, (kind, family) in zip(axes, cells, strict=True):
+    part = found[(found['kind'] == kind) & (found['family'] == family) & (found['step'] > 0)]
+    for title in part['title'].unique():
+      median = part[part['title'] == title].groupby('step')[measure].median()
+      dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}
+      line = median.where(median > 0)
+      ax.plot(line.index, line, **dots, **parity_page.look(titles.index(title)))
+    ax.set_title(f'{family}, {kind}', loc='left')
+    ax.set_xscale('log')
+    ax.set_yscale('log')
+    ax.set_ylim(1e-10, 3)
+  canvas.outer_labels(axes, len(families), 'step', f'{measure} |difference|')
+  _legend(figure, titles, skip=1)
+  return figure
+
+
+def _legend(figure: Figure, titles: list[str], skip: int = 0) -> None:
+  handles = [
+    Line2D([], [], label=title, **parity_page.look(i))
+    for i, title in enumerate(titles)
+    if i >= skip
+  ]
+  corner = ((canvas.LEFT - 0.1) / canvas.WIDTH, 1 - 0.04 / figure.get_size_inches()[1])
+  kind: dict[str, Any] = {'ncols': 3, 'loc': 'upper left', 'handlelength': 2.9}
+  figure.legend(handles=handles, bbox_to_anchor=corner, borderaxespad=0, **kind)
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+  return words.count(rows['seed'].nunique(), 'seed')

@@ -1,0 +1,92 @@
+"""Tables of parity over training: each library's curves and parameters beside ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.report.parity_tables import OURS, number
+from norms.lab.report.tables import ABSENT, Row, Table
+from norms.lab.statistics import words
+
+FAULT = 'untrained'
+PLACE = ['family', 'library', 'title']
+
+
+def beside_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+  """The rows, with our value of the same keys in the column `ours`."""
+  ours = rows[rows['library'] == OURS].set_index(keys)[value].rename('ours')
+  return rows.join(ours, on=keys)
+
+
+def curves(frame: pd.DataFrame) -> pd.DataFrame:
+  """A row per library, seed and epoch: test accuracy, and how far it is from ours."""
+  rows = frame[frame['table'] == 'curve']
+  found = beside_ours(rows, ['family', 'seed', 'epoch'], 'test_accuracy')
+  return found.assign(difference=found['test_accuracy'] - found['ours'])
+
+
+def drift(frame: pd.DataFrame) -> pd.DataFrame:
+  """A row per library, seed, step and kind: largest and mean |difference| from ours."""
+  rows = frame[frame['table'] == 'parameter']
+  found = beside_ours(rows, ['family', 'seed', 'step', 'name', 'index'], 'value')
+  kind = np.where(found['name'].str.endswith('scale'), 'gamma', 'beta')
+  found = found.assign(kind=kind, apart=(found['value'] - found['ours']).abs())
+  found = found[found['library'] != OURS]
+  by = [*PLACE, 'seed', 'step', 'kind']
+  together = found.groupby(by, sort=False)['apart'].agg(largest='max', mean='mean')
+  return together.reset_index()
+
+
+def accuracies(found: pd.DataFrame) -> Table:
+  """A line per family and library: the last epoch's accuracy, and differences from ours."""
+  last = found[found['epoch'] == found['epoch'].max()]
+  rows = []
+  for (family, _, title), part in found.groupby(PLACE, sort=False):
+    final = last[(last['family'] == family) & (last['title'] == title)]
+    own = statistics.estimate(final['test_accuracy'], within=(0.0, 1.0))
+    cells = [family, title, str(own.n), words.score(own.value), _spread(own)]
+    if (part['library'] == OURS).all():
+      rows.append(Row([*cells, ABSENT, ABSENT, ABSENT], False))
+      continue
+    apart = statistics.estimate(final['difference'])
+    largest = float(part['difference'].abs().max())
+    cells += [words.signed(apart.value), _spread(apart), words.score(largest)]
+    rows.append(Row(cells, bool((part['library'] == FAULT).all())))
+  columns = ['norm', 'library', 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
+  columns += ['its spread, paired by seed', 'largest difference, any epoch and seed']
+  note = 'After the last epoch, batch norm by running statistics. Tinted: the deliberate fault.'
+  return Table('curves', 'Accuracy', note, columns, rows)
+
+
+def _spread(found: statistics.Estimate) -> str:
+  kind = words.spread_name(found.kind)
+  return f'{words.score(found.low)} to {words.score(found.high)} ({kind})'
+
+
+def drifts(found: pd.DataFrame) -> Table:
+  """A line per family, kind and library: differences from ours by step."""
+  steps = shown(found)
+  rows = []
+  for (family, library, title), part in found.groupby(PLACE, sort=False):
+    for kind in ('gamma', 'beta'):
+      at = part[part['kind'] == kind].groupby('step')[['largest', 'mean']].median()
+      cells = [number(float(at['largest'][step])) for step in steps]
+      cells += [number(float(at['mean'][step])) for step in steps]
+      rows.append(Row([family, kind, title, *cells], library == FAULT))
+  columns = ['norm', 'of', 'library', *(f'largest, step {words.number(s)}' for s in steps)]
+  columns += [f'mean, step {words.number(s)}' for s in steps]
+  note = (
+    'Largest and mean |difference| from ours over all layers, the median of the seeds. Of weight '
+    'norm gamma is the length and beta the bias of the layer. Tinted: the deliberate fault.'
+  )
+  return Table('drifts', 'Gamma and beta', note, columns, rows)
+
+
+def shown(found: pd.DataFrame) -> list[float]:
+  """The steps that a table shows: 1, about 10 and 100, and the last."""
+  steps = np.sort(found['step'].unique())
+  wanted = [1, 10, 100, steps[-1]]
+  near = [float(steps[np.argmin(np.abs(steps - w))]) for w in wanted if w <= steps[-1]]
+  return list(dict.fromkeys(near))

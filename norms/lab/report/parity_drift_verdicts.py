@@ -1,0 +1,78 @@
+"""What the records of parity over training say: do the curves agree, is the fault to be seen?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from norms.lab.report.parity_drift_tables import FAULT, shown
+from norms.lab.report.parity_page import Line
+from norms.lab.report.parity_tables import OURS, number
+from norms.lab.statistics import words
+
+CURVES = 0.01
+
+
+def verdicts(curves: pd.DataFrame, drift: pd.DataFrame) -> list[Line]:
+  """All of them."""
+  return [*_agree(curves), *_slowly(drift), *_fault(drift)]
+
+
+def _agree(curves: pd.DataFrame) -> list[Line]:
+  """The accuracy curves differ by less than 0.01: their mean over the seeds at every epoch."""
+  rows = curves[~curves['library'].isin([OURS, FAULT])]
+  if rows.empty:
+    return []
+  mean = rows.groupby(['family', 'title', 'epoch'])['difference'].mean().abs()
+  single = rows.loc[rows['difference'].abs().idxmax()]
+  worst = mean.idxmax()
+  outcome = 'supported' if mean.max() < CURVES else 'refuted'
+  beyond = int((rows['difference'].abs() >= CURVES).sum())
+  sentence = (
+    f'The mean curves of ours and of another library are at most {words.score(mean.max())} apart '
+    f'({worst[0]}, {worst[1]}, epoch {words.number(worst[2])}); the bar is {CURVES}. Of single '
+    f'seeds the farthest apart are {words.score(abs(single["difference"]))} ({single["family"]}, '
+    f'{single["title"]}, seed {words.number(single["seed"])}), and {beyond} of {len(rows)} points '
+    'are beyond the bar.'
+  )
+  return [Line('curves_agree', outcome, sentence)]
+
+
+def _slowly(drift: pd.DataFrame) -> list[Line]:
+  """Gamma and beta agree to rounding after the first step and are farther apart at the end."""
+  rows = drift[drift['library'] != FAULT]
+  if rows.empty:
+    return []
+  first, last = shown(rows)[0], shown(rows)[-1]
+  at = rows.groupby(['family', 'step'])['largest'].max()
+  said = words.listed(
+    f'{family} {number(at[family, first])} to {number(at[family, last])}'
+    for family in rows['family'].unique()
+  )
+  near = max(at[family, first] for family in rows['family'].unique())
+  grows = all(at[f, last] > at[f, first] for f in rows['family'].unique())
+  sentence = (
+    f'Largest difference of gamma or beta from ours, over libraries and seeds, after step '
+    f'{words.number(first)} and after step {words.number(last)}: {said}. The first is rounding '
+    'where it is below 1e-6.'
+  )
+  return [Line('drift_is_rounding', 'supported' if near < 1e-6 and grows else 'refuted', sentence)]
+
+
+def _fault(drift: pd.DataFrame) -> list[Line]:
+  """Untrained gamma and beta are farther from ours than any library's, at every step."""
+  lines = []
+  for family, part in drift.groupby('family', sort=False):
+    if FAULT not in set(part['library']):
+      continue
+    part = part[part['step'] > 0]
+    by = part.groupby([part['library'] == FAULT, 'step'])['mean']
+    least, most = by.min()[True], by.max()[False]
+    factor = (least / most.where(most > 0)).dropna()
+    outcome = 'supported' if (least > most).all() else 'refuted'
+    sentence = (
+      f'{family}: untrained, gamma and beta are on average farther from ours than those of any '
+      f'library at {int((least > most).sum())} of {len(least)} steps, every seed, by a factor of '
+      f'{words.number(factor.iloc[0])} at first and of {words.number(factor.iloc[-1])} at last.'
+    )
+    lines.append(Line('fault_is_visible', outcome, sentence))
+  return lines

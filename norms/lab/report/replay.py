@@ -1,0 +1,46 @@
+"""replay.json: the curves of trials that replay a reference's own draws, in full precision."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from norms.lab.report.view import View
+
+FILE = 'replay.json'
+ACCURACIES = ('train_accuracy', 'validation_accuracy')
+
+
+def write(view: View, folder: pathlib.Path) -> None:
+  """Writes the file where there are such trials, and removes an old one where there are none."""
+  path = folder / FILE
+  if view.replayed.empty:
+    path.unlink(missing_ok=True)
+    return
+  found = curves(view.replayed)
+  text = json.dumps({n: found[n] for n in view.norms if n in found}, indent=1, allow_nan=False)
+  path.write_text(text + '\n', encoding='utf-8', newline='\n')
+
+
+def curves(frame: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:
+  """{norm: iteration, loss (of each epoch's first step), accuracies (by epoch, from epoch 0)}."""
+  found = {}
+  for norm, rows in frame.groupby('norm', sort=False):
+    rows = rows.sort_values('epoch')
+    # The first step of an epoch comes after those of all epochs before it.
+    starts = rows['step'].to_numpy()[:-1] + 1
+    lines: dict[str, list[Any]] = {
+      'iteration': [int(step) for step in starts],
+      'loss': _plain(rows['first_loss'][rows['epoch'] > 0]),
+    }
+    found[str(norm)] = lines | {name: _plain(rows[name]) for name in ACCURACIES if name in rows}
+  return found
+
+
+def _plain(values: pd.Series) -> list[float | None]:
+  """As JSON has them: a loss that is not finite is null."""
+  return [float(value) if math.isfinite(value) else None for value in values]

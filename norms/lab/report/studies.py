@@ -1,0 +1,122 @@
+"""README's table of the studies, from their reports: python -m norms.lab.report.studies README.md
+
+Prints the table and the gallery; given a file, writes them between its two marks instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import json
+import pathlib
+import sys
+from typing import Any
+
+from norms.lab.statistics import words
+
+BEGIN, END = '<!-- studies: python -m norms.lab.report.studies README.md -->', '<!-- /studies -->'
+
+# The letter of each reference study, and the figure of its report that the gallery shows.
+STUDIES = {
+  'fashion_cnn': ('A', 'reference_points'),
+  'fashion_cnn_underfit': ('B', 'curves_by_learning_rate'),
+  'mnist_mlp': ('C', 'reference_curves'),
+  'cifar_depth': ('D', 'reference_curves'),
+  'cifar_init_scale': ('D', 'bests_by_weight_scale'),
+  'cifar_batch_size': ('D', 'accuracy_by_batch_size'),
+  'cifar_few_features': ('D', 'validation_accuracy_by_model_options_features'),
+  'parity_drift': ('E', ''),
+}
+COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 'report')
+
+
+def main(arguments: list[str], results: pathlib.Path = pathlib.Path('results')) -> int:
+  """Prints the section, or writes it into the file that is named."""
+  section = '\n'.join([*table(results), '', *gallery(results)])
+  if not arguments:
+    print(section)
+    return 0
+  path = pathlib.Path(arguments[0])
+  path.write_text(placed(path.read_text(encoding='utf-8'), section), encoding='utf-8')
+  return 0
+
+
+def placed(text: str, section: str) -> str:
+  """A page with the section between its marks."""
+  head, begin, rest = text.partition(BEGIN)
+  _, end, tail = rest.partition(END)
+  if not (begin and end):
+    raise ValueError(f'the page has no lines {BEGIN} and {END}: put them where the table belongs')
+  return f'{head}{BEGIN}\n\n{section}\n{END}{tail}'
+
+
+def reports(results: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, dict[str, Any]]]:
+  """(study, folder of its report, summary.json) of those that have one, the committed one first."""
+  for study in STUDIES:
+    folders = [results / study / name for name in ('reference', 'report')]
+    found = next((folder for folder in folders if (folder / 'summary.json').exists()), None)
+    if found:
+      yield study, found, json.loads((found / 'summary.json').read_text(encoding='utf-8'))
+
+
+def table(results: pathlib.Path) -> list[str]:
+  """A line of Markdown per study."""
+  lines = [f'| {" | ".join(COLUMNS)} |', f'|{" --- |" * len(COLUMNS)}']
+  for study, folder, found in reports(results):
+    about = f'{STUDIES[study][0]}: {study}<br>`{found["command"]}`'
+    theirs, ours = _figures(found)
+    cells = [about, found['question'], theirs, ours, _verdicts(found)]
+    cells.append(f'[report]({folder.as_posix()}/report.md)')
+    lines.append(f'| {" | ".join(cell.replace("|", "/") for cell in cells)} |')
+  return lines
+
+
+def gallery(results: pathlib.Path) -> Iterator[str]:
+  """The figure of each report, where it has been drawn."""
+  for study, folder, found in reports(results):
+    figure = folder / 'figures' / f'{STUDIES[study][1]}.png'
+    if figure.is_file():
+      yield f'**{study}**: {found["question"]}\n'
+      yield f'![{study}: {found["question"]}]({figure.as_posix()})\n'
+
+
+def _figures(found: dict[str, Any]) -> tuple[str, str]:
+  """The reference's first figure, by norm, and ours; in words where it gave none."""
+  single = [line for line in found['reference'] if line['epoch'] in (-1, 'best') and 'n' in line]
+  if not single:
+    own = next((verdict['sentence'] for verdict in found['verdicts']), '')
+    return ' '.join(found['reference_says']), own
+  first = [each for each in single if _place(each) == _place(single[0])]
+  name, where = _place(single[0])
+  head = f'{name} ({where}): ' if where else f'{name}: '
+  theirs = (f'{line["norm"]} {line["text"]["reference"]}' for line in first)
+  return head + ', '.join(theirs), f'{", ".join(map(_ours, first))} ({_runs(first)})'
+
+
+def _place(line: dict[str, Any]) -> tuple[str, str]:
+  return line['name'], line['where']
+
+
+def _ours(line: dict[str, Any]) -> str:
+  """'batch 0.9130 (0.9110 to 0.9150)'."""
+  low, value, high = (line['text'][key] for key in ('low', 'ours', 'high'))
+  spread = f' ({low} to {high})' if line['n'] > 1 else ''
+  return f'{line["norm"]} {value}{spread}{"" if line["trained"] else ", did not train"}'
+
+
+def _runs(lines: list[dict[str, Any]]) -> str:
+  n = max(line['n'] for line in lines)
+  kind = words.spread_name(lines[0]['kind'])
+  return f'{kind}, {words.count(n, "seed")}' if n > 1 else 'one run'
+
+
+def _verdicts(found: dict[str, Any]) -> str:
+  """The study's own questions with their outcomes; without any, how many claims came out how."""
+  asked = [f'{v["asks"]} **{v["outcome"]}**' for v in found['verdicts'] if v['asks']]
+  if asked:
+    return '<br>'.join(asked[:3])
+  outcomes = [verdict['outcome'] for verdict in found['verdicts']]
+  return ', '.join(f'{outcomes.count(name)} {name}' for name in dict.fromkeys(outcomes))
+
+
+if __name__ == '__main__':
+  sys.exit(main(sys.argv[1:]))

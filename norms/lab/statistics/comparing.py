@@ -1,0 +1,55 @@
+"""What the rules of claims have in common: a comparison, its cells and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from norms.lab.statistics import cells, design, words
+from norms.lab.statistics.intervals import Comparison, compare, estimate
+
+Finding = tuple[Comparison, str]  # the sentence ends where the outcome is to follow
+
+
+def above(
+  rows: pd.DataFrame, norm: str, than: str, metric: str, level: float, aside: str = ''
+) -> Finding:
+  """`norm` is better than `than` in `metric`, paired by seed; `aside` goes after `than`."""
+  table = cells.by_seed(rows, [norm, than], metric) * cells.metric_sign(metric)
+  comparison = compare(table[norm], table[than], level=level)
+  own, other = (abs(estimate(table[name]).value) if len(table) else np.nan for name in table)
+  verb = 'reaches' if cells.metric_sign(metric) > 0 else 'comes down to'
+  return comparison, (
+    f'{words.norm_name(norm)} {verb} {words.score(own)} in {words.label(metric)} and '
+    f'{words.norm_name(than)}{aside} {words.score(other)}: paired by seed, the lead of '
+    f'{words.norm_name(norm)} is {spread_of(comparison)}'
+  )
+
+
+def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
+  """The rows of `norms` in the cells that all of them have."""
+  if axis not in rows or not design.is_numeric(rows, axis) or axis in design.MEASURED:
+    valid = [name for name in design.IDENTITY if name in rows and design.is_numeric(rows, name)]
+    raise cells.SelectionError(cells.unknown('axis', axis, valid))
+  rows = rows[rows['norm'].isin(norms) & rows[axis].notna()]
+  keys = list(dict.fromkeys([axis, *design.axes(rows)]))
+  keys = [key for key in keys if key != 'options']
+  have = rows.groupby(keys, dropna=False)['norm'].transform('nunique')
+  return rows[have == len(set(norms))]
+
+
+def spread_of(comparison: Comparison) -> str:
+  """'+0.0044 (range +0.0010 to +0.0080)'."""
+  effect, low, high, kind = comparison[1:5]
+  if np.isnan(effect):
+    return 'unknown size (no cell holds both)'
+  centre = 'median' if kind == 'range' else 'mean'
+  name = f'{centre}; {words.spread_name(kind, comparison.level)}'
+  return f'{words.signed(effect)} ({name} {words.signed(low)} to {words.signed(high)})'
+
+
+def nothing(why: str) -> Finding:
+  """Nothing to compare, and why."""
+  return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0), why

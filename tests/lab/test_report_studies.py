@@ -1,0 +1,297 @@
+"""The reports of the reference studies: the reference beside ours, from records by formula."""
+
+import json
+import re
+import types
+
+import invented
+import numpy as np
+import pandas as pd
+import pytest
+
+from norms.lab import report
+from norms.lab.report import (
+  clock,
+  figures,
+  naming,
+  reference,
+  replay,
+  scales,
+  studies,
+  summaries,
+  view,
+)
+
+FIGURES = {
+  'fashion_cnn': {'training_curves', 'reference_points', 'accuracy_by_seed'},
+  'fashion_cnn_underfit': {'curves_by_learning_rate', 'did_not_train_by_learning_rate'},
+  'mnist_mlp': {'reference_curves', 'reference_points', 'time_per_epoch', 'training_curves'},
+  'cifar_depth': {'reference_curves', 'reference_points', 'training_curves'},
+  'cifar_init_scale': {'bests_by_weight_scale', 'grad_norm_by_weight_scale'},
+  'cifar_batch_size': {'accuracy_by_batch_size', 'validation_accuracy_by_batch_size'},
+  'cifar_few_features': {'validation_accuracy_by_model_options.features'},
+}
+
+
+def of(name, change=lambda frame: frame):
+  """The view of a study's invented records."""
+  made = invented.asked(name)
+  return view.of(change(invented.records(made)), made, invented.timing(made))
+
+
+# A second or two for each; these have every kind of figure between them.
+QUICK = ('mnist_mlp', 'fashion_cnn_underfit', 'cifar_batch_size')
+DRAWN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FIGURES]
+
+
+@pytest.mark.parametrize('name', DRAWN)
+def test_each_study_has_its_figures_and_every_norm_its_own_look(name):
+  seen = of(name)
+  drawn = {drawing.name for drawing in figures.draw(seen)}
+  assert drawn >= FIGURES[name]
+  looks = seen.looks.values()
+  assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len(looks)
+
+
+# The reference beside ours.
+
+
+def only(**entry):
+  """A study whose one reference is this, over two norms and two seeds."""
+  entry = {'name': 'score', 'column': 'test_accuracy', 'at': {'norm': 'batch'}, **entry}
+  rows = [
+    {'trial': f'{norm}{seed}', 'norm': norm, 'seed': seed, 'epoch': epoch, 'trained': True,
+     'diverged_at': pd.NA, 'batch_size': 4, 'step': epoch, 'minibatch_loss': 1.0,
+     **{column: value + 0.02 * seed for column, value in (
+       ('test_accuracy', 0.2 * epoch), ('train_accuracy', 0.9 - 0.1 * epoch),
+       ('train_loss', 64.0 / (1 + epoch)), ('test_loss', 1.0))}}
+    for norm in ('none', 'batch') for seed in (0, 1) for epoch in range(4)
+  ]  # fmt: skip
+  frame = pd.DataFrame(rows).astype({'diverged_at': 'Int64'})
+  made = types.SimpleNamespace(name='s', references=(entry,), axes={}, claims=(), labels={})
+  return view.of(frame, made)
+
+
+def test_ours_is_taken_at_the_epoch_and_by_the_factor_of_the_reference():
+  (line,) = reference.compared(only(values={2: 0.5}))
+  assert line.ours.value == pytest.approx(0.41) and line.ours.n == 2 and line.ours.kind == 'range'
+  assert line.difference == pytest.approx(-0.09)
+  (line,) = reference.compared(only(values={-1: 0.5}))
+  assert line.ours.value == pytest.approx(0.61)
+  (line,) = reference.compared(only(values={'best': 0.5}, column='train_accuracy'))
+  assert line.ours.value == pytest.approx(0.91)
+  (line,) = reference.compared(only(values={1: 0.5}, column='train_loss', factor=1 / 64))
+  assert line.ours.value == pytest.approx(0.5, abs=2e-4)  # (32 + 0.01) / 64
+
+
+@pytest.mark.parametrize(
+  'entry',
+  [
+    {'values': {9: 0.5}},
+    {'values': {-1: 0.5}, 'at': {'norm': 'layer'}},
+    {'values': {-1: 0.5}, 'at': {'norm': 'batch', 'batch_size': 5}},
+    {'values': {-1: 0.5}, 'column': 'validation_accuracy'},
+    {'values': {-1: 0.5}, 'column': 'epoch_seconds'},
+  ],
+)
+def test_a_figure_of_the_reference_without_ours_says_so(entry):
+  seen = only(**entry)
+  (row,) = reference.table(seen).rows
+  assert 'no run' in row.cells
+  assert list(reference.sentences(seen)) == ['score: no run of ours here.'] or 'at' in entry
+  assert not [drawing for drawing in figures.draw(seen) if 'reference' in drawing.name]
+
+
+def test_a_figure_that_another_study_has_is_pointed_to():
+  seen = only(values={-1: 4e-8}, column=None, see='results/parity')
+  assert reference.table(seen).rows[0].cells[5] == 'results/parity'
+  assert list(reference.sentences(seen)) == ['score: ours is in results/parity.']
+
+
+def test_values_have_the_decimals_of_the_reference():
+  seen = only(values={1: 0.123456, 2: 0.5})
+  first, second = (row.cells for row in reference.table(seen).rows)
+  assert first[4:6] == ['0.123456', '0.210000'] and second[4:6] == ['0.500000', '0.410000']
+
+
+def test_study_c_stands_beside_its_reference(tmp_path):
+  made = invented.asked('mnist_mlp')
+  frame = invented.records(made)
+  index = report.write(frame, made, [], tmp_path, invented.timing(made))
+  text = (tmp_path / 'report.md').read_text()
+  for title in ('## Reference beside ours', '## Time per epoch'):
+    assert title in text and title.removeprefix('## ') in index.read_text()
+  usual = frame[(frame['norm'] == 'none') & (frame['epoch'] == 1) & (frame['init_scale'] == 1)]
+  first = usual['minibatch_loss'].mean() / 64
+  assert re.search(rf'none \| loss / 64 .* \| 1 \| 0.0087 \| {first:.4f} ', text)
+  assert 'Does batch norm converge faster than the plain net? **' in text
+
+
+# Names.
+
+
+def test_a_norm_has_the_studys_name_for_it_everywhere(tmp_path):
+  made = invented.asked('fashion_cnn')
+  index = report.write(invented.records(made), made, [], tmp_path)
+  label = 'layer (H,W,C)'
+  for text in (
+    index.read_text(),
+    *((tmp_path / f).read_text() for f in ('report.md', 'summary.csv')),
+  ):
+    assert label in text and not re.search(r'\bgroup \d|</span>group<|\| group \| (?!trials)', text)
+  assert 'layer norm (H,W,C) reaches' in (tmp_path / 'report.md').read_text()
+  assert label in report.terminal(invented.records(made), made)
+  seen = of('fashion_cnn')
+  assert seen.looks[label].colour not in {seen.looks[n].colour for n in seen.norms if n != label}
+
+
+def test_layers_of_one_width_are_a_numeric_axis():
+  seen = of('cifar_few_features')
+  assert seen.numeric == ['model_options.features']
+  assert sorted(seen.rows['model_options.features'].unique()) == [1, 2, 4, 8, 16, 32, 100]
+  mixed = pd.DataFrame({'norm': 'batch', 'model_options.features': ['[8, 8]', '[8, 4]']})
+  kept = naming.named(mixed, types.SimpleNamespace())
+  assert list(kept['model_options.features']) == ['[8, 8]', '[8, 4]']
+
+
+# What did not train.
+
+
+def test_study_b_is_flagged_in_table_figures_and_text(tmp_path):
+  made = invented.asked('fashion_cnn_underfit')
+  index = report.write(invented.records(made), made, [], tmp_path)
+  text = (tmp_path / 'report.md').read_text()
+  assert '20 of 40 trials did not train (none 5, batch 5, layer 5, weight 5)' in text
+  assert text.count('(did not train)') == 4  # of the reference's table, a line per norm
+  assert text.count('did not train: 5 of 5') >= 4
+  drawn = (tmp_path / 'figures' / 'curves_by_learning_rate.svg').read_text()
+  assert 'learning rate 1e-07: did not train (20 of 20)' in drawn
+  assert index.read_text().count('<tr class="failed">') >= 8
+
+
+# Scales.
+
+
+def test_study_d5_names_ranges_and_the_gradients_beyond_them():
+  seen = of('cifar_init_scale')
+  (table,) = [scales.table(seen, axis) for axis in scales.axes(seen)]
+  ranges = {row.cells[0]: row.cells[2] for row in table.rows}
+  assert ranges['batch'].startswith('4.0 decades') and ranges['none'].startswith('0.8 decades')
+  (sentence,) = scales.sentences(seen)
+  assert 'Gradient norm of the plain net' in sentence
+  assert '1 to 1 where it trains; below 0.0336' in sentence and '1e-09 to 1e-09' in sentence
+
+
+def test_a_gradient_that_is_not_finite_is_counted():
+  def change(frame):
+    blown = (frame['weight_scale'] > 0.3) & (frame['seed'] == 0)
+    return frame.assign(grad_norm=frame['grad_norm'].where(~blown, np.inf))
+
+  sentences = list(scales.sentences(of('cifar_init_scale', change)))
+  assert any('(not finite in 3 of 18 trials)' in sentence for sentence in sentences)
+
+
+# Replays.
+
+
+def test_a_replay_is_apart_from_our_seeds(tmp_path):
+  made = invented.asked('cifar_depth')
+  frame = invented.records(made)
+  seen = view.of(frame, made)
+  assert seen.seeds() == '5 seeds' and set(seen.rows['seed']) == set(range(5))
+  assert seen.replayed['trial'].nunique() == 2 and seen.axes == []
+  report.write(frame, made, [], tmp_path)
+  text = (tmp_path / 'report.md').read_text()
+  assert (
+    '2 trials (batch norm and the plain net) replay the draws of numpy_legacy, seed 231' in text
+  )
+  found = json.loads((tmp_path / 'replay.json').read_text())
+  assert list(found) == ['batch', 'none']
+  assert found['batch']['iteration'] == list(range(1, 200, 20))
+  own = frame[(frame['norm'] == 'batch') & (frame['replay'] != '')].sort_values('epoch')
+  assert found['batch']['loss'] == own['first_loss'].tolist()[1:]  # to the last bit
+  assert found['batch']['train_accuracy'] == own['train_accuracy'].tolist()
+  assert len(found['none']['validation_accuracy']) == 11
+  kept = frame[frame['replay'] == '']
+  report.write(kept, made, [], tmp_path)
+  assert not (tmp_path / 'replay.json').exists()
+
+
+def test_a_replayed_loss_that_is_not_finite_is_null(tmp_path):
+  made = invented.asked('cifar_depth')
+  seen = view.of(invented.records(made), made)
+  seen.replayed.loc[seen.replayed['epoch'] == 3, 'first_loss'] = np.nan
+  replay.write(seen, tmp_path)
+  assert json.loads((tmp_path / 'replay.json').read_text())['batch']['loss'][2] is None
+
+
+# Time.
+
+
+def test_the_table_of_times_is_paired_by_round():
+  made = invented.asked('mnist_mlp')
+  seconds = {'none': 1.0, 'batch': 2.0, 'weight': 3.0, 'layer': 4.0}
+  rows = [
+    {'norm': norm, 'round': i, 'seconds': (10 if i == 2 else 1) * each, 'steps': 1000}
+    for i in range(5) for norm, each in seconds.items()
+  ]  # fmt: skip
+  seen = view.of(invented.records(made), made, {'rows': rows, 'device': 'cpu'})
+  table = clock.table(seen)
+  assert table.rows[0].cells[:7] == [
+    'none',
+    '5',
+    '1000',
+    '1000 to 1e+04',
+    '1000',
+    '1.00',
+    '1.00 to 1.00',
+  ]
+  assert table.rows[3].cells[5:7] == ['4.00', '4.00 to 4.00']  # the slow round slows both sides
+  assert 'layer norm, the slowest' in next(iter(clock.sentences(seen)))
+  assert clock.table(view.of(invented.records(made), made)) is None
+
+
+# README's table.
+
+
+def test_readmes_table_comes_from_the_reports(tmp_path, monkeypatch):
+  for name in ('fashion_cnn', 'cifar_init_scale'):
+    made = invented.asked(name)
+    report.write(invented.records(made), made, [], tmp_path / 'results' / name / 'report')
+  monkeypatch.chdir(tmp_path)
+  readme = tmp_path / 'README.md'
+  readme.write_text(f'before\n\n{studies.BEGIN}\nold\n{studies.END}\nafter\n')
+  assert studies.main(['README.md']) == 0
+  text = readme.read_text()
+  assert (
+    text.startswith('before\n') and text.endswith(f'{studies.END}\nafter\n') and 'old' not in text
+  )
+  first = next(line for line in text.splitlines() if line.startswith('| A: fashion_cnn'))
+  assert 'python train.py --config=configs/fashion_cnn.py`' in first
+  assert 'layer (H,W,C) 0.9070' in first and '(95% interval, 5 seeds)' in first
+  assert 'Does layer norm beat batch norm? **' in first
+  assert 'the plain net is dead below a weight scale of 1e-2' in text
+  for path in re.findall(r'\]\((results/[^)]*)\)', text):
+    assert (tmp_path / path).exists(), path
+  before = readme.read_text()
+  studies.main(['README.md'])
+  assert readme.read_text() == before
+
+
+def test_another_report_has_its_line_in_the_table_too(tmp_path):
+  """parity_drift has verdicts of its own kind, and no records of trials."""
+  made = types.SimpleNamespace(name='parity_drift', question='Alike?', command='python train.py')
+  line = types.SimpleNamespace(claim='curves', outcome='supported', sentence='They are alike.')
+  folder = tmp_path / 'parity_drift' / 'report'
+  folder.mkdir(parents=True)
+  (folder / 'summary.json').write_text(summaries.plain(made, [line], says=['they drift slowly']))
+  *_, row = studies.table(tmp_path)
+  for cell in ('E: parity_drift', 'Alike?', 'they drift slowly', 'They are alike.', '1 supported'):
+    assert cell in row
+
+
+def test_a_page_without_marks_is_refused(tmp_path):
+  page = tmp_path / 'page.md'
+  page.write_text('nothing')
+  with pytest.raises(ValueError, match='has no lines <!-- studies'):
+    studies.main([str(page)], tmp_path)
