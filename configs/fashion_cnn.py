@@ -7,15 +7,16 @@ differences have intervals over seeds, paired by seed.
 Two layer norms: TensorFlow's normalises the last axis (the channels of one place: 'layer'); the
 reference's formula speaks of all features of an example, 'layer (H,W,C)', which is a group norm of
 one group. Both are run; its figure stands beside each.
-Setting: one for all norms, searched on the last 5000 training images, held out, with no test figure
-computed (`:search` below reads one test image): Adam, batch 64; the first 12 000 images, 4 epochs,
-seed 100; validation accuracy of none and batch at learning rate 3e-4 .8112 .8454, 1e-3 .8530 .8522,
-3e-3 .8640 .8774.
+Setting: one for all norms, chosen by validation accuracy on the last 5000 training images, held out,
+with no test figure computed (`:search` reads one test image). On 20 000 images, 5 epochs, batch 128,
+seed 100, at learning rates 1e-3, 2e-3, 4e-3: none .8750 .8866 .8948, batch norm .8840 .8898 .8916.
+Taken: 4e-3, the best of both; the other norms were not searched. The net is small on purpose: 25
+trials of 600 000 images each on two cores.
 Expectation: see config.expectation.
 Why: nothing here is probed but the norm of the gradient, so a lead has no proven cause.
 Not here: own layers against TensorFlow's (the reference's mean absolute differences) are in
 results/parity.
-Cost: 25 trials of 9370 steps on 60 000 images.
+Cost: 25 trials of 4680 steps on 60 000 images; about 40 minutes on two cores.
 Command: python train.py --config=configs/fashion_cnn.py
 The search: python train.py --config=configs/fashion_cnn.py:search
 A small one on digits as a stand-in, for CI: python train.py --config=configs/fashion_cnn.py:smoke
@@ -57,7 +58,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.model, config.model_options = 'cnn', {'channels': (8, 16), 'dense': (64,)}
   config.norm_options = {'group': {'num_groups': 1}}
   config.optimizer = 'adam'
-  config.learning_rate, config.batch_size, config.epochs = 1e-3, 128, 10
+  config.learning_rate, config.batch_size, config.epochs = 4e-3, 128, 10
   config.eval_examples = 10_000
   config.sweep.norm = ('none', 'batch', 'layer', 'group', 'weight')
   config.sweep.seed = (0, 1, 2, 3, 4)
@@ -65,7 +66,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     config.name, config.claims, config.references = 'fashion_cnn_search', (), ()
     config.data.train, config.data.validation, config.data.test = 20_000, 5_000, 1
     config.eval_examples, config.epochs = 2_000, 5
-    config.sweep.learning_rate = (1e-3, 2e-3, 4e-3)
+    config.sweep.norm, config.sweep.learning_rate = ('none', 'batch'), (1e-3, 2e-3, 4e-3)
     config.sweep.seed = (100,)  # not one of the study's
   if arg == 'smoke':
     config.name, config.references = 'fashion_cnn-smoke', ()

@@ -78,16 +78,23 @@ def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str,
       rows = made.source.order(tile, epoch, examples, group.static.batch_size)
       for i, block in enumerate(cut):
         carries[i], seen[i] = made.segment(carries[i], made.data, rows[block.row], block.hyper)
-    shape = (len(tile.rows), tile.width)
-    curves: dict[str, np.ndarray] = {}
-    for block, carry, means in zip(cut, carries, seen, strict=True):
-      now = {'step': carry.step, 'diverged_at': carry.diverged_at, **means}
-      for name, values in {**now, **made.parts.evaluate(carry, made.data, made.views)}.items():
-        values = np.asarray(values)
-        curves.setdefault(name, np.zeros(shape, values.dtype))[block.row, block.lanes] = values
+    # All are asked for before the first is waited for.
+    judged = [made.parts.evaluate(carry, made.data, made.views) for carry in carries]
+    stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
+    curves = _rectangle(tile, cut, jax.device_get(list(zip(stand, seen, judged, strict=True))))
     done = len(tile.trials) * len(rows[0]) if epoch else 0
     tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
     yield curves
+
+
+def _rectangle(tile: plan.Tile, cut, found) -> dict[str, np.ndarray]:
+  """What was found of each block, as arrays of the tile's shape."""
+  curves: dict[str, np.ndarray] = {}
+  for block, parts in zip(cut, found, strict=True):
+    for name, values in (item for part in parts for item in part.items()):
+      blank = np.zeros((len(tile.rows), tile.width), np.asarray(values).dtype)
+      curves.setdefault(name, blank)[block.row, block.lanes] = values
+  return curves
 
 
 def frame(tile: plan.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
