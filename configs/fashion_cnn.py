@@ -7,9 +7,9 @@ differences have intervals over seeds, paired by seed.
 Two layer norms: TensorFlow's normalises the last axis (the channels of one place: 'layer'); the
 reference's formula speaks of all features of an example, 'layer (H,W,C)', which is a group norm of
 one group. Both are run; its figure stands beside each.
-Setting: one for all norms, chosen by validation accuracy on the last 5000 training images, held out,
-with no test figure computed (`:search` reads one test image). On 20 000 images, 5 epochs, batch 128,
-seed 100, at learning rates 1e-3, 2e-3, 4e-3: none .8750 .8866 .8948, batch norm .8840 .8898 .8916.
+Setting: one for all norms, chosen by validation accuracy on the last 5000 training images, held
+out, with no test figure computed (`:search` reads one test image). 20 000 images, 5 epochs, batch
+128, seed 100, at learning rates 1e-3, 2e-3, 4e-3: none .8750 .8866 .8948, batch .8840 .8898 .8916.
 Taken: 4e-3, the best of both; the other norms were not searched. The net is small on purpose: 25
 trials of 600 000 images each on two cores.
 Expectation: see config.expectation.

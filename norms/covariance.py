@@ -37,19 +37,13 @@ def covary(v, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
 
   choose: ask at run time whether shift is zero.
   """
-  return _covary.bind(_varying(v, x), x, shift, rstd, axes=axes, choose=choose)
+  return _covary.bind(v, x, shift, rstd, axes=axes, choose=choose)
 
 
 def times(c, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
   """c (x - shift) rstd; axes and choose are for the transpose."""
   c, shift = (jnp.broadcast_to(a, rstd.shape) for a in (c, shift))
-  return _times.bind(_varying(c, x), x, shift, rstd, axes=axes, choose=choose)
-
-
-def _varying(a, x):
-  """a, as one that varies over a mesh's axes as x does (shard_map): so will its cotangent."""
-  corner = x[tuple(slice(n) for n in a.shape)]
-  return jnp.where(True, a, corner)
+  return _times.bind(c, x, shift, rstd, axes=axes, choose=choose)
 
 
 def _sum(a, axes):

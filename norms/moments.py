@@ -32,20 +32,15 @@ class Fit(NamedTuple):
   moments: Moments
 
 
-def alike(r: Reduction, scale) -> bool:
-  """Whether scale is the same along the axes, so that it can be left to the statistics."""
-  return scale is None or all(scale.shape[a] == 1 for a in r.axes)
-
-
-def raw(r: Reduction, x, scale, mask) -> bool:
+def raw(r: Reduction, x, mask, *parameters) -> bool:
   """Whether sums of x as it is serve, as in covariance.py."""
   plain = r.center and r.refine and mask is None and r.axis_name is None
-  return plain and alike(r, scale) and covariance.pays(x, scale)
+  return plain and covariance.pays(x, *parameters)
 
 
-def fit(r: Reduction, x, scale, mask) -> Fit:
-  """The statistics of x over the reduction's axes; scale says by its shape how they are used."""
-  one_pass, count = raw(r, x, scale, mask), reduction.count_entries(r, x, mask)
+def fit(r: Reduction, x, mask) -> Fit:
+  """The statistics of x over the reduction's axes."""
+  one_pass, count = raw(r, x, mask), reduction.count_entries(r, x, mask)
   x = keep(mask, x).astype(compute_dtype(x))
   mean = reduction.mean(r, count, x) if r.center else jnp.zeros((), x.dtype)
   two_passes = functools.partial(_two_passes, r, count, mask)
@@ -68,7 +63,11 @@ def _two_passes(r: Reduction, count, mask, x, mean):
     x = keep(mask, x - mean)
     drift = _below(largest**0.5, reduction.mean(r, count, x)) if r.refine else None
   var = reduction.mean(r, count, reduction.square(x * unit)) / unit**2
-  return mean, drift, var if drift is None else jnp.maximum(var - reduction.square(drift), 0)
+  if drift is None:
+    return mean, None, var
+  bias = reduction.square(drift)
+  rounding = 16 * float(jnp.finfo(x.dtype).eps) * bias  # all that is left of a constant input
+  return mean, drift, jnp.where(var - bias <= rounding, 0, var - bias)
 
 
 def _below(limit: float, a):

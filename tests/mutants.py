@@ -30,15 +30,15 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
   Mutant(
-    'epsilon outside the root', 'core.py',
-    'lax.rsqrt(guarded) * unit',
-    'unit / (jnp.sqrt(var) + r.epsilon * unit)',
+    'epsilon outside the root', 'moments.py',
+    'rstd = lax.rsqrt(guarded)',
+    'rstd = 1 / (jnp.sqrt(var) + r.epsilon)',
     'batch-formula-unit',
   ),
   Mutant(
-    'N - 1 for N', 'core.py',
-    'square = reduction.mean(r, count, reduction.square(x * unit))',
-    'square = reduction.mean(r, count - 1, reduction.square(x * unit))',
+    'N - 1 for N', 'moments.py',
+    'var = reduction.mean(r, count, reduction.square(x * unit))',
+    'var = reduction.mean(r, count - 1, reduction.square(x * unit))',
     'batch-formula-unit',
   ),
   Mutant(
@@ -48,33 +48,33 @@ MUTANTS = (
     'batch-mask-oracle',
   ),
   Mutant(
-    'mask ignored by the statistics', 'core.py',
+    'mask ignored by the statistics', 'moments.py',
     '  x = keep(mask, x).astype(compute_dtype(x))\n',
     '  x = x.astype(compute_dtype(x))\n',
     'batch-mask',
   ),
   Mutant(
-    'mask ignored by the variance', 'core.py',
-    'x = keep(mask, x - shift)',
-    'x = x - shift',
+    'mask ignored by the variance', 'moments.py',
+    'x = keep(mask, x - mean)',
+    'x = x - mean',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the value', 'core.py',
-    'return keep(mask, (x - fit.shift) * fit.rstd - fit.k), 0.0',
-    'return (x - fit.shift) * fit.rstd - fit.k, 0.0',
+    'd, k = keep(mask, d if k is None else d - k), None',
+    'd, k = d if k is None else d - k, None',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the tangent', 'core.py',
-    'keep(mask, dx.astype(compute_dtype(x))) * fit.rstd',
-    'dx.astype(compute_dtype(x)) * fit.rstd',
+    'dx = keep(mask, dx.astype(compute_dtype(x)))',
+    'dx = dx.astype(compute_dtype(x))',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the mean in the tangent', 'core.py',
-    'scale * mean_t if mask is None else jnp.where(mask, scale * mean_t, 0)',
-    'scale * mean_t',
+    'dz = keep(mask, dz if mean_t is None else dz + scaled(-mean_t))',
+    'dz = dz if mean_t is None else dz + scaled(-mean_t)',
     'batch-mask',
   ),
   Mutant(
@@ -109,8 +109,8 @@ MUTANTS = (
   ),
   Mutant(
     'no synchronisation of the backward pass', 'core.py',
-    'means = [reduction.over_devices(r, a) / jnp',
-    'means = [a * r.devices / jnp',
+    'jax.tree.map(functools.partial(reduction.over_devices, r), own)',
+    'jax.tree.map(lambda a: a * r.devices, own)',
     'batch-devices-vmap',
   ),
   Mutant(
@@ -127,70 +127,99 @@ MUTANTS = (
   ),
   Mutant(
     'dropped <dx>', 'core.py',
-    'of_one = scale * mean_t if',
-    'of_one = 0 * mean_t if',
+    'dz + scaled(-mean_t)',
+    'dz + scaled(-0 * mean_t)',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped y <y dx>', 'core.py',
-    '(0.0 if dscale is None else dscale) - scale * mean_yt',
-    '(0.0 if dscale is None else dscale)',
+    '(0.0 if dscale is None else dscale) + scaled(-mean_yt)',
+    '(0.0 if dscale is None else dscale) + scaled(-0 * mean_yt)',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dscale', 'core.py',
-    '(0.0 if dscale is None else dscale) - scale * mean_yt',
-    '-scale * mean_yt',
+    '(0.0 if dscale is None else dscale) + scaled(-mean_yt)',
+    'scaled(-mean_yt)',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dbias', 'core.py',
-    '((0.0 if dbias is None else dbias) - of_one - k * of_y)',
-    '(-of_one - k * of_y)',
+    'return dz + (0.0 if dbias is None else dbias), _dmoments',
+    'return dz, _dmoments',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped scale before dx', 'core.py',
-    'dz = scale * t +',
-    'dz = t +',
+    '(by.rstd if scale is None else scale * by.rstd) * dx',
+    'by.rstd * dx',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped mean tangent', 'core.py',
-    'Moments(mean_t / fit.rstd, dvar',
-    'Moments(0 * mean_t, dvar',
+    'else mean_t / rstd',
+    'else 0 * mean_t',
     'state-gradient',
   ),
   Mutant(
     'dropped variance tangent', 'core.py',
-    'dvar = 2 * mean_yt / jnp.square(fit.rstd)',
-    'dvar = 0 * mean_yt',
+    'Moments(dmean, 2 * mean_yt / rstd / rstd',
+    'Moments(dmean, 0 * mean_yt',
     'state-gradient',
   ),
   Mutant(
-    'rounding left in the mean', 'core.py',
-    'drift = reduction.mean(r, count, x) if r.refine else drift',
-    'drift = 0 * shift',
+    'rounding left in the mean', 'moments.py',
+    'reduction.mean(r, count, x)) if r.refine else None',
+    '0 * mean) if r.refine else None',
     'batch-formula-offset',
   ),
   Mutant(
-    'one pass for the variance', 'core.py',
-    'square = reduction.mean(r, count, reduction.square(x * unit))',
-    'square = reduction.mean(r, count, reduction.square((x + shift) * unit))'
-    ' - reduction.square(shift * unit)',
+    'one pass for the variance', 'moments.py',
+    'var = reduction.mean(r, count, reduction.square(x * unit)) / unit**2',
+    'var = reduction.mean(r, count, reduction.square(x + mean)) - reduction.square(mean)',
     'batch-formula-offset',
   ),
   Mutant(
-    'overflow of the square', 'core.py',
-    'over = jnp.isinf(square)',
-    'over = jnp.zeros_like(square, bool)',
+    'overflow of the square', 'moments.py',
+    '_below(largest**0.5, reduction.mean(r, count, x))',
+    'reduction.mean(r, count, x)',
     'no-nan-largest',
   ),
   Mutant(
     'no conjugate', 'core.py',
-    '(jnp.conj(q) * t).real',
-    '(q * t).real',
+    '(jnp.conj(y) * v).real',
+    '(y * v).real',
     'batch-dtype-complex',
+  ),
+  Mutant(
+    'one pass where it loses digits', 'moments.py',
+    'mean * mean <= 4 * var',
+    'mean * mean <= 4000 * var',
+    'test_both_sides',
+  ),
+  Mutant(
+    'overflow of one pass', 'moments.py',
+    ' & jnp.isfinite(var)',
+    '',
+    'test_a_sum_of_squares',
+  ),
+  Mutant(
+    'drift of one pass forgotten', 'core.py',
+    '- k * of_y\n',
+    '\n',
+    'test_covariance and gradient-unit',
+  ),
+  Mutant(
+    'shift forgotten by the sum', 'covariance.py',
+    'lax.cond(jnp.all(shift == 0)',
+    'lax.cond(jnp.all(shift == shift)',
+    'test_covariance and gradient-offset',
+  ),
+  Mutant(
+    'a group of one channel', 'reduction.py',
+    'return pooled(r, jnp.sum(a, r.axes, keepdims=True))',
+    'return jnp.sum(a, r.axes, keepdims=True)',
+    'group-formula-unit',
   ),
   Mutant(
     'y kept as well as x', 'core.py',
@@ -206,8 +235,8 @@ MUTANTS = (
   ),
   Mutant(
     'output in float32', 'core.py',
-    'return z.astype(affine_dtype(x, scale, bias))',
-    'return z',
+    '.astype(affine_dtype(x, scale, bias))',
+    '',
     'batch-dtype-output',
   ),
   Mutant(
@@ -307,7 +336,7 @@ def _run(folder: pathlib.Path, tests: str) -> subprocess.CompletedProcess:
     '-k',
     tests,
   ]
-  files = ['tests/test_norms.py', 'tests/test_further_norms.py']
+  files = [f'tests/test_{name}.py' for name in ('norms', 'further_norms', 'covariance')]
   environment = {**os.environ, 'PYTHONPATH': str(folder)}
   return subprocess.run(
     command + files, cwd=folder, env=environment, capture_output=True, text=True, check=False

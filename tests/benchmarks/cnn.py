@@ -1,4 +1,4 @@
-"""The lab's cnn with batch norm: a training step in a compiled loop against PyTorch's, channels last.
+"""The lab's cnn with batch norm: a training step, in a compiled loop, against PyTorch's.
 
 Once with every core for one step, and once with one core: what a step of the lab has, which runs
 as many groups side by side as there are cores. Each in a process of its own, whose cores are

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 import norms
+from norms import covariance
 from tests.benchmarks.timing import geometric_mean, interleaved
 
 ROWS = (
@@ -28,6 +29,11 @@ MODULES = {
   'instance': nn.InstanceNorm,
   'rms': nn.RMSNorm,
 }
+
+GROUPS = ('batch', 'instance', 'group'), ('layer', 'rms')
+BOUND_BY_CALLS = (
+  'so small that each pass costs its call; ours has one more, for a mean exact at any offset'
+)
 
 
 def ours(name: str, x, scale, bias):
@@ -74,7 +80,7 @@ def inputs(shape, dtype):
 def run(*, tiny: bool) -> None:
   """Prints a row per norm, shape and dtype, then the geometric means in float32."""
   print(f'{"norm":9}{"shape":20}{"dtype":9}  ours ms  Flax ms Flax/ours torch/ours')
-  ratios: dict[str, list[float]] = {}
+  ratios: dict[tuple[str, tuple[int, ...]], float] = {}
   for name, shape in ROWS[4:5] if tiny else ROWS:
     for dtype in (jnp.float32, jnp.bfloat16):
       steps = 2 if tiny else max(3, min(2000, int(3e7 / math.prod(shape))))
@@ -86,14 +92,27 @@ def run(*, tiny: bool) -> None:
       torch_ms = _torch(name, shape, dtype, 1 if tiny else 7)
       mine, theirs = (best[who] / steps * 1e3 for who in ('ours', 'flax'))
       if dtype == jnp.float32:
-        ratios.setdefault(name, []).append(theirs / mine)
+        ratios[name, shape] = theirs / mine
       against = 'n/a' if torch_ms is None else f'{torch_ms / mine:.2f}'
       print(
         f'{name:9}{shape!s:20}{jnp.dtype(dtype).name:9}{mine:9.4f}{theirs:9.4f}'
         f'{theirs / mine:10.2f}{against:>11}', flush=True,
       )  # fmt: skip
-  for name, values in ratios.items():
-    print(f'{name}: {geometric_mean(values):.2f} times as fast as Flax (geometric mean, float32)')
+  _summary(ratios)
+
+
+def _summary(ratios: dict) -> None:
+  """Geometric means in float32 of each norm and each group, and what is slower, with its cause."""
+  names = list(dict.fromkeys(name for name, _ in ratios))
+  for group in (*((name,) for name in names), *GROUPS):
+    values = [ratio for (name, _), ratio in ratios.items() if name in group]
+    if set(group) <= set(names):
+      means = f'{geometric_mean(values):.2f} times as fast as Flax'
+      print(f'{", ".join(group)}: {means} (geometric mean, float32)')
+  for (name, shape), ratio in ratios.items():
+    if ratio < 1:
+      cause = BOUND_BY_CALLS if math.prod(shape) < covariance.LARGE else 'cause unknown'
+      print(f'slower than Flax: {name} {shape}, {ratio:.2f}: {cause}')
 
 
 def _torch(name, shape, dtype, rounds: int) -> float | None:

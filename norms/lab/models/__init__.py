@@ -12,14 +12,13 @@ import flax.linen as nn
 
 from norms import catalogue
 from norms.lab import trial
-from norms.lab.models.cnn import cnn
+from norms.lab.models import cnn, mlp, resnet, transformer
 from norms.lab.models.layers import ACTIVATIONS as ACTIVATIONS
-from norms.lab.models.mlp import mlp
 from norms.lab.models.norm import Norm as Norm
-from norms.lab.models.resnet import resnet
-from norms.lab.models.transformer import vit
 
-MODELS: Mapping[str, Callable] = {'mlp': mlp, 'cnn': cnn, 'resnet': resnet, 'vit': vit}
+MODELS: Mapping[str, Callable] = {
+  'mlp': mlp.mlp, 'cnn': cnn.cnn, 'resnet': resnet.resnet, 'vit': transformer.vit,
+}  # fmt: skip
 
 
 def factory(name: str, options: Mapping[str, Any]) -> Callable[[Norm, int], nn.Module]:

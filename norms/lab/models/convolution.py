@@ -6,6 +6,7 @@ rounding.
 """
 
 from collections.abc import Callable, Sequence
+import math
 
 from flax import linen as nn
 from flax.linen import dtypes
@@ -46,7 +47,7 @@ class Conv(nn.Module):
     bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
     x, kernel, bias = dtypes.promote_dtype(x, kernel, bias)
     z = convolve(x, kernel, strides=tuple(self.strides), padding=self.padding)
-    return z if bias is None else z + bias
+    return _written_once(z if bias is None else z + bias)
 
 
 def convolve(x, kernel, *, strides: Strides = (1, 1), padding: str = 'SAME') -> jax.Array:
@@ -123,7 +124,7 @@ def _spread(x, kernel, pads: Pads) -> jax.Array:
   return z[:, high - top : z.shape[1] - high + bottom, wide - left : z.shape[2] - wide + right]
 
 
-# A custom_jvp and no custom_vjp, so that curvature probes have forward mode.
+# custom_jvp and no custom_vjp, so that curvature probes have forward mode.
 _product = jax.custom_jvp(_plain, nondiff_argnums=(2, 3))
 
 
@@ -133,14 +134,42 @@ def _product_jvp(strides, pads, primals, tangents):
   patches = _patches(x, kernel.shape, strides, pads)
   z, terms = patches @ _matrix(kernel), []
   if not isinstance(dx, SymbolicZero):
-    known = strides == (1, 1)
-    terms.append(_spread(dx, kernel, pads) if known else _plain(dx, kernel, strides, pads))
+    spread = strides == (1, 1)
+    terms.append(_spread(dx, kernel, pads) if spread else _plain(dx, kernel, strides, pads))
   if not isinstance(dkernel, SymbolicZero):
-    # Transposed: (output channels, places) @ (places, patch), which the barriers keep XLA from
-    # turning round, for it takes twice the time then.
-    rows, fixed = patches.reshape(-1, patches.shape[-1]), lax.optimization_barrier
-    terms.append(fixed(fixed(_matrix(dkernel).T) @ rows.T).T.reshape(z.shape))
+    terms.append(_by_rows(patches, _matrix(dkernel)))
   return z, sum(terms) if terms else jnp.zeros_like(z)
 
 
 _product.defjvp(_product_jvp, symbolic_zeros=True)
+
+
+def _by_rows(patches, matrix):
+  """patches @ matrix, in the form whose transpose in the matrix is fast."""
+  size = patches.shape[-1]
+  rows, shape = patches.reshape(-1, size), (*patches.shape[:-1], -1)
+  if size < 64:
+    # Of some rows at a time: else XLA wants what comes back by columns, and copies it.
+    parts = math.gcd(len(patches), 16)
+    each = jnp.broadcast_to(matrix, (parts, *matrix.shape))
+    return jnp.matmul(rows.reshape(parts, -1, size), each).reshape(shape)
+  # (outputs, places) @ (places, patch), which the barriers keep XLA from turning round: that takes
+  # twice the time.
+  fixed = lax.optimization_barrier
+  return fixed(fixed(matrix.T) @ rows.T).T.reshape(shape)
+
+
+@jax.custom_jvp
+def _written_once(z):
+  """z; its cotangent is multiplied by ones, which XLA does not know to be ones.
+
+  XLA:CPU repeats the arithmetic of an array in each of its consumers, unless it is made of two
+  arrays of its size; here the consumers are products, and one of them reads it by columns.
+  """
+  return z
+
+
+@_written_once.defjvp
+def _written_once_jvp(primals, tangents):
+  (z,), (dz,) = primals, tangents
+  return z, dz * (1 + 0 * z) if jax.default_backend() == 'cpu' else dz

@@ -20,7 +20,7 @@ def curves(frame: pd.DataFrame) -> Drawing:
   rows = frame[frame['table'] == 'curve']
   families, titles = list(rows['family'].unique()), list(rows['title'].unique())
   columns = canvas.rows_of(len(families), 2)
-  figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55)
+  figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55, gap=0.5)
   for ax, family in zip(axes, families, strict=True):
     part = rows[(rows['family'] == family) & (rows['epoch'] > 0)]
     for title in reversed(list(part['title'].unique())):

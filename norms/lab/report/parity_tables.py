@@ -83,9 +83,11 @@ def quantities(frame: pd.DataFrame) -> Table:
 
 def differences(frame: pd.DataFrame) -> Table:
   """A line per library and known difference, with the norms that it is about."""
-  texts = frame['known'].str.split('; ').explode()
+  texts = frame['known'].str.split(' | ', regex=False).explode()
   found = frame[['title', 'norm']].join(texts)
-  found = found[(found['known'] != '') & (found['title'] != OURS)]
+  found = found[found['known'] != '']
+  of_inputs = set(found[found['title'] == OURS]['known'])  # which ours have too
+  found.loc[found['known'].isin(of_inputs), 'title'] = 'every library'
   rows = [
     Row([str(title), ', '.join(part['norm'].unique()), str(text)], False)
     for (title, text), part in found.groupby(['title', 'known'], sort=False)

@@ -1,0 +1,76 @@
+"""The named inputs on which libraries are compared."""
+
+from collections.abc import Mapping
+
+import ml_dtypes  # noqa: F401  # gives NumPy the name bfloat16
+import numpy as np
+
+from norms.lab.peers import KERNEL, Case
+
+# name -> (offset, spread): offset + spread * normal.
+FLOAT32: Mapping[str, tuple[float, float]] = {
+  'unit': (0, 1),
+  'offset 1e3': (1e3, 1),
+  'offset 1e4': (1e4, 1),
+  'offset 1e5': (1e5, 1),
+  'offset 1e6': (1e6, 1),
+  'magnitude 1e-18': (0, 1e-18),
+  'magnitude 1e-9': (0, 1e-9),
+  'magnitude 1e9': (0, 1e9),
+  'magnitude 1e18': (0, 1e18),
+  'subnormal': (0, 1e-39),
+  'constant': (1000.1, 0),
+  'zero': (0, 0),
+  'one element': (0, 1),  # in each statistic
+  'batch of one': (0, 1),
+  'largest': (0, 0),  # uniform between the ends of the dtype
+}
+# Of dtypes in which 1e3 + normal would be a constant.
+COARSE: Mapping[str, tuple[float, float]] = {
+  'unit': (0, 1),
+  'offset 300': (300, 8),
+  'magnitude 1e3': (0, 1e3),
+  'magnitude 1e-3': (0, 1e-3),
+  'constant': (1000.1, 0),
+  'zero': (0, 0),
+  'one element': (0, 1),
+  'batch of one': (0, 1),
+  'largest': (0, 0),
+}
+INPUTS = {'float32': FLOAT32, 'bfloat16': COARSE, 'float16': COARSE}
+LARGEST = {'float32': 3.4e38, 'bfloat16': 3.38e38, 'float16': 65504.0}
+FLAT = ('constant', 'zero', 'one element')  # nothing is left once the mean is off
+ACTIVATIONS_ONLY = ('one element', 'batch of one')  # say nothing new of a kernel
+
+
+def draw(norm: str, name: str, dtype: str, shape: tuple[int, ...], *, seed: int, fresh=False):
+  """A named input with parameters and cotangent; fresh: scale 1 and bias 0, as a layer begins."""
+  rng, shape = np.random.default_rng(seed), _shape(norm, name, shape)
+  offset, spread = INPUTS[dtype][name]
+  if norm == 'spectral':
+    offset += spread / 2  # sets one singular value apart, which power iteration finds then
+  x = offset + spread * rng.standard_normal(shape)
+  if name == 'largest':
+    x = rng.uniform(-LARGEST[dtype], LARGEST[dtype], shape)
+  scale, bias = 0.7 + rng.uniform(0, 1, shape[-1]), rng.standard_normal(shape[-1])
+  scale, bias = (np.ones_like(scale), np.zeros_like(bias)) if fresh else (scale, bias)
+  made = Case(x, scale, bias, rng.standard_normal(shape)).each(lambda a: a.astype(np.dtype(dtype)))
+  return made._replace(
+    scale=None if norm == 'spectral' else made.scale,
+    bias=None if norm in (*KERNEL, 'rms') else made.bias,
+  )
+
+
+def _shape(norm: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """As asked for; or of a kernel, of one example, or with one entry in each statistic."""
+  examples, *positions, features = shape
+  single = (1,) * len(positions)
+  if norm in KERNEL:
+    return (int(np.prod(positions)), features)
+  if name == 'batch of one':
+    return (1, *positions, features)
+  if name != 'one element':
+    return shape
+  if norm in ('layer', 'rms'):
+    return (examples, *positions, 1)
+  return (1 if norm == 'batch' else examples, *single, features)

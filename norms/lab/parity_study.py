@@ -1,0 +1,127 @@
+"""What the comparisons with other libraries share: units, each run once and recorded in a file."""
+
+from collections.abc import Iterable
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import pathlib
+import time
+import traceback
+from typing import Any, Protocol
+import warnings
+
+import pandas as pd
+
+import norms
+from norms.lab import peers, records
+from norms.lab.provenance import provenance
+
+
+class Unit(Protocol):
+  """What is measured at once: one norm of one library."""
+
+  @property
+  def hash(self) -> str:
+    """The name under which records know it."""
+
+  @property
+  def label(self) -> str:
+    """What progress calls it."""
+
+  @property
+  def version(self) -> str:
+    """Of the library, as 'flax 0.12.8'."""
+
+  def measured(self) -> pd.DataFrame:
+    """Its rows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+  """The comparison that a config asks for."""
+
+  name: str
+  question: str
+  expectation: str
+  doc: str
+  command: str
+  units: tuple[Any, ...]
+  absent: str  # a line on the libraries that are not installed, or ''
+
+
+def pending(study: Study, workdir) -> tuple[Unit, ...]:
+  """The units that have no record yet."""
+  done = records.done(workdir)
+  return tuple(unit for unit in study.units if unit.hash not in done)
+
+
+def describe(study: Study, units: tuple[Unit, ...], workdir) -> str:
+  """The plan in words, for --dry_run."""
+  lines = [unit.label for unit in units] + ([study.absent] if study.absent else [])
+  done = len(study.units) - len(units)
+  return '\n'.join([*lines, f'{study.name}: {len(study.units)} units, {done} done, in {workdir}'])
+
+
+def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False) -> list[str]:
+  """Measures the units one after the other; a line per unit that failed."""
+  failed = []
+  if study.absent:
+    print(study.absent)
+  for i, unit in enumerate(units, 1):
+    begun, tile = time.perf_counter(), [unit]  # a record's file asks for the hash alone
+    try:
+      with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # overflow is what some inputs are for
+        frame = unit.measured().assign(trial=unit.hash)
+    except Exception as error:
+      records.write_error(workdir, tile, unit.label, traceback.format_exc())  # type: ignore[arg-type]
+      failed.append(f'{unit.label}: {type(error).__name__}: {str(error).splitlines()[0]}')
+      if fail_fast:
+        break
+      continue
+    seconds = time.perf_counter() - begun
+    origin = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
+    library, _, version = unit.version.partition(' ')
+    origin['versions'] = {**origin['versions'], library: version}
+    records.write(workdir, tile, frame, origin)  # type: ignore[arg-type]
+    records.forget_error(workdir, tile)  # type: ignore[arg-type]
+    print(f'unit {i}/{len(units)}: {unit.label}, {seconds:.1f} s', flush=True)
+  return failed
+
+
+def results(study: Study, workdir) -> pd.DataFrame:
+  """The records of this study's units, and of no other that the folder may hold, in its order."""
+  frame = records.load(workdir)
+  if frame.empty:
+    return frame
+  rank = {unit.hash: i for i, unit in enumerate(study.units)}
+  order = frame['trial'].map(rank).dropna().sort_values(kind='stable').index
+  return frame.loc[order].reset_index(drop=True)
+
+
+def digest(text: str) -> str:
+  """A short hash."""
+  return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def version(library: str) -> str:
+  """The distribution of a library and its version."""
+  if library not in peers.LIBRARIES or library == peers.OURS:
+    return f'norms {norms.__version__}'
+  package = peers.LIBRARIES[library].needs[0]
+  name = importlib.metadata.packages_distributions()[package][0]
+  return f'{name} {importlib.metadata.version(name)}'
+
+
+def code(names: Iterable[str]) -> str:
+  """A hash of these files of the package, by path less .py: another source is another unit."""
+  package = pathlib.Path(norms.__file__).parent
+  files = [package / f'{name}.py' for name in dict.fromkeys(names)]
+  return hashlib.sha256(b''.join(f.read_bytes() for f in files)).hexdigest()[:16]
+
+
+def library() -> list[str]:
+  """Our library's functions, as `code` names files."""
+  return [f.stem for f in sorted(pathlib.Path(norms.__file__).parent.glob('*.py'))]

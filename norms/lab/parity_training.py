@@ -1,0 +1,135 @@
+"""One network trained with one library's norm: its accuracy by epoch, gamma and beta by step."""
+
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any, NamedTuple
+
+from flax import traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from norms.lab import data as data_sets
+from norms.lab import evaluation, program, training
+from norms.lab.data import Data
+from norms.lab.training import Setting, State
+from norms.lab.trial import Trial
+
+
+class Curves(NamedTuple):
+  """What a training leaves behind."""
+
+  test_accuracy: np.ndarray  # by epoch, from epoch 0 on
+  loss: np.ndarray  # of each step's batch, before the step
+  watched: np.ndarray  # (steps + 1, entries): the watched parameters, from step 0 on
+
+
+def watched(trial: Trial) -> dict[str, int]:
+  """The names of gamma and beta, or of weight norm's length and the bias beside it, with widths.
+
+  They are those of our own module, whatever the trial's norm is.
+  """
+  params = traverse_util.flatten_dict(_shapes(trial)['params'], sep='/')
+  if trial.norm == 'weight':
+    kept = [n for n in params if n.endswith('kernel/scale') or n.endswith('/bias')]
+  else:
+    kept = [n for n in params if n.startswith('norm_')]
+  return {name: params[name].size for name in sorted(kept)}
+
+
+def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
+  """Trains by the lab's own program."""
+  state, hyper = _begin(trial, data), _hyper(trial)
+  segment, judge = _compiled(trial.static, tuple(names.items()), data.classes)
+  x = evaluation.views(_setting(trial.static, data.classes), data)
+  scores, losses, seen = [judge(state, data, x)], [], [_values(state, names)[None]]
+  for epoch in range(1, trial.epochs + 1):
+    rows = _order(trial, data, epoch)
+    state, (loss, values) = segment(state, data, rows, hyper)
+    scores.append(judge(state, data, x))
+    losses.append(loss)
+    seen.append(values)
+  return Curves(*(np.asarray(a) for a in (scores, np.concatenate(losses), np.concatenate(seen))))
+
+
+def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, told) -> Curves:
+  """Trains in a TensorFlow process, from the same initial values and on the same batches."""
+  params = _begin(trial, data).variables['params']
+  handed: dict[str, Any] = {
+    f'initial/{name}': a for name, a in traverse_util.flatten_dict(params, sep='/').items()
+  }
+  handed['order'] = np.stack([_order(trial, data, e + 1) for e in range(trial.epochs)])
+  handed |= {'x': data.train.x, 'y': data.train.y, 'test_x': data.test.x, 'test_y': data.test.y}
+  handed |= {'family': family, 'watched': list(names), 'learning_rate': trial.learning_rate}
+  handed |= {'momentum': dict(trial.optimizer_options)['momentum'], **told}
+  with tempfile.TemporaryDirectory() as folder:
+    given, found = (pathlib.Path(folder) / f'{name}.npz' for name in ('given', 'found'))
+    np.savez(given, **handed)
+    command = [sys.executable, '-m', 'norms.lab.peers.tensorflow_loop', str(given), str(found)]
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    if done.returncode:
+      raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    with np.load(found) as arrays:
+      return Curves(**dict(arrays))
+
+
+def _order(trial: Trial, data: Data, epoch: int) -> np.ndarray:
+  order = program.order(_seeds(trial), epoch, len(data.train.y), trial.batch_size)
+  return np.asarray(order[0])
+
+
+def _seeds(trial: Trial) -> np.ndarray:
+  return np.array([trial.seed], np.uint32)
+
+
+def _hyper(trial: Trial) -> dict[str, Any]:
+  return {k: np.float32(v) for k, v in trial.hyper.items()} | {'seed': _seeds(trial)[0]}
+
+
+def _begin(trial: Trial, data: Data) -> State:
+  setting = _setting(trial.static, data.classes)
+  variables = program.init(setting)(trial.seed, data.train.x[:1])
+  size = training.kernel_size(variables['params'])
+  drawn = program.draws(_seeds(trial), size)[0]
+  return training.initial(setting, variables, drawn, _hyper(trial))
+
+
+def _shapes(trial: Trial):
+  sizes = data_sets.sizes(trial.data)
+  x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
+  return jax.eval_shape(program.init(_setting(trial.static, sizes.classes)), 0, x)
+
+
+@functools.cache
+def _setting(static: Trial, classes: int) -> Setting:
+  return Setting.of(static, classes)
+
+
+@functools.cache
+def _compiled(static: Trial, names: tuple[tuple[str, int], ...], classes: int):
+  """(an epoch with what is watched after each step, test accuracy by running statistics)."""
+  setting = _setting(static, classes)
+
+  def segment(state, data, order, hyper):
+    def body(state, rows):
+      batch = jax.tree.map(lambda a: a[rows], data.train)
+      state, seen = training.step(setting, state, batch, hyper)
+      return state, (seen['minibatch_loss'], _values(state, dict(names)))
+
+    return jax.lax.scan(body, state, order)
+
+  def judge(state, data, x):
+    return evaluation.evaluate(setting, state, data, x)['test_accuracy']
+
+  return jax.jit(segment), jax.jit(judge)
+
+
+def _values(state: State, names: dict[str, int]):
+  """The watched parameters in a row; one that the network does not have is what it begins with."""
+  params = traverse_util.flatten_dict(state.variables['params'], sep='/')
+  missing = {name: jnp.full(n, float(name.endswith('scale'))) for name, n in names.items()}
+  return jnp.concatenate([params.get(name, missing[name]) for name in names])

@@ -1,0 +1,111 @@
+"""Large arrays take one pass where that is exact; the promises must not notice.
+
+Here every array counts as large, so that the table's small inputs, whose oracle is in float64, go
+the way of large ones: both branches of it, since some inputs are exact in one pass and some not.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+import numpy as np
+from promises import PROMISES, measure
+import pytest
+from rows import ROWS
+
+import norms
+from norms import covariance
+
+NAMES = (
+  'formula-unit', 'formula-offset_1e3', 'formula-offset_1e6', 'formula-magnitude_1e-18',
+  'formula-magnitude_1e18', 'formula-subnormal', 'formula-constant', 'formula-zero',
+  'formula-bfloat16-unit', 'formula-batch-of-one', 'formula-one-element', 'formula-no-example',
+  'no-nan-largest-float32', 'gradient-plain-analytic', 'gradient-second-order',
+  'gradient-hessian-orders', 'gradient-unit', 'gradient-offset_1e4', 'gradient-magnitude_1e-9',
+  'gradient-magnitude_1e18', 'gradient-constant', 'dtype-output', 'transform-jit',
+  'transform-vmap-in-scan', 'transform-remat', 'transform-eager', 'memory-float32',
+)  # fmt: skip
+CHECKS = {name: check for name, check, _ in PROMISES}
+BY_ID = {row.id: row for row in ROWS}
+IDS = ('batch', 'group', 'instance', 'layer')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def every_array_is_large():
+  """And nothing is compiled for a size that counted as small."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(covariance, 'LARGE', 1)
+    jax.clear_caches()
+    yield
+  jax.clear_caches()
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('row', IDS)
+def test_promise(row, name):
+  CHECKS[name](BY_ID[row])
+
+
+def test_running_statistics():
+  CHECKS['state-gradient'](BY_ID['batch'])
+  CHECKS['state-update'](BY_ID['batch'])
+
+
+@pytest.mark.parametrize('row', IDS)
+@pytest.mark.parametrize('offset', [1.9, 2.1, 50])
+def test_both_sides_of_the_choice(row, offset):
+  """A mean of twice the standard deviation decides; 2e-6 as in the table."""
+  row, x = BY_ID[row], measure.draw() + np.float32(offset)
+  params, ct = measure.parameters(row), measure.draw(seed=2)
+  z, gradients = measure.ours(row, x, params, ct)
+  expected, plain = measure.plain(row, x, params, ct)
+  measure.assert_near(z, expected, 2e-6, 'z')
+  for name, a in plain.items():
+    measure.assert_near(gradients[name], a, 2e-6, f'gradient of {name}')
+
+
+def test_a_sum_of_squares_beyond_the_largest_float():
+  """384 squares of 1e18: one pass has no variance, two have the right one."""
+  row, x = BY_ID['batch'], measure.draw((64, 6, 8), name='magnitude_1e18')
+  params = measure.parameters(row)
+  expected = row.plain(*measure.double((x, params)))
+  measure.assert_near(measure.forward(row.call, x, params), expected, 2e-6, 'z')
+
+
+def _asks(x, **options) -> bool:
+  jaxpr = jax.make_jaxpr(lambda x: norms.batch_norm(x, **options)[0])(x)
+  return ' cond[' in str(jaxpr)
+
+
+def test_only_large_arrays_are_asked(monkeypatch):
+  """It costs more to compile than it saves; nor are masked ones, nor is the textbook's formula."""
+  x = jnp.ones((4, 8))
+  assert _asks(x) and not _asks(x, mask=x > 0) and not _asks(x, refine=False)
+  monkeypatch.setattr(covariance, 'LARGE', x.size + 1)
+  jax.clear_caches()
+  assert not _asks(x)
+
+
+@pytest.mark.parametrize('check_vma', [True, False])
+@pytest.mark.parametrize('row', IDS)
+def test_each_device_by_itself(row, check_vma):
+  """shard_map without an axis name: parameters vary over no mesh axis, x over one."""
+  row = BY_ID[row]
+  x, params, ct = measure.case(row)
+  mesh = jax.make_mesh((2,), ('devices',), axis_types=(jax.sharding.AxisType.Auto,))
+  split, whole = PartitionSpec('devices'), PartitionSpec()
+  one = functools.partial(jax.tree.map, lambda z: z[None])
+  on_devices = jax.shard_map(
+    lambda x, params: one(row.call(x[0], params)),
+    mesh=mesh, in_specs=(split, whole), out_specs=split, check_vma=check_vma,
+  )  # fmt: skip
+  xs, cts = np.stack([x, 2 * x + 1]), np.stack([ct, -ct])
+  z, gradients = measure.evaluate(on_devices, xs, params, cts, {})
+  alone = [measure.ours(row, *each) for each in zip(xs, (params, params), cts, strict=True)]
+  measure.assert_near(z, np.stack([z for z, _ in alone]), 1e-6, 'z')
+  for name in params:
+    # A sum over two devices: of an ulp of its terms.
+    expected, floor = sum(g[name] for _, g in alone), 1e-6 * np.linalg.norm(cts)
+    measure.assert_near(gradients[name], expected, 1e-6, f'gradient of {name}', floor)
+  measure.assert_near(gradients['x'], np.stack([g['x'] for _, g in alone]), 2e-6, 'gradient of x')
