@@ -27,7 +27,7 @@ def compare(cores: int, *, tiny: bool) -> None:
   os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
   from tests.benchmarks.timing import interleaved
 
-  steps, rounds = (2, 1) if tiny else (20, 15)
+  steps, rounds = (2, 1) if tiny else (50, 10)
   calls = {'ours': _ours(steps)}
   with contextlib.suppress(ImportError):
     calls['torch'] = _torch(steps, cores)
