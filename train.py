@@ -67,21 +67,21 @@ def main(argv: list[str]) -> int:
 
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import records, trial
+  from norms.lab import parity, records
 
-  kind = trial.one_of('config.kind', config.kind, ('parity', 'parity_drift'))
-  lab, page = (importlib.import_module(f'norms.lab.{part}{kind}') for part in ('', 'report.'))
-  asked = lab.from_config(config, doc=doc, command=command)
+  asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
-  units = lab.pending(asked, workdir)
+  units = parity.pending(asked, workdir)
   if DRY_RUN.value:
-    print(lab.describe(asked, units, workdir))
+    print(parity.describe(asked, units, workdir))
     return 0
-  failed = lab.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
-  frame = lab.results(asked, workdir)
+  failed = parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
+  frame = parity.results(asked, workdir)
   if not frame.empty:
-    written = page.write(frame, asked, records.provenance(workdir), workdir / 'report')
-    print(f'{page.terminal(frame, asked)}\n\nreport: {written}')
+    from norms.lab.report import parity as report
+
+    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
+    print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   return ended(failed, records.folder(workdir))
 
 

@@ -6,8 +6,9 @@ training images, batch 50, learning rate 1e-3, SGD with momentum 0.9, 10 epochs,
 shows best training accuracy, best validation accuracy and final training loss (mean of the last
 100 steps) against the scale, and finds the plain net dead below 1e-2 and overflowing near 1, while
 batch norm trains from 1e-4 on.
-Expectation: see config.expectation. Why is answered by the recorded norm of the gradient in the
-first epoch: report, summary and figure.
+Expectation: see config.expectation. Why is recorded: before the first step and after each epoch a
+probe of a batch's worth of training examples takes the root mean square of what each layer passes
+on, and the gradient of each kernel; the report sets them against the scales at which nets train.
 Data as in cifar_depth; the first 2000 test images decide who trained (all would take most of the
 time, and tell no more). Seeds: 0 to 4, and 231, the reference's, from which our generator draws
 other numbers. Both nets of a seed share their weights at every scale, up to the scale, and batches.
@@ -48,6 +49,12 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     ('fails', {'asks': 'Is the plain net dead below 0.01?', 'norm': 'none', 'at': below}),
     ('fails', {'asks': 'Is the plain net lost near 1?', 'norm': 'none', 'at': near_one}),
     ('trains', {'asks': 'Does batch norm train from 0.0001 on?', 'norm': 'batch'}),
+    ('passes_on', {'asks': 'Why is the plain net dead below 0.01: does its signal die out?',
+                   'norm': 'none', 'at': below, 'most': 0.1}),
+    ('passes_on', {'asks': 'Why is it lost near 1: does its signal blow up?',
+                   'norm': 'none', 'at': near_one, 'least': 2.0}),
+    ('passes_on', {'asks': 'Does batch norm keep the signal at every scale?',
+                   'norm': 'batch', 'least': 0.5, 'most': 2.0}),
   )  # fmt: skip
   config.references = ({'says': SAYS, 'source': SOURCE},)
   config.data.name, config.data.train, config.data.validation = 'cifar10', 1000, 1000
@@ -57,7 +64,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.norm_options = {'batch': {'momentum': 0.9, 'epsilon': 1e-5}}
   config.optimizer_options = {'momentum': 0.9}
   config.learning_rate, config.batch_size, config.epochs = 1e-3, 50, 10
-  config.eval_stats = 'running'
+  config.eval_stats, config.probe = 'running', 50
   config.sweep.norm = ('none', 'batch')
   config.sweep.weight_scale = SCALES
   config.sweep.seed = (231, 0, 1, 2, 3, 4)

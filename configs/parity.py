@@ -43,7 +43,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.steps = 10
   config.seed = 0
   config.dtypes = ('float32', 'bfloat16', 'float16')
-  config.inputs = ()  # by name; none: all of norms.lab.parity_cases
+  config.inputs = ()  # by name; none: all of norms.lab.parity.cases
   if arg == 'smoke':
     config.name = 'parity-smoke'
     config.norms = ('batch', 'layer', 'weight')

@@ -78,16 +78,20 @@ def _alike(r: Reduction, scale) -> bool:
 
 
 def _along_y(r: Reduction, x, scale, mask, by: Fit):
-  """(v -> sum of q v, c -> c q, k), with y = q - k; both linear, each the other's transpose."""
-  k = 0.0 if by.drift is None else by.drift * by.rstd
+  """(v -> sum of q v, c -> c q, k), with y = q - k; both linear, each the other's transpose.
+
+  k is None where there is none: times a zero XLA would still take its sums.
+  """
+  k = None if by.drift is None else by.drift * by.rstd
   choose, x = raw(r, x, mask, scale), keep(mask, x).astype(compute_dtype(x))
   # Not over devices: what they share varies over fewer mesh axes (shard_map) than its cotangent.
   if _alike(r, scale) and r.axis_name is None and not jnp.iscomplexobj(x):
     known = {'x': x, 'shift': by.shift, 'rstd': by.rstd, 'axes': r.axes, 'choose': choose}
     covary, times = (functools.partial(f, **known) for f in (covariance.covary, covariance.times))
     return covary, times, k
-  y = (x - by.shift) * by.rstd - k
-  return (lambda v: jnp.sum((jnp.conj(y) * v).real, r.axes, keepdims=True)), (lambda c: c * y), 0.0
+  y = (x - by.shift) * by.rstd
+  y = y if k is None else y - k
+  return (lambda v: jnp.sum((jnp.conj(y) * v).real, r.axes, keepdims=True)), (lambda c: c * y), None
 
 
 def _tangent_sums(r: Reduction, x, scale, mask, by: Fit, dx):
@@ -95,7 +99,8 @@ def _tangent_sums(r: Reduction, x, scale, mask, by: Fit, dx):
   along_y, _, k = _along_y(r, x, scale, mask, by)
   dx = keep(mask, dx.astype(compute_dtype(x)))
   of_dx, of_qdx = reduction.own_total(r, dx), reduction.pooled(r, along_y(dx))
-  return (of_dx, of_qdx - (jnp.conj(k) * of_dx).real) if r.center else (None, of_qdx)
+  of_ydx = of_qdx if k is None else of_qdx - (jnp.conj(k) * of_dx).real
+  return of_dx if r.center else None, of_ydx
 
 
 def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
@@ -107,7 +112,8 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   _, times_y, k = _along_y(r, x, scale, mask, by)
   scaled = functools.partial(_scaled, scale)
   of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
-  dz = (by.rstd if scale is None else scale * by.rstd) * dx + times_y(of_y) - k * of_y
+  dz = (by.rstd if scale is None else scale * by.rstd) * dx + times_y(of_y)
+  dz = dz if k is None else dz - k * of_y
   dz = keep(mask, dz if mean_t is None else dz + scaled(-mean_t))
   return dz + (0.0 if dbias is None else dbias), _dmoments(by, mean_t, mean_yt)
 

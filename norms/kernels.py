@@ -35,11 +35,11 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   n = max(1, math.prod(v.shape[a] for a in axes))
   g = jnp.ones([v.shape[a] for a in features], v.dtype) if g is None else jnp.asarray(g)
   length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
-  # A kernel of length 0 is masked out. A sum is n means: core's rule, g and epsilon in its units.
-  alive = jnp.any(v != 0, axes, keepdims=True)
-  w, _ = core.normalize(
-    v, length / math.sqrt(n), None, alive, axes=axes, epsilon=epsilon / n, center=False
-  )
+  # A sum is n means: core's rule, g and epsilon in its units. Of a v of length 0 all is 0, for the
+  # length it is given is.
+  alive = jnp.sum(jnp.abs(v), axes, keepdims=True) > 0  # faster on a CPU than a search for one
+  length = jnp.where(alive, length, 0) / math.sqrt(n)
+  w, _ = core.normalize(v, length, None, axes=axes, epsilon=epsilon / n, center=False)
   return w.astype(jnp.result_type(v, g))
 
 

@@ -32,7 +32,7 @@ LAB = (
   {'study'},
   {'data', 'statistics'},
   {'plan', 'records'},
-  {'models', 'peers'},
+  {'models', 'peers', 'optimizer'},
   {'training'},
   {'probes', 'evaluation'},
   {'program'},
@@ -40,14 +40,14 @@ LAB = (
   {'checks', 'once', 'progress', 'provenance'},  # parts of sweep
   {'execution'},
   {'sweep', 'timing'},
-  # The comparison with other libraries, which needs peers, records and provenance alone.
-  {'parity_cases', 'parity_exact'},
-  {'parity_setting'},
-  {'parity_accuracy'},
-  {'parity_measures'},
-  {'parity_study', 'parity_training'},
-  {'parity', 'parity_drift'},
+  {'parity'},
 )
+PARITY = (
+  {'cases', 'exact', 'study', 'training'},
+  {'measures'},
+  {'agreement', 'drift'},
+)
+REPORTED = ({'page'}, {'agreement', 'drift'})  # of parity
 REPORT = {'study', 'records', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = ('grid', 'trial', 'study', 'data', 'statistics', 'records', 'report')
@@ -99,10 +99,18 @@ def test_the_librarys_floors():
 
 def test_the_labs_floors():
   _hold(LAB, 'norms.lab', ('lab',))
+  _hold(PARITY, 'norms.lab.parity', ('lab', 'parity'))
+  _hold(REPORTED, 'norms.lab.report.parity', ('lab', 'report', 'parity'))
 
 
 def test_every_module_has_a_floor():
-  for folder, floors, others in ((PACKAGE, LIBRARY, {'lab'}), (PACKAGE / 'lab', LAB, {'report'})):
+  lab = PACKAGE / 'lab'
+  for folder, floors, others in (
+    (PACKAGE, LIBRARY, {'lab'}),
+    (lab, LAB, {'report'}),
+    (lab / 'parity', PARITY, set()),
+    (lab / 'report' / 'parity', REPORTED, set()),
+  ):
     found = {path.stem for path in folder.iterdir() if path.suffix == '.py' or path.is_dir()}
     missing = found - set().union(*floors) - others - {'__init__', '__pycache__', 'py'}
     assert not missing, f'give {sorted(missing)} a floor in tests/test_house.py'

@@ -80,8 +80,10 @@ def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str,
         carries[i], seen[i] = made.segment(carries[i], made.data, rows[block.row], block.hyper)
     # All are asked for before the first is waited for.
     judged = [made.parts.evaluate(carry, made.data, made.views) for carry in carries]
+    probed = [made.parts.probe(carry, made.data) for carry in carries]
     stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
-    curves = _rectangle(tile, cut, jax.device_get(list(zip(stand, seen, judged, strict=True))))
+    found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
+    curves = _rectangle(tile, cut, found)
     done = len(tile.trials) * len(rows[0]) if epoch else 0
     tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
     yield curves

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from norms.lab import evaluation as judge
-from norms.lab import plan, training
+from norms.lab import plan, probes, training
 from norms.lab.data import Data
 from norms.lab.training import Setting, State
 
@@ -23,16 +23,22 @@ def draws(seeds, size: int):
   return jax.vmap(lambda seed: jax.random.normal(training.key(seed, 'init'), (size,)))(seeds)
 
 
-@functools.partial(jax.jit, static_argnames=('examples', 'batch_size'))
-def order(seeds, epoch, examples: int, batch_size: int):
-  """A fresh permutation per seed and epoch, cut into batches: (seeds, steps, batch_size)."""
+@functools.partial(jax.jit, static_argnames='examples')
+def permutations(seeds, epoch, examples: int):
+  """A fresh permutation of the examples per seed and epoch: (seeds, examples)."""
+  return jax.vmap(
+    lambda seed: jax.random.permutation(
+      jax.random.fold_in(training.key(seed, 'order'), epoch), examples
+    )
+  )(seeds)
+
+
+def order(seeds, epoch: int, examples: int, batch_size: int) -> np.ndarray:
+  """The examples of each step, a permutation cut into batches: (seeds, steps, batch_size)."""
   steps = examples // batch_size
-
-  def one(seed):
-    key = jax.random.fold_in(training.key(seed, 'order'), epoch)
-    return jax.random.permutation(key, examples)[: steps * batch_size].reshape(steps, batch_size)
-
-  return jax.vmap(one)(seeds)
+  # Cut on the host: one program serves all batch sizes.
+  mixed = np.asarray(permutations(seeds, epoch, examples))[:, : steps * batch_size]
+  return mixed.reshape(len(mixed), steps, batch_size)
 
 
 def segment(setting: Setting, chunk: int, carry: State, data: Data, order, hyper):
@@ -62,6 +68,12 @@ def evaluation(setting: Setting, chunk: int, carry: State, data: Data, views: tu
   return (one if chunk == 1 else jax.vmap(one, (0, None, None)))(carry, data, views)
 
 
+def probed(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
+  """What norms.lab.probes sees of a chunk as it stands."""
+  one = functools.partial(probes.probe, setting)
+  return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data.train)
+
+
 def chunk_size(wanted: int, width: int) -> int:
   """The largest divisor of a tile's width that is not above the wanted number of lanes.
 
@@ -80,6 +92,7 @@ class Shared(NamedTuple):
   start: Callable[..., State]
   state: State  # of a chunk, as shapes
   evaluate: Callable[..., Curves]
+  probe: Callable[..., Curves]
 
 
 class Block(NamedTuple):
@@ -114,12 +127,15 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
   carry = jax.eval_shape(start, shapes, drawn, block.hyper)
   views = jax.eval_shape(functools.partial(judge.views, setting), data)
   evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data, views)
+  # A program of its own: with a probe all else stays as it is without, to the bit.
+  probe = jax.jit(functools.partial(probed, setting, chunk)) if setting.probe else None
   return Shared(
     template=(lambda seed: zero) if setting.own else functools.partial(own, x=x),
     kernel_size=size,
     start=start,
     state=carry,
     evaluate=evaluate.compile(compiler_options()),
+    probe=probe.lower(carry, data).compile(compiler_options()) if probe else lambda *_: {},
   )
 
 

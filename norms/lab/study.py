@@ -7,7 +7,7 @@ from ml_collections import config_dict
 
 from norms.lab import grid, trial
 
-AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'learning_rate', 'seed',
+AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed',
         'model', 'optimizer', 'epochs', 'eval_stats')  # fmt: skip
 
 # What belongs to a study and not to its trials.
@@ -43,9 +43,11 @@ def defaults() -> config_dict.ConfigDict:
     'epochs': 10,
     'init_scale': config_dict.placeholder(float),  # times the usual (He) standard deviation
     'weight_scale': config_dict.placeholder(float),  # or the standard deviation itself
+    'head_scale': config_dict.placeholder(float),  # the last kernel's own, in the same measure
     'seed': 0,
     'eval_stats': 'exact',  # or 'running': what norms with running statistics are judged by
     'eval_examples': 0,  # of the training split, for its loss and accuracy; 0: all
+    'probe': 0,  # of the training split, on which signal and gradient are recorded; 0: no probe
     'augment': (),  # of the training images: 'pad_crop', 'flip'
     'replay': '',  # or 'numpy_legacy': kernels and batches as norms.lab.replay draws them
     'chunk': 0,  # lanes computed at once: 0 chooses, 1 is exact

@@ -6,7 +6,6 @@ Nothing here knows of lanes, groups or devices; `axis_name` makes the step one o
 
 from collections.abc import Callable, Mapping
 import dataclasses
-import inspect
 import math
 import re
 from typing import Any, NamedTuple
@@ -20,11 +19,9 @@ import optax
 from norms import catalogue
 from norms.lab import models, trial
 from norms.lab.data import Split, augment
+from norms.lab.optimizer import length, optimizer
 
 Variables = Mapping[str, Any]
-# Optimizers whose update of a number depends on that number's gradients alone.
-ELEMENTWISE = ('adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lion', 'nadam',
-               'nadamw', 'radam', 'rmsprop', 'rprop', 'sgd', 'sign_sgd', 'yogi')  # fmt: skip
 PURPOSES = ('init', 'order', 'augment', 'dropout')
 
 
@@ -50,6 +47,8 @@ class Setting:
   absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
   own: bool  # whether the model is the lab's, whose kernels the lab draws
   eval_examples: int = 0  # of the training split; 0: all
+  probe: int = 0  # of the training split, for norms.lab.probes; 0: no probe
+  normalizer: type | None = None  # the class of the norm, where that acts on activations
   augment: tuple[str, ...] = ()
 
   @classmethod
@@ -68,26 +67,10 @@ class Setting:
       absolute=static.weight_scale is not None,
       own=':' not in static.model,
       eval_examples=static.eval_examples,
+      probe=static.probe,
+      normalizer=norm.module if row.kind == 'activation' else None,
       augment=static.augment,
     )
-
-
-def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
-  """hyper -> optax optimizer; what is in hyper (traced) comes before the static options."""
-  make: Any = getattr(optax, name, None)
-  if not _takes_rate(make):
-    trial.one_of('optimizer', name, [n for n in dir(optax) if _takes_rate(getattr(optax, n))])
-  for option in options:
-    trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
-  made = lambda hyper: make(  # noqa: E731
-    **dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper}
-  )
-  # One vector in place of many leaves: a third of the kernels to compile, and of those to launch.
-  return (lambda hyper: optax.flatten(made(hyper))) if name in ELEMENTWISE else made
-
-
-def _takes_rate(make) -> bool:
-  return inspect.isfunction(make) and 'learning_rate' in inspect.signature(make).parameters
 
 
 def key(seed, purpose: str) -> jax.Array:
@@ -101,14 +84,14 @@ def initial(setting: Setting, variables: Variables, draws, hyper) -> State:
   `draws` are standard normal, one flat array that the kernels share out by layer index.
   """
   params = traverse_util.flatten_dict(variables['params'])
-  start = 0
-  for path in kernel_paths(params):
+  paths, start = kernel_paths(params), 0
+  for path in paths:
     kernel = params[path]
     usual = math.sqrt(2 / max(1, math.prod(kernel.shape[:-1])))
     if setting.own or setting.absolute:
       drawn = draws[start : start + kernel.size].reshape(kernel.shape).astype(kernel.dtype)
       kernel = drawn if setting.absolute else drawn * usual
-    params[path] = kernel * hyper['scale']
+    params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
     start += kernel.size
   params = traverse_util.unflatten_dict(_with_lengths(params))
   opt_state = setting.optimizer(hyper).init(params)
@@ -168,15 +151,7 @@ def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | N
   first = (state.diverged_at < 0) & ~jnp.isfinite(loss)
   diverged_at = jnp.where(first, state.step, state.diverged_at)
   state = State(variables, opt_state, state.step + 1, diverged_at)
-  return state, {'minibatch_loss': loss, 'grad_norm': norm_of(grads)}
-
-
-def norm_of(tree):
-  """The length of all leaves as one vector."""
-  # A dot product of the vector that the optimizer takes too: a sum of squares of each leaf compiles
-  # to three kernels a leaf and runs slower on CPU.
-  flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(tree)])
-  return jnp.sqrt(jnp.vdot(flat, flat, precision='highest'))
+  return state, {'minibatch_loss': loss, 'grad_norm': length(grads)}
 
 
 def cross_entropy(logits, labels):

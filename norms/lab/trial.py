@@ -13,9 +13,11 @@ from typing import Any
 
 # Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
 # options.) Every other key is static: another value is another group and another compilation.
-TRACED = ('init_scale', 'weight_scale', 'learning_rate', 'seed')
+TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 REPLAYS = ('', 'numpy_legacy')  # of norms.lab.replay
+# Keys that came later: at these values they change no old trial.
+LATER: dict[str, Any] = {'head_scale': None, 'probe': 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +42,16 @@ class Trial:
   augment: tuple[str, ...] = ()
   replay: str = ''  # where initial kernels and batches come from, if not from the seed's keys
   turn: str = ''  # of a replayed trial: its place among those that share one generator
+  head_scale: float | None = None  # of the last kernel; None: as the others
+  probe: int = 0  # how many training examples norms.lab.probes looks at; 0: no probe
   code: str = ''  # hash of the user's own model and norm: another source is another trial
 
   @functools.cached_property
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
-    return _digest(json.dumps(dataclasses.asdict(self), sort_keys=True))
+    row = dataclasses.asdict(self).items()
+    row = {k: v for k, v in row if k not in LATER or v != LATER[k]}
+    return _digest(json.dumps(row, sort_keys=True))
 
   @functools.cached_property
   def static(self) -> 'Trial':
@@ -60,10 +66,11 @@ class Trial:
 
   @functools.cached_property
   def hyper(self) -> dict[str, Any]:
-    """What is traced, by name; `scale` is the init_scale or the weight_scale."""
+    """What is traced, by name; `scale` is the init_scale or the weight_scale, `head` the last's."""
     options = {k: v for k, v in self.optimizer_options if isinstance(v, float)}
     scale = self.init_scale if self.weight_scale is None else self.weight_scale
-    return {**options, 'scale': scale, 'learning_rate': self.learning_rate}
+    head = scale if self.head_scale is None else self.head_scale
+    return {**options, 'scale': scale, 'head': head, 'learning_rate': self.learning_rate}
 
   def columns(self) -> dict[str, Any]:
     """The trial as columns of the records, options under dotted names."""
@@ -72,6 +79,8 @@ class Trial:
       value = getattr(self, field.name)
       if field.name == 'augment':
         row['augment'] = '+'.join(self.augment)
+      elif field.name == 'probe' and not value:
+        continue
       elif isinstance(value, tuple):
         row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
       else:
@@ -85,7 +94,9 @@ def make(config: dict[str, Any]) -> Trial:
   scales = (config['init_scale'], config['weight_scale'])
   if None not in scales:
     raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
-  norm, model = config['norm'], config['model']
+  norm, model, head = config['norm'], config['model'], config['head_scale']
+  if head is not None and ':' in str(model):
+    raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
     raise ValueError(f'replay={config["replay"]!r} is for the own models, not {model!r}: drop it')
   return Trial(
@@ -106,6 +117,8 @@ def make(config: dict[str, Any]) -> Trial:
     eval_examples=_whole('eval_examples', config['eval_examples'], 0),
     augment=tuple(one_of('augment', name, AUGMENTATIONS) for name in config['augment']),
     replay=one_of('replay', config['replay'], REPLAYS),
+    head_scale=_positive('head_scale', head),
+    probe=_whole('probe', config['probe'], 0),
     code=_source(model) + _source(norm),
   )
 

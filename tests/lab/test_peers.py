@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from norms.lab import parity_accuracy, parity_cases, parity_exact, peers
-from norms.lab.parity_setting import Setting, exact, options
+from norms.lab import peers
+from norms.lab.parity import cases, exact, measures
+from norms.lab.parity.cases import Setting, options
 from norms.lab.peers import PEERS, differences
 
 SETTING = Setting((16, 8, 8, 32), 4, 10, 0, ())
@@ -51,9 +52,9 @@ def _installed(request):
 @functools.cache
 def found(library, norm, name='unit', dtype='float32', fresh=False):
   """(case, what the library finds, the exact value)."""
-  case = parity_cases.draw(norm, name, dtype, SETTING.shape, seed=3, fresh=fresh)
+  case = cases.draw(norm, name, dtype, SETTING.shape, seed=3, fresh=fresh)
   told = options(norm, SETTING)
-  return case, PEERS[library][norm](case, **told), exact(library, norm, case, told)
+  return case, PEERS[library][norm](case, **told), exact.meant(library, norm, case, told)
 
 
 def apart(a, b):
@@ -92,7 +93,7 @@ def test_parameters_agree_after_ten_steps(library, norm):
 @of_each(PAIRS)
 def test_default_epsilons_are_the_ones_that_are_written_down(library, norm):
   """On an input that is small enough for epsilon to count; of spectral norm it counts little."""
-  case = parity_cases.draw(norm, 'unit', 'float32', SETTING.shape, seed=3)
+  case = cases.draw(norm, 'unit', 'float32', SETTING.shape, seed=3)
   small = {'weight': 1e-6, 'spectral': 1.0}.get(norm, 3e-3)
   case = case._replace(x=case.x * np.float32(small))
   told = {name: value for name, value in options(norm, SETTING).items() if name != 'epsilon'}
@@ -103,7 +104,7 @@ def test_default_epsilons_are_the_ones_that_are_written_down(library, norm):
       PEERS[library][norm](case, **told)
     return
   if pair in differences.FLOOR:
-    expected = parity_exact.exact(norm, case, epsilon=1e-12, floor=True).z
+    expected = exact.value(norm, case, epsilon=1e-12, floor=True).z
   else:
     same = {} if default == 'ours' else {'epsilon': default}
     expected = PEERS[peers.OURS][norm](case, **told, **same).z
@@ -158,9 +159,9 @@ def test_16_bit_input_is_rounded_where_it_is_written_down(library, norm):
 @pytest.mark.parametrize('norm', [*peers.ACTIVATION, 'weight'])
 def test_ours_has_no_nan_and_is_within_two_ulp_on_most_inputs(norm):
   """The accuracy table's rows of ours, small: NaN nowhere, two ulp but where nothing helps."""
-  inputs = tuple((dtype, tuple(names)) for dtype, names in parity_cases.INPUTS.items())
+  inputs = tuple((dtype, tuple(names)) for dtype, names in cases.INPUTS.items())
   setting = Setting((4, 3, 3, 8), 4, 10, 0, inputs)
-  rows = list(parity_accuracy.rows(peers.OURS, norm, setting))
+  rows = list(measures.from_exact(peers.OURS, norm, setting))
   assert not [row for row in rows if row['lost'] or row['refused']]
   # Squares that overflow have no better value than 0; subnormal numbers are 0 to XLA on a CPU.
   plain = [row for row in rows if row['input'] not in ('largest', 'subnormal')]

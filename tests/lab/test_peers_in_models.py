@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from test_peers_study import config
 
-from norms.lab import parity_drift, peers
-from norms.lab.report import parity_drift_tables
+from norms.lab import parity, peers
+from norms.lab.parity import drift
+from norms.lab.report.parity.drift import tables
 
 pytestmark = [
   pytest.mark.peers,
@@ -14,17 +15,17 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize('family', parity_drift.FAMILIES)
+@pytest.mark.parametrize('family', drift.FAMILIES)
 def test_the_first_steps_are_ours_up_to_rounding(family):
   """Both start from equal values and see equal batches: 2e-7 is two roundings of a gamma of 1."""
   small = config('parity_drift')
   small.families, small.seeds, small.epochs = (family,), (0,), 1
   small.libraries = [n for n in ('norms', 'linen', 'keras', 'tensorflow') if peers.installed(n)]
-  units = parity_drift.from_config(small).units
+  units = parity.from_config(small).units
   frame = pd.concat([unit.measured() for unit in units])
-  drift = parity_drift_tables.drift(frame)
-  assert set(drift['library']) == {unit.library for unit in units} - {'norms'}
-  early = drift[drift['step'] <= 2].groupby('library')['largest'].max()
+  apart = tables.drift(frame)
+  assert set(apart['library']) == {unit.library for unit in units} - {'norms'}
+  early = apart[apart['step'] <= 2].groupby('library')['largest'].max()
   assert early.max() <= 2e-7, early
-  curves = parity_drift_tables.curves(frame)
+  curves = tables.curves(frame)
   assert curves['difference'].abs().max() < 0.01

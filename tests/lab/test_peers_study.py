@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norms.lab import parity, parity_drift, peers, records
+from norms.lab import parity, peers, records
 from norms.lab.report import parity as page
-from norms.lab.report import parity_drift_tables, parity_drift_verdicts, parity_verdicts
+from norms.lab.report.parity import agreement, drift
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 
@@ -52,7 +52,7 @@ def test_a_unit_that_fails_is_a_line_and_an_error_on_record(asked, tmp_path, mon
   def fails(*_):
     raise RuntimeError('no such thing')
 
-  monkeypatch.setattr(parity.parity_measures, 'rows', fails)
+  monkeypatch.setattr(parity.agreement.measures, 'from_ours', fails)
   study = parity.from_config(asked)
   assert parity.run(study, study.units, tmp_path)[0].startswith('layer, Flax linen: RuntimeError')
   assert parity.pending(study, tmp_path)[0].library == 'linen'
@@ -93,17 +93,17 @@ def line(library, error, lost=0, **more):
 )
 def test_a_library_that_is_twice_as_near_beats_us(ours, theirs, lost, outcome):
   frame = pd.DataFrame([line('norms', ours), line('haiku', theirs, lost)])
-  assert parity_verdicts.accuracy(frame).outcome == outcome
+  assert agreement.verdicts.accuracy(frame).outcome == outcome
 
 
 def test_a_nan_of_ours_and_a_wrong_deviation_are_refuted():
   good = pd.DataFrame([line('norms', 1e-7), line('linen', 1e2, std=319.0)])
-  assert parity_verdicts.finite(good).outcome == 'supported'
-  assert parity_verdicts.offset(good).outcome == 'supported'
-  assert 'linen 319' in parity_verdicts.offset(good).sentence
+  assert agreement.verdicts.finite(good).outcome == 'supported'
+  assert agreement.verdicts.offset(good).outcome == 'supported'
+  assert 'linen 319' in agreement.verdicts.offset(good).sentence
   bad = pd.DataFrame([line('norms', 1e-7, lost=1, std=1.01)])
-  assert parity_verdicts.finite(bad).outcome == 'refuted'
-  assert parity_verdicts.offset(bad).outcome == 'refuted'
+  assert agreement.verdicts.finite(bad).outcome == 'refuted'
+  assert agreement.verdicts.offset(bad).outcome == 'refuted'
 
 
 def trained(library, seed, gammas, accuracies, title=None):
@@ -122,9 +122,9 @@ def drifted(theirs, fault, accuracy):
   rows += trained('keras', 0, theirs, [0.1, accuracy])
   rows += trained('untrained', 0, fault, [0.1, 0.79])
   frame = pd.DataFrame(rows)
-  curves, drift = parity_drift_tables.curves(frame), parity_drift_tables.drift(frame)
-  assert np.isclose(drift[drift['library'] == 'untrained']['largest'].max(), 0.2)
-  return {v.claim: v.outcome for v in parity_drift_verdicts.verdicts(curves, drift)}
+  curves, apart = drift.tables.curves(frame), drift.tables.drift(frame)
+  assert np.isclose(apart[apart['library'] == 'untrained']['largest'].max(), 0.2)
+  return {v.claim: v.outcome for v in drift.verdicts.verdicts(curves, apart)}
 
 
 def test_the_fault_and_a_curve_that_leaves_are_seen():
@@ -138,10 +138,10 @@ def test_the_other_libraries_start_alike_and_the_fault_does_not_move():
   """Two epochs of ten steps on digits, in the lab's program."""
   small = config('parity_drift')
   small.families, small.libraries, small.seeds = ('layer',), ('norms', 'linen', 'untrained'), (0,)
-  study = parity_drift.from_config(small)
+  study = parity.from_config(small)
   frame = pd.concat([unit.measured() for unit in study.units])
-  drift = parity_drift_tables.drift(frame)
-  first = drift[drift['step'] == 1].groupby('library')['largest'].max()
+  apart = drift.tables.drift(frame)
+  first = apart[apart['step'] == 1].groupby('library')['largest'].max()
   # A step of 0.02 times a gradient of size 1, whose rounding is 1e-7 of it.
   assert first['linen'] <= 1e-7
   assert first['untrained'] > 1e-3

@@ -165,7 +165,7 @@ def test_study_b_is_flagged_in_table_figures_and_text(tmp_path):
   assert text.count('(did not train)') == 4  # of the reference's table, a line per norm
   assert text.count('did not train: 5 of 5') >= 4
   drawn = (tmp_path / 'figures' / 'curves_by_learning_rate.svg').read_text()
-  assert 'learning rate 1e-07: did not train (20 of 20)' in drawn
+  assert 'learning rate 1e-08: did not train (20 of 20)' in drawn
   assert index.read_text().count('<tr class="failed">') >= 8
 
 

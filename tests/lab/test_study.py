@@ -32,7 +32,7 @@ def test_the_hash_is_of_what_can_change_the_result():
     trials(norm='batch'), trials(seed=1), trials(init_scale=2.0), trials(learning_rate=0.1),
     trials(batch_size=64), trials(epochs=3), trials(eval_stats='running'),
     trials(model_options={'features': (9,)}), trials(optimizer_options={'momentum': 0.5}),
-    trials(weight_scale=0.01),
+    trials(weight_scale=0.01), trials(head_scale=2.0),
   ]  # fmt: skip
   assert len({base.hash, *(t.hash for (t,) in changed)}) == len(changed) + 1
 
@@ -65,6 +65,8 @@ def test_the_users_source_is_part_of_a_trial(tmp_path, monkeypatch):
     ({'learning_rate': -1.0}, 'learning_rate=-1.0'),
     ({'init_scale': (1.0, float('nan'))}, 'init_scale=nan'),
     ({'init_scale': 1.0, 'weight_scale': 0.1}, 'give exactly one'),
+    ({'head_scale': 0.0}, 'head_scale=0.0'),
+    ({'head_scale': 2.0, 'model': 'own:Net'}, 'head_scale=2.0 is for the own models'),
     ({'eval_stats': 'exakt'}, "did you mean 'exact'"),
     ({'name': 'a/b'}, "config.name='a/b'"),
     ({'chunk': -1}, 'config.chunk=-1'),

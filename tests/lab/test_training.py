@@ -78,6 +78,17 @@ def test_init_scale_is_times_the_usual_deviation_and_weight_scale_absolute():
   assert np.std(state.variables['params']['layer_1']['kernel']) == pytest.approx(0.01, rel=0.02)
 
 
+def test_the_last_kernel_may_have_a_scale_of_its_own():
+  *_, state, _ = begun(small.config(init_scale=0.5))
+  *_, other, _ = begun(small.config(init_scale=0.5, head_scale=2.0))
+  (*first, last), (*same, head) = (
+    [s.variables['params'][f'layer_{i}']['kernel'] for i in range(len(s.variables['params']))]
+    for s in (state, other)
+  )
+  np.testing.assert_array_equal(head, 4 * last)
+  jax.tree.map(np.testing.assert_array_equal, first, same)
+
+
 def test_weight_norm_starts_as_the_net_without_it():
   logits = []
   for norm in ('none', 'weight'):
@@ -141,11 +152,3 @@ def test_a_diverged_lane_is_found_and_leaves_its_neighbour_alone():
   assert state.diverged_at.tolist()[0] == -1
   assert 0 < state.diverged_at.tolist()[1] < 5
   assert np.isfinite(curves['minibatch_loss']).tolist() == [True, False]
-
-
-def test_optimizers_and_their_options_are_known():
-  with pytest.raises(ValueError, match="did you mean 'adam'"):
-    training.optimizer('adm', {})
-  with pytest.raises(ValueError, match="did you mean 'momentum'"):
-    training.optimizer('sgd', {'momentun': 0.9})
-  training.optimizer('adamw', {'b1': 0.8})({'learning_rate': 0.1, 'b1': 0.7})

@@ -28,3 +28,27 @@ class Residual(nn.Module):
     x = x + nn.relu(self.norm.activation()(self.norm.layer(nn.Dense(self.width))(x)))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.classes)(x)
+
+
+class Block(nn.Module):
+  """A dense layer and a ReLU, as nn.scan asks for them: (x, None) of (x, None)."""
+
+  @nn.compact
+  def __call__(self, x, _):
+    return nn.relu(nn.Dense(8)(x)), None
+
+
+class Lifted(nn.Module):
+  """A dense layer, one under nn.remat, two under nn.scan, a head."""
+
+  norm: object
+  classes: int
+
+  @nn.compact
+  def __call__(self, x, train):
+    x = self.norm.activation()(nn.Dense(8)(x))
+    x, _ = nn.remat(Block)(name='again')(x, None)
+    split = {'params': True}
+    deep = nn.scan(Block, variable_axes={'params': 0}, split_rngs=split, length=2)
+    x, _ = deep(name='blocks')(x, None)
+    return nn.Dense(self.classes, name='head')(x)

@@ -29,5 +29,4 @@ def terminal(frame: pd.DataFrame, study: Any) -> str:
   seen = view.of(frame, study)
   head = f'{study.name}: {words.count(len(seen.rows), "trial")}, {seen.seeds()}'
   parts = [tables.usual(seen)] + ([tables.sweep(seen)] if seen.axes else [])
-  blocks = [f'{table.title}. {table.note}\n{tables.plain(table)}' for table in parts]
-  return '\n\n'.join([head, *blocks])
+  return '\n\n'.join([head, *map(tables.titled, parts)])

@@ -83,15 +83,18 @@ def legend(
     blank: dict[str, Any] = {'color': style.MUTED, 'marker': 'o', 'mfc': style.PAPER}
     handles.append(Line2D([], [], ls='none', ms=5.5, label=explained, **blank))
   handles.extend(more)
+  columns = legend_columns(norms, figure.get_size_inches()[0])
+  above(figure, handles, columns, left=left, columnspacing=1.4)
+
+
+def above(
+  figure: Figure, handles: Sequence[Line2D], columns: int, *, left: float = LEFT, **more: Any
+) -> None:
+  """A legend of these handles at the top of the sheet."""
   width, height = figure.get_size_inches()
   corner = ((left - 0.1) / width, 1 - 0.04 / height)
-  kind: dict[str, Any] = {
-    'loc': 'upper left',
-    'borderaxespad': 0,
-    'handlelength': 2.9,
-    'columnspacing': 1.4,
-  }
-  figure.legend(handles=handles, ncols=legend_columns(norms, width), bbox_to_anchor=corner, **kind)
+  more |= {'loc': 'upper left', 'borderaxespad': 0, 'handlelength': 2.9}
+  figure.legend(handles=handles, ncols=columns, bbox_to_anchor=corner, **more)
 
 
 def legend_columns(norms: Sequence[str], width: float) -> int:

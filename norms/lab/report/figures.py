@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import io
 import pathlib
 from typing import NamedTuple
 
 import matplotlib
 
-from norms.lab.report import batches, beside, clock, curves, heat, lines, style
+from norms.lab.report import batches, beside, clock, curves, depth, heat, lines, style
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.view import View
 
@@ -44,6 +44,7 @@ def draw(view: View) -> Iterator[Drawing]:
       yield curves.curve_columns(view, across)
   if 'batch_size' in view.numeric and view.recorded(['validation_accuracy']):
     yield batches.by_batch(view)
+  yield from depth.draw(view)
   yield from clock.figure(view)
 
 
@@ -68,12 +69,15 @@ def _needs_close_up(view: View, axis: str, panel: str) -> bool:
   return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
 
 
-def write(view: View, folder: pathlib.Path) -> list[Figure]:
-  """Draws, and writes each figure as PNG and SVG; figures of an earlier report go."""
+def write(drawings: Iterable[Drawing], folder: pathlib.Path) -> list[Figure]:
+  """Writes each drawing as PNG and SVG; figures of an earlier report go.
+
+  The drawings are made as they are asked for, so that they have the style of a report.
+  """
   place = folder / FOLDER
   place.mkdir(parents=True, exist_ok=True)
   with matplotlib.rc_context(style.RC):
-    written = [_save(drawing, place) for drawing in draw(view)]
+    written = [_save(drawing, place) for drawing in drawings]
   names = {figure.name for figure in written}
   for path in [*place.glob('*.png'), *place.glob('*.svg')]:
     if path.stem not in names:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.report import clock, scales, tables
+from norms.lab.report import clock, scales, tables, why
 from norms.lab.report.view import View
 from norms.lab.statistics import design, rules, words
 
@@ -18,7 +18,8 @@ SCORE = 'test_accuracy'
 def sentences(view: View) -> list[str]:
   """The overall summary: who trains where, who is best, what did not train, and how fast."""
   general = [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
-  return [*general, *_replayed(view), *scales.sentences(view), *clock.sentences(view)]
+  recorded = [*why.sentences(view), *scales.sentences(view), *clock.sentences(view)]
+  return [*general, *_replayed(view), *recorded]
 
 
 def _together(view: View) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 import jinja2
+import pandas as pd
 
 from norms.lab import statistics
 from norms.lab.report import (
@@ -20,6 +21,7 @@ from norms.lab.report import (
   style,
   summaries,
   tables,
+  why,
 )
 from norms.lab.report.view import View
 from norms.lab.statistics import words
@@ -33,16 +35,25 @@ def write(
 ) -> pathlib.Path:
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
-  content = contents(view, provenance, figures.write(view, folder))
-  csv = tables.summary(view).to_csv(index=False, float_format='%.6g', lineterminator='\n')
-  _write(folder / 'summary.csv', csv)
-  _write(folder / 'summary.json', summaries.text(view, content['verdicts']))
+  content = contents(view, provenance, figures.write(figures.draw(view), folder))
+  put(folder / 'summary.json', summaries.text(view, content['verdicts']))
   replay.write(view, folder)
-  templates = _templates()
-  _write(folder / 'report.md', templates.get_template('report.md.j2').render(content))
-  page = folder / 'index.html'
-  _write(page, templates.get_template('page.html.j2').render(content))
-  return page
+  return publish(content, tables.summary(view), folder)
+
+
+def publish(
+  content: Mapping[str, Any], csv: pd.DataFrame, folder: pathlib.Path, *, templates='', digits=6
+) -> pathlib.Path:
+  """Writes summary.csv, report.md and index.html, by the templates of a folder beside this file.
+
+  Returns the path of the last.
+  """
+  text = csv.to_csv(index=False, float_format=f'%.{digits}g', lineterminator='\n')
+  put(folder / 'summary.csv', text)
+  made = _templates()
+  for name, template in (('report.md', 'report.md.j2'), ('index.html', 'page.html.j2')):
+    put(folder / name, made.get_template(templates + template).render(content))
+  return folder / 'index.html'
 
 
 def contents(
@@ -50,26 +61,40 @@ def contents(
 ) -> dict[str, Any]:
   """What both templates read."""
   study = view.study
+  verdicts = statistics.verdicts(view.records, naming.claims(study))
   return {
-    'study': study,
+    **shared(study, verdicts, provenance),
     'seeds': view.seeds(),
     'trials': words.count(len(view.rows), 'trial'),
     'spread': view.spread(),
-    'verdicts': statistics.verdicts(view.records, naming.claims(study)),
-    'badges': BADGES,
     'findings': findings.sentences(view),
     'says': naming.said(study),
     'reference': reference.table(view),
     'beside': list(reference.sentences(view)),
-    'more': [*(scales.table(view, axis) for axis in scales.axes(view)), *timed(view)],
+    'more': [
+      *(scales.table(view, axis) for axis in scales.axes(view)),
+      *why.tables_of(view),
+      *timed(view),
+    ],
     'figures': drawn,
     'usual': tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,
     'cells': tables.everything(view) if view.axes else None,
     'most_lines': MARKDOWN_CELLS,
-    'facts': [('report', getattr(study, 'command', '')), *facts(provenance)],
     'files': files(provenance),
     'colours': {norm: look.number for norm, look in view.looks.items()},
+  }
+
+
+def shared(
+  study: Any, verdicts: Sequence[Any], provenance: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+  """What the templates of every report read: verdicts have claim, asks, outcome and sentence."""
+  return {
+    'study': study,
+    'verdicts': verdicts,
+    'badges': BADGES,
+    'facts': [('report', getattr(study, 'command', '')), *facts(provenance)],
     'light': style.css_colours(dark=False),
     'dark': style.css_colours(dark=True),
   }
@@ -133,7 +158,7 @@ def _templates() -> jinja2.Environment:
   )
 
 
-def _write(path: pathlib.Path, text: str) -> None:
+def put(path: pathlib.Path, text: str) -> None:
   path.write_text(text, encoding='utf-8', newline='\n')
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from norms.lab.report import tables
 from norms.lab.report.view import View
-from norms.lab.statistics import cells, ranges, words
+from norms.lab.statistics import cells, layers, ranges, words
 
 RULE = (
   'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) and its '
@@ -43,8 +43,11 @@ def table(view: View, axis: str) -> tables.Table:
 
 
 def sentences(view: View) -> Iterator[str]:
-  """The recorded gradients of the first epoch, where each norm trains and where it does not."""
-  if 'grad_norm' not in view.frame:
+  """The recorded gradients of the first epoch, where each norm trains and where it does not.
+
+  Of nets whose layers were probed, norms.lab.report.why says more.
+  """
+  if 'grad_norm' not in view.frame or layers.layers(view.frame):
     return
   for axis in axes(view):
     first = view.at_usual(view.frame[view.frame['epoch'] == 1], free=(axis,))

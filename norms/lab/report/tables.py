@@ -114,6 +114,11 @@ def trained(line: Any) -> str:
   return f'did not train: {failed} of {line["n"]}' if failed else f'all {line["n"]}'
 
 
+def titled(table: Table) -> str:
+  """A table with its title and note, for the terminal."""
+  return f'{table.title}. {table.note}\n{plain(table)}'
+
+
 def plain(table: Table) -> str:
   """A table as aligned text: words to the left, numbers to the right."""
   grid = [table.columns, *(row.cells for row in table.rows)]

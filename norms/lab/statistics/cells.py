@@ -87,8 +87,8 @@ def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
   Several values are a tuple; {'from': low, 'to': high} is all between them, either may be absent.
   """
   for column, wanted in dict(at or {}).items():
-    if column not in rows or column in design.MEASURED - {'norm', 'seed'}:
-      valid = [name for name in rows if name not in design.MEASURED] + ['norm', 'seed']
+    valid = ['norm', 'seed', *(name for name in rows if not design.measured(name))]
+    if column not in rows or column not in valid:
       raise SelectionError(unknown('column', column, valid))
     found = rows[_at(rows[column], wanted)]
     if found.empty:

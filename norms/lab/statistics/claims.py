@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from norms.lab.statistics import cells, ranges, reported, rules, words
+from norms.lab.statistics import cells, layers, ranges, reported, rules, words
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
 
@@ -37,7 +37,9 @@ RULES: dict[str, Callable[..., Finding]] = {
   'reaches': reported.reaches,
   'survives': reported.survives,
   'rises': rules.rises,
+  'passes_on': layers.passes_on,
 }
+OF_STARTS = ('passes_on',)  # which look at trials before their first step, not after their last
 EVERYWHERE = ('at', 'asks')  # options of every claim: a filter, and the question in words
 
 
@@ -66,7 +68,7 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
   """
   check([(claim, options)])
   at, asks = dict(options.pop('at', None) or {}), options.pop('asks', '')
-  rows = cells.select(cells.finals(frame), at)
+  rows = cells.select((layers.starts if claim in OF_STARTS else cells.finals)(frame), at)
   where = f'at {words.place(at)}' if at else 'over the whole sweep'
   absent = [norm for norm in _norms(options) if norm not in set(rows['norm'])]
   if absent:

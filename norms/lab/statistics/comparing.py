@@ -30,7 +30,7 @@ def above(
 
 def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
   """The rows of `norms` in the cells that all of them have."""
-  if axis not in rows or not design.is_numeric(rows, axis) or axis in design.MEASURED:
+  if axis not in rows or not design.is_numeric(rows, axis) or design.measured(axis):
     valid = [name for name in design.IDENTITY if name in rows and design.is_numeric(rows, name)]
     raise cells.SelectionError(cells.unknown('axis', axis, valid))
   rows = rows[rows['norm'].isin(norms) & rows[axis].notna()]

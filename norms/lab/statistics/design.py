@@ -10,14 +10,21 @@ import pandas as pd
 
 # What identifies a trial, in the order in which tables print it (beside norm and seed).
 TEXTS = ('data', 'model', 'optimizer', 'options', 'eval_stats')
-NUMBERS = ('epochs', 'batch_size', 'init_scale', 'weight_scale', 'learning_rate')
+NUMBERS = ('epochs', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learning_rate')
 IDENTITY = TEXTS + NUMBERS
 SPLITS = ('train', 'test', 'validation')
 ACCURACIES = tuple(f'{split}_accuracy' for split in SPLITS)
 MEASURED = {f'{split}_loss' for split in SPLITS} | set(ACCURACIES)
 MEASURED |= {f'best_{name}' for name in ACCURACIES} | {'final_loss', 'first_loss'}
 MEASURED |= {'test_accuracy_running', 'minibatch_loss', 'grad_norm', 'diverged_at', 'trained'}
-MEASURED |= {'trial', 'epoch', 'step', 'norm', 'seed', 'turn'}
+MEASURED |= {'trial', 'epoch', 'step', 'norm', 'seed', 'turn', 'probe'}
+# What norms.lab.probes measures of each layer, in columns such as activation.layer_0.
+PROBED = ('activation', 'gradient', 'relative_gradient')
+
+
+def measured(column: str) -> bool:
+  """Whether a column is a result, and no setting of its trial."""
+  return column in MEASURED or column.partition('.')[0] in PROBED
 
 
 def axes(frame: pd.DataFrame) -> list[str]:
@@ -27,7 +34,7 @@ def axes(frame: pd.DataFrame) -> list[str]:
   one only where nothing else tells trials apart.
   """
   known = [column for column in IDENTITY if column in frame and column != 'options']
-  extra = [column for column in frame if column not in MEASURED and column not in IDENTITY]
+  extra = [column for column in frame if not measured(column) and column not in IDENTITY]
   if extra:
     changes = frame.groupby('trial', sort=False)[extra].nunique(dropna=False).max()
     extra = [column for column in extra if changes[column] == 1]

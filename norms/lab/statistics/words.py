@@ -9,9 +9,12 @@ import numpy as np
 
 LABELS = {
   'init_scale': 'initial scale',
+  'head_scale': 'scale of the last layer',
   'eval_stats': 'evaluation statistics',
   'test_accuracy_running': 'test accuracy with running statistics',
   'grad_norm': 'gradient norm',
+  'activation': 'signal (root mean square)',
+  'gradient': 'gradient of the kernel',
   'minibatch_loss': "loss, mean over the epoch's steps",
   'first_loss': "loss of the epoch's first step",
   'final_loss': 'final training loss',

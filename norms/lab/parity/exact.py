@@ -3,14 +3,25 @@
 Nothing here comes from the library, so that both can be wrong only independently of one another.
 """
 
+from typing import Any
+
 import numpy as np
 
-from norms.lab.peers import Case, Found
+from norms.lab.peers import Case, Found, differences
 
 AXES = {'batch': (0, 1, 2), 'layer': (-1,), 'rms': (-1,), 'instance': (1, 2), 'group': (1, 2, 4)}
 
 
-def exact(norm: str, case: Case, *, epsilon=0.0, groups=1, floor=False, steps=0) -> Found:
+def meant(library: str, norm: str, case: Case, told: dict[str, Any]) -> Found:
+  """`value`, epsilon being what the library means by it."""
+  if norm == 'weight':
+    pair = (library, norm)
+    epsilon = differences.EPSILON.get(pair, 1e-12)
+    told = {'epsilon': epsilon, 'floor': pair in differences.FLOOR}
+  return value(norm, case, **told)
+
+
+def value(norm: str, case: Case, *, epsilon=0.0, groups=1, floor=False, steps=0) -> Found:
   """The value and the gradients of <cotangent, value>.
 
   floor: epsilon is the least that a squared length counts for. steps: of an iteration that is

@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
-from norms.lab.report import canvas, parity_page
+from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
+from norms.lab.report.parity import page
 from norms.lab.statistics import words
+
+
+def draw(frame: pd.DataFrame, found: pd.DataFrame) -> Iterator[Drawing]:
+  """All: the curves first."""
+  yield curves(frame)
+  yield from drift(found)
 
 
 def curves(frame: pd.DataFrame) -> Drawing:
@@ -25,13 +31,13 @@ def curves(frame: pd.DataFrame) -> Drawing:
     part = rows[(rows['family'] == family) & (rows['epoch'] > 0)]
     for title in reversed(list(part['title'].unique())):
       mean = part[part['title'] == title].groupby('epoch')['test_accuracy'].mean()
-      ax.plot(mean.index, mean, lw=1.4, **parity_page.look(titles.index(title)))
+      ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
   canvas.outer_labels(axes, columns, 'epoch', 'test accuracy')
   for ax in axes:
     ax.tick_params(labelleft=True)
-  _legend(figure, titles)
+  page.legend(figure, titles, 3)
   caption = f'Mean of {_seeds(rows)}. Lines of libraries that agree lie on one another.'
   return Drawing('accuracy_by_epoch', 'Accuracy curves side by side', caption, figure)
 
@@ -59,25 +65,14 @@ def _sheet(found: pd.DataFrame, measure: str) -> Figure:
       median = part[part['title'] == title].groupby('step')[measure].median()
       dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}
       line = median.where(median > 0)
-      ax.plot(line.index, line, **dots, **parity_page.look(titles.index(title)))
+      ax.plot(line.index, line, **dots, **page.look(titles.index(title)))
     ax.set_title(f'{family}, {kind}', loc='left')
     ax.set_xscale('log')
     ax.set_yscale('log')
     ax.set_ylim(1e-10, 3)
   canvas.outer_labels(axes, len(families), 'step', f'{measure} |difference|')
-  _legend(figure, titles, skip=1)
+  page.legend(figure, titles, 3, skip=1)
   return figure
-
-
-def _legend(figure: Figure, titles: list[str], skip: int = 0) -> None:
-  handles = [
-    Line2D([], [], label=title, **parity_page.look(i))
-    for i, title in enumerate(titles)
-    if i >= skip
-  ]
-  corner = ((canvas.LEFT - 0.1) / canvas.WIDTH, 1 - 0.04 / figure.get_size_inches()[1])
-  kind: dict[str, Any] = {'ncols': 3, 'loc': 'upper left', 'handlelength': 2.9}
-  figure.legend(handles=handles, bbox_to_anchor=corner, borderaxespad=0, **kind)
 
 
 def _seeds(rows: pd.DataFrame) -> str:

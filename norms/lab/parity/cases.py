@@ -1,11 +1,17 @@
-"""The named inputs on which libraries are compared."""
+"""On what libraries are compared: the named inputs, and what each library is told of a norm."""
 
 from collections.abc import Mapping
+import dataclasses
+from typing import Any
 
 import ml_dtypes  # noqa: F401  # gives NumPy the name bfloat16
 import numpy as np
 
+from norms.lab import trial
 from norms.lab.peers import KERNEL, Case
+
+EPSILON = 1e-5  # of all activation norms, so that one formula holds for all libraries
+STEPS = 20  # of power iteration, until all libraries have the same singular value
 
 # name -> (offset, spread): offset + spread * normal.
 FLOAT32: Mapping[str, tuple[float, float]] = {
@@ -41,6 +47,37 @@ INPUTS = {'float32': FLOAT32, 'bfloat16': COARSE, 'float16': COARSE}
 LARGEST = {'float32': 3.4e38, 'bfloat16': 3.38e38, 'float16': 65504.0}
 FLAT = ('constant', 'zero', 'one element')  # nothing is left once the mean is off
 ACTIVATIONS_ONLY = ('one element', 'batch of one')  # say nothing new of a kernel
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+  """What a config says of the comparison."""
+
+  shape: tuple[int, ...]  # of activations: examples, height, width, features
+  groups: int
+  steps: int  # of the optimiser; as many batches do running statistics see
+  seed: int
+  inputs: tuple[tuple[str, tuple[str, ...]], ...]  # the names, by dtype
+
+  @classmethod
+  def of(cls, plain: dict[str, Any]) -> 'Setting':
+    """From a config's keys; no inputs named: all of them."""
+    dtypes = [trial.one_of('config.dtypes', dtype, INPUTS) for dtype in plain['dtypes']]
+    known = dict.fromkeys(name for dtype in dtypes for name in INPUTS[dtype])
+    named = [trial.one_of('config.inputs', name, known) for name in plain['inputs'] or known]
+    inputs = tuple((dtype, tuple(n for n in INPUTS[dtype] if n in named)) for dtype in dtypes)
+    numbers = {key: int(plain[key]) for key in ('groups', 'steps', 'seed')}
+    return cls(tuple(plain['shape']), inputs=inputs, **numbers)
+
+
+def options(norm: str, setting: Setting, *, groups: int | None = None) -> dict[str, Any]:
+  """What every library is told of a norm."""
+  if norm == 'spectral':
+    return {'steps': STEPS, 'epsilon': 1e-12}
+  if norm == 'weight':
+    return {}  # two libraries have no epsilon there
+  more = {'groups': groups or setting.groups} if norm == 'group' else {}
+  return {'epsilon': EPSILON, **more}
 
 
 def draw(norm: str, name: str, dtype: str, shape: tuple[int, ...], *, seed: int, fresh=False):

@@ -1,10 +1,11 @@
 """What the comparisons with other libraries share: units, each run once and recorded in a file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import dataclasses
 import functools
 import hashlib
 import importlib.metadata
+import json
 import pathlib
 import time
 import traceback
@@ -33,6 +34,9 @@ class Unit(Protocol):
   def version(self) -> str:
     """Of the library, as 'flax 0.12.8'."""
 
+  def ready(self) -> None:
+    """Raises what would stop every unit alike."""
+
   def measured(self) -> pd.DataFrame:
     """Its rows."""
 
@@ -41,12 +45,14 @@ class Unit(Protocol):
 class Study:
   """The comparison that a config asks for."""
 
+  kind: str  # 'parity' or 'parity_drift'
   name: str
   question: str
   expectation: str
   doc: str
   command: str
-  units: tuple[Any, ...]
+  units: tuple[Unit, ...]
+  reference: str  # what the reference found, in words, or ''
   absent: str  # a line on the libraries that are not installed, or ''
 
 
@@ -68,6 +74,8 @@ def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = Fal
   failed = []
   if study.absent:
     print(study.absent)
+  for unit in units[:1]:
+    unit.ready()
   for i, unit in enumerate(units, 1):
     begun, tile = time.perf_counter(), [unit]  # a record's file asks for the hash alone
     try:
@@ -100,8 +108,9 @@ def results(study: Study, workdir) -> pd.DataFrame:
   return frame.loc[order].reset_index(drop=True)
 
 
-def digest(text: str) -> str:
-  """A short hash."""
+def digest(known: Mapping[str, Any]) -> str:
+  """A short hash of all that identifies a unit."""
+  text = json.dumps(known, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

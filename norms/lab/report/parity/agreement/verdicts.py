@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from norms.lab.report import parity_tables as tables
-from norms.lab.report.parity_page import Line
-from norms.lab.report.parity_tables import OURS, number
+from norms.lab.report.parity.agreement import tables
+from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
 
 OUTPUTS, RELATIVE, STD = 5e-8, 1e-6, 1e-3

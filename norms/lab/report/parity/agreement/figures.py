@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 import numpy as np
 import pandas as pd
 
-from norms.lab.report import canvas, parity_page
-from norms.lab.report import parity_tables as tables
+from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
+from norms.lab.report.parity import page
+from norms.lab.report.parity.agreement import tables
 
 OFFSETS = {'unit': 1.0, 'offset 1e3': 1e3, 'offset 1e4': 1e4, 'offset 1e5': 1e5, 'offset 1e6': 1e6}
 SHOWN = ('output', 'gradient of x')
 
 
-def offsets(frame: pd.DataFrame) -> Drawing | None:
-  """A panel per norm and quantity; None where too few offsets were run."""
+def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
+  """A panel per norm and quantity; nothing where too few offsets were run."""
   found = tables.errors(frame)
   found = found[(found['dtype'] == 'float32') & found['input'].isin(OFFSETS)]
   found = found[found['quantity'].isin(SHOWN)]
   norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found['norm'])]
   if not norms or found['input'].nunique() < 3:
-    return None
+    return
   titles = list(found['title'].unique())
   cells = [(quantity, norm) for quantity in SHOWN for norm in norms]
   top = 0.12 + 0.2 * int(np.ceil(len(titles) / 4))
@@ -38,18 +38,15 @@ def offsets(frame: pd.DataFrame) -> Drawing | None:
     ax.set_yscale('log')
     ax.set_ylim(2e-8, 1e7)
   canvas.outer_labels(axes, len(norms), 'offset', 'relative error')
-  kind: dict[str, Any] = {'ncols': 4, 'loc': 'upper left', 'handlelength': 2.9}
-  handles = [Line2D([], [], label=title, **parity_page.look(i)) for i, title in enumerate(titles)]
-  corner = ((canvas.LEFT - 0.1) / canvas.WIDTH, 1 - 0.04 / figure.get_size_inches()[1])
-  figure.legend(handles=handles, bbox_to_anchor=corner, borderaxespad=0, **kind)
+  page.legend(figure, titles, 4)
   caption = (
     'Largest error over the largest exact entry for normal noise of deviation 1 around an offset, '
     'float32. A gap: an entry is NaN or infinite.'
   )
-  return Drawing('error_by_offset', 'Error against the offset', caption, figure)
+  yield Drawing('error_by_offset', 'Error against the offset', caption, figure)
 
 
 def _line(ax: Axes, index: int, part: pd.DataFrame) -> None:
   part = part.assign(offset=part['input'].map(OFFSETS)).sort_values('offset')
   error = part['error'].where(part['lost'] == 0)
-  ax.plot(part['offset'], error, lw=2.2 if index == 0 else 1.2, **parity_page.look(index))
+  ax.plot(part['offset'], error, lw=2.2 if index == 0 else 1.2, **page.look(index))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.report.parity_tables import OURS, number
-from norms.lab.report.tables import ABSENT, Row, Table
+from norms.lab.report.parity.page import OURS, number
+from norms.lab.report.tables import ABSENT, Row, Table, spread
 from norms.lab.statistics import words
 
 FAULT = 'untrained'
@@ -46,23 +46,18 @@ def accuracies(found: pd.DataFrame) -> Table:
   for (family, _, title), part in found.groupby(PLACE, sort=False):
     final = last[(last['family'] == family) & (last['title'] == title)]
     own = statistics.estimate(final['test_accuracy'], within=(0.0, 1.0))
-    cells = [family, title, str(own.n), words.score(own.value), _spread(own)]
+    cells = [family, title, str(own.n), words.score(own.value), spread(own._asdict())]
     if (part['library'] == OURS).all():
       rows.append(Row([*cells, ABSENT, ABSENT, ABSENT], False))
       continue
     apart = statistics.estimate(final['difference'])
     largest = float(part['difference'].abs().max())
-    cells += [words.signed(apart.value), _spread(apart), words.score(largest)]
+    cells += [words.signed(apart.value), spread(apart._asdict()), words.score(largest)]
     rows.append(Row(cells, bool((part['library'] == FAULT).all())))
   columns = ['norm', 'library', 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
   columns += ['its spread, paired by seed', 'largest difference, any epoch and seed']
   note = 'After the last epoch, batch norm by running statistics. Tinted: the deliberate fault.'
   return Table('curves', 'Accuracy', note, columns, rows)
-
-
-def _spread(found: statistics.Estimate) -> str:
-  kind = words.spread_name(found.kind)
-  return f'{words.score(found.low)} to {words.score(found.high)} ({kind})'
 
 
 def drifts(found: pd.DataFrame) -> Table:

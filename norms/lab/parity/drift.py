@@ -1,23 +1,22 @@
-"""The study of parity over training: the same network, with one library's norm after another's."""
+"""Kind 'parity_drift': a unit is one training of one network, with one library's norm in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 import functools
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import parity_study, parity_training, peers, study, trial
-from norms.lab.parity_study import Study
-from norms.lab.parity_study import describe as describe
-from norms.lab.parity_study import pending as pending
-from norms.lab.parity_study import results as results
+from norms.lab import peers, trial
+from norms.lab import study as sweeps
+from norms.lab.parity import study, training
+from norms.lab.parity.training import Curves
+from norms.lab.peers import OURS
 from norms.lab.trial import Trial
 
-OURS, TENSORFLOW, FAULT = 'norms', 'tensorflow', 'untrained'
+TENSORFLOW, FAULT = 'tensorflow', 'untrained'
 KERAS = 'norms.lab.peers.in_models:Keras'
 # The norm that each library puts into the network, by what is compared; TensorFlow brings its own.
 FAMILIES: Mapping[str, Mapping[str, str]] = {
@@ -29,7 +28,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
 TITLES = {OURS: 'ours', FAULT: 'ours, gamma and beta untrained'}
 KEPT = 0.9  # of running statistics in each step
 # As in a trial's identity, the lab's own program and our library are no part of it.
-FILES = ('lab/parity_training', 'lab/peers/in_models', 'lab/peers/keras',
+FILES = ('lab/parity/training', 'lab/peers/in_models', 'lab/peers/keras',
          'lab/peers/tensorflow_loop')  # fmt: skip
 
 
@@ -48,8 +47,7 @@ class Unit:
   @functools.cached_property
   def hash(self) -> str:
     """The name under which records know it."""
-    known = {**dataclasses.asdict(self), 'manual_dir': ''}
-    return parity_study.digest(json.dumps(known, sort_keys=True))
+    return study.digest({**dataclasses.asdict(self), 'manual_dir': ''})
 
   @property
   def title(self) -> str:
@@ -61,15 +59,19 @@ class Unit:
     """'batch, Flax linen, seed 2612'."""
     return f'{self.family}, {self.title}, seed {self.trial.seed}'
 
+  def ready(self) -> None:
+    """Raises what is wrong with the data, which stops all alike."""
+    data_sets.load(self.trial.data, self.manual_dir)
+
   def measured(self) -> pd.DataFrame:
     """Its curves, and what is watched at some of the steps."""
     data = data_sets.load(self.trial.data, self.manual_dir)
-    names = parity_training.watched(self.trial)
+    names = training.watched(self.trial)
     if self.library == TENSORFLOW:
       given = {'kept': KEPT, 'epsilon': dict(self.told).get('epsilon', 0.0)}
-      found = parity_training.by_tensorflow(self.trial, data, names, self.family, given)
+      found = training.by_tensorflow(self.trial, data, names, self.family, given)
     else:
-      found = parity_training.by_program(self._own_trial(), data, names)
+      found = training.by_program(self._own_trial(), data, names)
     rows = pd.DataFrame([*_curves(found), *_parameters(found, names)])
     place = {'family': self.family, 'library': self.library, 'title': self.title}
     return rows.assign(**place, seed=self.trial.seed)
@@ -85,48 +87,38 @@ class Unit:
     return dataclasses.replace(self.trial, norm=norm, norm_options=tuple(sorted(options.items())))
 
 
-def from_config(config, *, doc: str = '', command: str = '') -> Study:
-  """The study of a config of kind 'parity_drift'; ValueError, one line, at what is wrong in it."""
-  plain = config.to_dict()
-  families = [trial.one_of('config.families', f, FAMILIES) for f in plain['families']]
+def libraries(plain: dict[str, Any]) -> list[str]:
+  """Whose norms a config asks for; ValueError, one line, where one is not known."""
   known = (OURS, 'linen', 'keras', TENSORFLOW, FAULT)
-  asked = [trial.one_of('config.libraries', name, known) for name in plain['libraries']]
-  needed = [name for name in asked if name in peers.LIBRARIES]
-  found = [name for name in asked if name not in needed or peers.installed(name)]
-  units = tuple(
-    _unit(plain, family, name, seed)
-    for seed in plain['seeds']  # each whole before the next: what is there is comparable
-    for family in families
-    for name in found
-    if name in (*FAMILIES[family], TENSORFLOW) or (name == FAULT and family != 'weight')
-  )
-  texts = {key: plain[key] for key in ('name', 'question', 'expectation')}
-  return Study(**texts, doc=doc, command=command, units=units, absent=peers.absent(needed))
+  return [trial.one_of('config.libraries', name, known) for name in plain['libraries']]
 
 
-def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False) -> list[str]:
-  """Trains the networks one after the other; a line per unit that failed."""
-  for unit in units[:1]:
-    data_sets.load(unit.trial.data, unit.manual_dir)  # what is wrong with it stops all alike
-  return parity_study.run(study, units, workdir, fail_fast=fail_fast)
+def units(plain: dict[str, Any], found: Iterable[str]) -> Iterator[Unit]:
+  """Those of a config, of the libraries that were found; ValueError, one line, as above."""
+  families = [trial.one_of('config.families', f, FAMILIES) for f in plain['families']]
+  for seed in plain['seeds']:  # each whole before the next: what is there is comparable
+    for family in families:
+      for name in found:
+        if name in (*FAMILIES[family], TENSORFLOW) or (name == FAULT and family != 'weight'):
+          yield _unit(plain, family, name, seed)
 
 
 def _unit(plain: dict[str, Any], family: str, library: str, seed: int) -> Unit:
   norm = FAMILIES[family][OURS]
   told = {} if family == 'weight' else {'epsilon': plain['epsilon']}
   told |= {'num_groups': 1} if norm == 'group' else {}
-  whole = study.defaults().to_dict()
+  whole = sweeps.defaults().to_dict()
   taken = ('data', 'model', 'model_options', 'optimizer', 'optimizer_options', 'learning_rate',
            'batch_size', 'epochs', 'name')  # fmt: skip
   whole |= {key: plain[key] for key in taken} | {'data': {**whole['data'], **plain['data']}}
   whole |= {'norm': norm, 'seed': seed, 'eval_stats': 'running', 'eval_examples': 1000}
   whole |= {'norm_options': {'group': {'num_groups': 1}}}  # what shapes alone must know
-  made = study.from_config(whole)
-  version, code = parity_study.version(library), parity_study.code(FILES)
+  made = sweeps.from_config(whole)
+  version, code = study.version(library), study.code(FILES)
   return Unit(family, library, made.trials[0], tuple(told.items()), version, code, made.manual_dir)
 
 
-def _curves(found: parity_training.Curves) -> Iterator[dict[str, Any]]:
+def _curves(found: Curves) -> Iterator[dict[str, Any]]:
   steps = len(found.loss) // (len(found.test_accuracy) - 1)
   for epoch, accuracy in enumerate(found.test_accuracy):
     loss = found.loss[(epoch - 1) * steps : epoch * steps]
@@ -134,7 +126,7 @@ def _curves(found: parity_training.Curves) -> Iterator[dict[str, Any]]:
     yield {**row, 'loss': float(np.mean(loss)) if epoch else np.nan}
 
 
-def _parameters(found: parity_training.Curves, names: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _parameters(found: Curves, names: dict[str, int]) -> Iterator[dict[str, Any]]:
   """Every entry at steps that grow by a sixth, and at the last."""
   last = len(found.watched) - 1
   kept = sorted({0, last} | {int(round(s)) for s in np.geomspace(1, last, 48)})

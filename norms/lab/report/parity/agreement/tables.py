@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from norms.lab.report.parity.page import OURS, number
 from norms.lab.report.tables import ABSENT, Row, Table
 
-OURS = 'norms'
 KEYS = ['norm', 'dtype', 'input', 'quantity']
 GRADIENTS = ('gradient of x', 'gradient of scale', 'gradient of bias')
 
@@ -138,11 +137,6 @@ def error(line: Any) -> str:
     return 'refused'
   lost = f' {line["lost"]}N' if line['lost'] else ''
   return f'{number(line["error"])}{lost}'
-
-
-def number(value: float) -> str:
-  """Two digits, '0' for exact agreement."""
-  return ABSENT if np.isnan(value) else '0' if value == 0 else f'{value:.1e}'
 
 
 def refusals(frame: pd.DataFrame) -> Iterator[str]:

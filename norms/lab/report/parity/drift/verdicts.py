@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from norms.lab.report.parity_drift_tables import FAULT, shown
-from norms.lab.report.parity_page import Line
-from norms.lab.report.parity_tables import OURS, number
+from norms.lab.report.parity.drift.tables import FAULT, shown
+from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
 
 CURVES = 0.01

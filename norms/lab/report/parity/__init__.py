@@ -1,0 +1,31 @@
+"""The report of a comparison with other libraries, from its records and nothing else.
+
+A study's kind says what is told: `agreement` (kind 'parity') or `drift` (kind 'parity_drift'). In
+each of them records become tables and figures, tables become verdicts, and `report` puts them in
+the order of the page; `page` hands all of it to the templates beside it, which fill in those of
+every report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from norms.lab.report.parity import agreement, drift, page
+
+KINDS = {'parity': agreement, 'parity_drift': drift}
+
+
+def write(
+  frame: pd.DataFrame, study: Any, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+) -> pathlib.Path:
+  """Writes figures, summary.csv, report.md and index.html; returns the path of the last."""
+  return page.write(KINDS[study.kind].report(frame, folder), study, provenance, folder)
+
+
+def terminal(frame: pd.DataFrame, study: Any) -> str:
+  """The study's first tables in aligned lines, and its verdicts."""
+  return KINDS[study.kind].terminal(frame, study)

@@ -1,0 +1,45 @@
+"""Agreement: how far each library is from ours, and whose error against the exact value is less."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from norms.lab.report import figures as drawn
+from norms.lab.report.parity.agreement import figures, tables, verdicts
+from norms.lab.report.parity.page import OURS, Part, Report, said
+from norms.lab.report.tables import titled
+from norms.lab.statistics import words
+
+SHORT = 9  # columns that a terminal has room for
+# Of summary.csv; those of the records come as their files are named, which is by chance.
+COLUMNS = [
+  'table', 'quantity', 'known', 'mean_difference', 'max_difference', 'largest', 'theirs_error',
+  'ours_error', 'dtype', 'input', 'refused', 'std', 'error', 'lost', 'two_ulp', 'library', 'title',
+  'norm',
+]  # fmt: skip
+
+
+def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
+  """All that is told; the figures are written."""
+  titles = [title for title in frame['title'].unique() if title != OURS]
+  errors = drawn.write(figures.offsets(frame), folder)
+  exact = [tables.libraries(frame), tables.accuracy(frame)]
+  parts = [
+    Part('agreement', 'Agreement', [tables.pairs(frame), tables.differences(frame)]),
+    Part('exactness', 'Accuracy', exact, list(tables.refusals(frame)), errors),
+    Part('quantities', 'Quantities', [tables.quantities(frame)]),
+  ]
+  says = f'Our norms beside {words.listed(titles)}.'
+  return Report(says, verdicts.verdicts(frame), parts, frame[COLUMNS])
+
+
+def terminal(frame: pd.DataFrame, study: Any) -> str:
+  """Agreement in a few aligned lines, and the verdicts."""
+  table = tables.pairs(frame)
+  rows = [row._replace(cells=row.cells[:SHORT]) for row in table.rows]
+  short = table._replace(columns=table.columns[:SHORT], rows=rows)
+  blocks = [f'{study.name}: {titled(short)}', *said(verdicts.verdicts(frame))]
+  return '\n\n'.join(blocks)

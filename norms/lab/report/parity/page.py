@@ -1,0 +1,92 @@
+"""What both reports are made of, the texts and lines that they share, and the page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+import pathlib
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+import numpy as np
+import pandas as pd
+
+from norms.lab.report import canvas, figures, page, style, summaries
+from norms.lab.report.tables import ABSENT, Table
+
+OURS = 'norms'
+
+
+class Line(NamedTuple):
+  """A claim, what became of it ('supported' or 'refuted'), and why."""
+
+  claim: str
+  outcome: str
+  sentence: str
+  asks: str = ''  # the study's own question, of which these claims have none
+
+
+class Part(NamedTuple):
+  """A section: a table, what is said of it, figures, further tables."""
+
+  name: str
+  title: str
+  tables: list[Table]
+  sentences: Sequence[str] = ()
+  figures: Sequence[figures.Figure] = ()
+
+  @property
+  def begins(self) -> list[Table]:
+    """The first table."""
+    return self.tables[:1]
+
+  @property
+  def ends(self) -> list[Table]:
+    """The others, which are long."""
+    return self.tables[1:]
+
+
+class Report(NamedTuple):
+  """All that a kind of study has to tell."""
+
+  says: str  # what was compared
+  verdicts: Sequence[Line]
+  parts: Sequence[Part]
+  csv: pd.DataFrame
+
+
+def write(
+  report: Report, study: Any, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+) -> pathlib.Path:
+  """Writes summary.csv and .json, report.md, index.html; returns the path of the last."""
+  content = page.shared(study, report.verdicts, provenance)
+  content |= {'says': f'{report.says} {study.absent}'.strip(), 'parts': report.parts}
+  says = [study.reference] if study.reference else []
+  folder.mkdir(parents=True, exist_ok=True)
+  page.put(folder / 'summary.json', summaries.plain(study, report.verdicts, says=says))
+  content |= {'colours': {}}  # of norms, which stand for themselves here
+  return page.publish(content, report.csv, folder, templates='parity/', digits=4)
+
+
+def said(verdicts: Iterable[Line]) -> list[str]:
+  """The verdicts for the terminal."""
+  return [f'{line.claim}: {line.outcome}. {line.sentence}' for line in verdicts]
+
+
+def number(value: float) -> str:
+  """Two digits, '0' for exact agreement."""
+  return ABSENT if np.isnan(value) else '0' if value == 0 else f'{value:.1e}'
+
+
+def look(index: int) -> dict[str, Any]:
+  """How the lines of a library look: ours, the first, in the colour of no other."""
+  order = (3, 1, 7, 2, 4, 5, 6, 8)
+  colour = style.PALETTE[order[index % len(order)]][0]
+  line = style.LINES[index % len(style.LINES)]
+  return {'color': colour, 'marker': style.MARKERS[index], 'ls': line, 'ms': 4}
+
+
+def legend(figure: Figure, titles: Sequence[str], columns: int, *, skip: int = 0) -> None:
+  """A legend of the libraries, without the first `skip`."""
+  handles = [Line2D([], [], label=title, **look(i)) for i, title in enumerate(titles)]
+  canvas.above(figure, handles[skip:], columns)

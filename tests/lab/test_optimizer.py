@@ -1,0 +1,49 @@
+"""Promises of the optimizers: known by name, and the same on few arrays as on many."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from norms.lab import optimizer
+
+PARAMS = {
+  'kernel': jnp.linspace(-1, 1, 12).reshape(3, 4),
+  'bias': jnp.arange(4.0),
+  'deep': {'scale': jnp.array(2.0), 'kernel': jnp.ones((2, 2, 1))},
+}
+TREES = {
+  'both kinds': PARAMS,
+  'no vector': {'kernel': PARAMS['kernel']},
+  'no kernel': {'bias': PARAMS['bias'], 'scale': PARAMS['deep']['scale']},
+}
+
+
+def test_optimizers_and_their_options_are_known():
+  with pytest.raises(ValueError, match="did you mean 'adam'"):
+    optimizer.optimizer('adm', {})
+  with pytest.raises(ValueError, match="did you mean 'momentum'"):
+    optimizer.optimizer('sgd', {'momentun': 0.9})
+  optimizer.optimizer('adamw', {'b1': 0.8})({'learning_rate': 0.1, 'b1': 0.7})
+
+
+@pytest.mark.parametrize('tree', TREES)
+@pytest.mark.parametrize('name', optimizer.ELEMENTWISE)
+def test_gathered_they_take_the_same_steps(name, tree):
+  """To rounding, which follows the kernels that XLA makes; an update of a number knows no other."""
+  found = []
+  for made in (optimizer.optimizer(name, {})({'learning_rate': 0.1}), getattr(optax, name)(0.1)):
+    params, state = TREES[tree], made.init(TREES[tree])
+    for _ in range(2):
+      updates, state = made.update(jax.tree.map(jnp.cos, params), state, params)
+      params = optax.apply_updates(params, updates)
+    found.append(params)
+  jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6, strict=True), *found)
+
+
+def test_the_length_is_of_all_leaves():
+  leaves = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(PARAMS)])
+  np.testing.assert_allclose(optimizer.length(PARAMS), np.linalg.norm(leaves), rtol=1e-6)
