@@ -11,7 +11,9 @@ them beside the reference and in replay.json, and nowhere else. All other trials
 our own generator: one fresh permutation an epoch, the same weights and batches for both nets.
 Data: pixel values 0..255 less the mean image of the 49 000 training images, flattened channels
 first; validation on the last 1000 training images. Running statistics judge, as in the reference.
-Expectation: see config.expectation. Cost: 12 trials of 200 steps.
+Expectation: see config.expectation. Why is recorded: a probe of a batch's worth of training
+examples takes, at each epoch, what every layer passes on and the gradient of its kernel.
+Cost: 12 trials of 200 steps.
 Command: python train.py --config=configs/cifar_depth.py
 A small one on digits as a stand-in, for CI: python train.py --config=configs/cifar_depth.py:smoke
 """
@@ -45,6 +47,10 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     ('trains', {'asks': 'Does the net with batch norm train?', 'norm': 'batch'}),
     ('survives', {'asks': 'Does batch norm lead in validation?', 'norm': 'batch', 'than': 'none',
                   'by': 0.19, 'metric': 'validation_accuracy'}),
+    ('passes_on', {'asks': 'Why does the plain net learn nothing: does its signal die out?',
+                   'norm': 'none', 'most': 0.2}),
+    ('passes_on', {'asks': 'And does batch norm keep it?', 'norm': 'batch', 'least': 0.5,
+                   'most': 2.0}),
   )  # fmt: skip
   config.references = (*references(REPLAY), *references(''))
   config.data.name, config.data.train, config.data.validation = 'cifar10', 1000, 1000
@@ -54,7 +60,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.optimizer_options = {'momentum': 0.9}
   config.learning_rate, config.weight_scale = 1e-3, 2e-2
   config.batch_size, config.epochs = 50, 10
-  config.eval_stats = 'running'
+  config.eval_stats, config.probe = 'running', 50
   if arg == 'smoke':
     config.name, config.references = 'cifar_depth-smoke', ()
     config.data.name, config.data.train, config.data.validation = 'digits', 500, 100

@@ -8,6 +8,8 @@ units in each hidden layer, none, batch and layer norm.
 Expectation: see config.expectation. Standardised inputs and the usual (He) scale of the weights, at
 which the plain net trains too; a narrow net is weak with any norm, so layer norm is compared with
 the others at each width.
+Why is recorded: a probe of a batch's worth of training examples takes, at each epoch, what every
+layer passes on and the gradient of its kernel.
 Data: the splits of cifar_depth. Seeds 0 to 4; nets of one width share their weights and batches.
 Cost: 105 trials of 200 steps in 21 groups.
 Command: python train.py --config=configs/cifar_few_features.py
@@ -39,6 +41,8 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
                'at': {'model_options.features': 1}}),
     *(('beats', {'asks': f'Is it behind batch norm with {width}?', **few,
                  'at': {'model_options.features': width}}) for width in (2, 4, 8, 100)),
+    ('passes_on', {'asks': 'Why does layer norm fail with one feature: does nothing pass it?',
+                   'norm': 'layer', 'at': {'model_options.features': 1}, 'most': 0.0}),
   )  # fmt: skip
   config.data.name, config.data.train, config.data.validation = 'cifar10', 1000, 1000
   config.data.test = 2000
@@ -46,7 +50,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.norm_options = {'batch': {'momentum': 0.9, 'epsilon': 1e-5}, 'layer': {'epsilon': 1e-5}}
   config.optimizer_options = {'momentum': 0.9}
   config.learning_rate, config.batch_size, config.epochs = 1e-2, 50, 10
-  config.eval_stats = 'running'
+  config.eval_stats, config.probe = 'running', 50
   if arg == 'smoke':
     config.name = 'cifar_few_features-smoke'
     config.data.name, config.data.train, config.data.validation = 'digits', 500, 100

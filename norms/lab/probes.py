@@ -56,7 +56,7 @@ def signals_and_gradients(setting: Setting, state: State, batch: Split, layers: 
 
   def objective(params):
     variables = {'params': params, **rest}
-    options: dict[str, Any] = {'mutable': [*rest, SOWN], 'rngs': rngs}
+    options = {'mutable': [*rest, SOWN], 'rngs': rngs}
     with nn.intercept_methods(_watch(setting, layers, norm_of)):
       logits, new = setting.train.apply(variables, batch.x, train=True, **options)
     return training.cross_entropy(logits, batch.y), new.get(SOWN, {})

@@ -49,8 +49,8 @@ class Trial:
   @functools.cached_property
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
-    row = dataclasses.asdict(self).items()
-    row = {k: v for k, v in row if k not in LATER or v != LATER[k]}
+    fields = dataclasses.asdict(self).items()
+    row = {k: v for k, v in fields if k not in LATER or v != LATER[k]}
     return _digest(json.dumps(row, sort_keys=True))
 
   @functools.cached_property

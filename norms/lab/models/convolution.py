@@ -116,12 +116,13 @@ def _spread(x, kernel, pads: Pads) -> jax.Array:
   Its transpose adds up slices of a product; the other's adds up padded ones, which XLA:CPU does
   entry by entry, with a branch for each.
   """
-  high, wide = kernel.shape[0] - 1, kernel.shape[1] - 1
-  at = ((i, j) for i in range(high + 1) for j in range(wide + 1))
-  shifted = [jnp.pad(x, ((0, 0), (high - i, i), (wide - j, j), (0, 0))) for i, j in at]
+  wide, left = kernel.shape[1] - 1, pads[1][0]
+  x = jnp.pad(x, ((0, 0), pads[0], (0, 0), (0, 0)))
+  high = x.shape[1] - kernel.shape[0] + 1
+  at = ((i, j) for i in range(kernel.shape[0]) for j in range(wide + 1))
+  shifted = [jnp.pad(x[:, i : i + high], ((0, 0), (0, 0), (wide - j, j), (0, 0))) for i, j in at]
   z = jnp.concatenate(shifted, -1) @ _matrix(kernel)
-  (top, bottom), (left, right) = pads
-  return z[:, high - top : z.shape[1] - high + bottom, wide - left : z.shape[2] - wide + right]
+  return z[:, :, wide - left : z.shape[2] - wide + pads[1][1]]
 
 
 # custom_jvp and no custom_vjp, so that curvature probes have forward mode.

@@ -21,13 +21,14 @@ from norms.lab.statistics import design, layers, ranges, words
 
 MOST_NORMS, MOST_LAYERS = 4, 9  # with a column each; with a line each
 LEFT = 0.95
+TINY = 1e-300  # below all that is shown
 DECADES = 4  # shown beyond the values with which nets train
 SHADES = (0.16, 0.8)  # of plasma: those that light and dark paper show
 
 
 def draw(view: View) -> Iterator[Drawing]:
-  """Signal and gradients by layer, where they were why."""
-  if not layers.layers(view.frame):
+  """Signal and gradients by layer, where they were recorded."""
+  if why.starts(view).empty:
     return
   yield by_depth(view)
   for axis in why.axes(view):
@@ -61,7 +62,8 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
   few = len(norms) <= MOST_NORMS
   what = (
     'A line per layer, from the first (dark) to the last (light); tinted is where every seed '
-    f'trains. The axis ends {DECADES} decades beyond the values with which nets train'
+    f'trains. The axis ends {DECADES} decades beyond the values with which nets train; a hollow '
+    'marker on it is a value of 0'
   )
   for quantities in [design.PROBED] if few else [(quantity,) for quantity in design.PROBED]:
     drawn = _sheet(rows, norms, axis, quantities, len(norms) if few else canvas.rows_of(len(norms)))
@@ -112,6 +114,8 @@ def _block(
       part = own[own['layer'] == name]
       _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
   canvas.scale_y(axes, quantity, _shown(table, rows, quantity))
+  for ax, norm in zip(axes, norms, strict=True):
+    _zeros(ax, table[(table['norm'] == norm) & (table['value'] == 0)], axis, looks)
 
 
 def _legend(figure: Figure, looks: Mapping[str, tuple[str, str]]) -> None:
@@ -131,8 +135,17 @@ def by_layer(rows: pd.DataFrame, keys: list[str], quantity: str) -> pd.DataFrame
 
 def _line(ax: Axes, x: pd.Series, table: pd.DataFrame, **how: Any) -> None:
   value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
-  ax.plot(x, value, lw=1.4, **how)
-  ax.fill_between(x, low, high, color=how['color'], alpha=0.15, lw=0)
+  ax.plot(x, np.where(value > 0, value, np.nan), lw=1.4, **how)
+  ax.fill_between(x, np.maximum(low, TINY), high, color=how['color'], alpha=0.1, lw=0)
+
+
+def _zeros(ax: Axes, table: pd.DataFrame, axis: str, looks: Mapping[str, tuple[str, str]]) -> None:
+  """Hollow markers on the axis: a value of 0 has no place on the scale of logs."""
+  how: dict[str, Any] = {'mfc': style.PAPER, 'ls': 'none', 'ms': 5, 'clip_on': False, 'zorder': 3}
+  for name, own in table.groupby('layer', sort=False):
+    if name in looks:
+      colour, marker = looks[str(name)]
+      ax.plot(own[axis], [ax.get_ylim()[0]] * len(own), color=colour, marker=marker, **how)
 
 
 def _tint(ax: Axes, rows: pd.DataFrame, axis: str) -> None:
@@ -140,14 +153,11 @@ def _tint(ax: Axes, rows: pd.DataFrame, axis: str) -> None:
   values, inside = sorted(rows[axis].unique()), ranges.trained_range(rows, axis)
   if inside:
     low, high = (values.index(end) for end in (min(inside), max(inside)))
-    ends = [
-      values[max(low - 1, 0)],
-      values[low],
-      values[high],
-      values[min(high + 1, len(values) - 1)],
-    ]
+    beside = values[max(low - 1, 0)], values[min(high + 1, len(values) - 1)]
+    # On a log axis halfway is the geometric mean.
     middle = (lambda a, b: (a * b) ** 0.5) if values[0] > 0 else (lambda a, b: (a + b) / 2)
-    ax.axvspan(middle(*ends[:2]), middle(*ends[2:]), color=style.GRID, alpha=0.6, lw=0, zorder=0)
+    ends = middle(beside[0], min(inside)), middle(max(inside), beside[1])
+    ax.axvspan(*ends, color=style.GRID, alpha=0.6, lw=0, zorder=0)
 
 
 def _shown(table: pd.DataFrame, rows: pd.DataFrame, quantity: str) -> np.ndarray:

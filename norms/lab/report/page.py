@@ -68,6 +68,7 @@ def contents(
     'trials': words.count(len(view.rows), 'trial'),
     'spread': view.spread(),
     'findings': findings.sentences(view),
+    'probed': not why.starts(view).empty,
     'says': naming.said(study),
     'reference': reference.table(view),
     'beside': list(reference.sentences(view)),
@@ -159,6 +160,7 @@ def _templates() -> jinja2.Environment:
 
 
 def put(path: pathlib.Path, text: str) -> None:
+  """Writes a text with the same line ends on every machine."""
   path.write_text(text, encoding='utf-8', newline='\n')
 
 

@@ -13,6 +13,8 @@ from norms.lab.statistics import layers, ranges, words
 
 # Axes on which the state before the first step does not depend.
 LATER = ('learning_rate', 'batch_size', 'epochs')
+SUMS = (('factor', 'passed_on'), ('gradient', 'least'))  # what `starts` adds
+MOST_LINES = 8  # of a norm in the table
 NOTE = (
   'In training mode, on the first {n} training examples. The signal is the root mean square of '
   'what a layer passes on: its output, through its norm. The gradient of a kernel is given by its '
@@ -50,35 +52,46 @@ def tables_of(view: View) -> Iterator[tables.Table]:
 
 
 def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
-  names = layers.layers(rows)
-  first, last = names[0], names[-2 if len(names) > 1 else -1]
-  columns = ['norm', *[words.label(axis)] * bool(axis), 'seeds', f'signal of {first}', f'of {last}']
-  columns += ['factor from one hidden layer to the next', f'gradient of {first}', f'of {names[-1]}']
-  columns += [f'relative gradient of {first}', f'of {names[-1]}', 'trained']
-  wanted = [f'{layers.SIGNAL}.{first}', f'{layers.SIGNAL}.{last}', 'passed_on']
-  wanted += [
-    f'{q}.{each}' for q in (layers.GRADIENT, layers.RELATIVE) for each in (first, names[-1])
-  ]
+  columns = _columns(layers.layers(rows))
   lines = []
   for norm in view.norms:
     own = rows[rows['norm'] == norm]
     for value in edges(own, axis) if axis else [None] * bool(len(own)):
       part = own if value is None else own[own[axis] == value]
       texts = [norm, *[words.number(value)] * bool(axis), str(part['seed'].nunique())]
-      texts += [words.number(layers.summary(part, ['norm'], c)['value'].iloc[0]) for c in wanted]
       good, n = int(part['trained'].sum()), len(part)
-      lines.append(tables.Row([*texts, f'{good} of {n}'], good < n))
-  where = f', by {words.label(axis)}' if axis else ''
-  title = f'Signal and gradient before the first step{where}'
-  few = ' Values at the ends of each range, and beside them; geometric means.' if axis else ''
-  return tables.Table(
-    f'layers_{axis}'.replace('.', '_'), title, NOTE.format(n=examples(rows)) + few, columns, lines
-  )
+      texts += [*(_centre(part, column) for column in columns), f'{good} of {n}']
+      lines.append(tables.Row(texts, good < n))
+  head = ['norm', *[words.label(axis)] * bool(axis), 'seeds', *columns.values(), 'trained']
+  title = 'Signal and gradient before the first step'
+  title += f', by {words.label(axis)}' if axis else ''
+  note = NOTE.format(n=examples(rows)) + ' Geometric means over the seeds'
+  note += ', of many values at the ends of each range and beside them.' if axis else '.'
+  return tables.Table(f'layers_{axis}'.replace('.', '_'), title, note, head, lines)
+
+
+def _columns(names: list[str]) -> dict[str, str]:
+  """The columns of the records that the table shows, and its own words for them."""
+  first, hidden, last = names[0], names[-2 if len(names) > 1 else -1], names[-1]
+  found = {f'{layers.SIGNAL}.{first}': f'signal of {first}'}
+  found[f'{layers.SIGNAL}.{hidden}'] = f'signal of {hidden}'
+  found['passed_on'] = 'factor from one hidden layer to the next'
+  for quantity in (layers.GRADIENT, layers.RELATIVE):
+    said = quantity.replace('_', ' ')
+    found |= {f'{quantity}.{name}': f'{said} of {name}' for name in (first, last)}
+  return found
+
+
+def _centre(rows: pd.DataFrame, column: str) -> str:
+  found = layers.summary(rows, ['norm'], column)
+  return words.number(found['value'].iloc[0]) if len(found) else tables.ABSENT
 
 
 def edges(rows: pd.DataFrame, axis: str) -> list[float]:
-  """The ends of an axis and of the range in which every seed trains, and the values beside it."""
+  """Of many values the ends, those of the range in which every seed trains, and those beside it."""
   values, inside = sorted(rows[axis].unique()), ranges.trained_range(rows, axis)
+  if len(values) <= MOST_LINES:
+    return values
   wanted = {0, len(values) // 2, len(values) - 1}
   if inside:
     low, high = (values.index(end) for end in (min(inside), max(inside)))
@@ -115,16 +128,20 @@ def _why(rows: pd.DataFrame, axis: str, norm: str) -> str:
   sides = {'Below': rows[rows[axis] < min(inside)], 'Above': rows[rows[axis] > max(inside)]}
   for side, part in sides.items():
     if len(part):
-      factor, gradient = (_against(part[c], own[c]) for c in ('passed_on', 'least'))
-      said.append(f'{side}, the factor is {factor}, the gradient {gradient}.')
+      parts = [
+        f'the {name} is {_against(part[c], own[c])}' for name, c in SUMS if own[c].notna().any()
+      ]
+      said.append(f'{side}, {" and ".join(parts)}.')
   return ' '.join(said)
 
 
 def _recorded(rows: pd.DataFrame) -> str:
-  return (
+  factor = (
     f'its signal changes by a factor of {_span(rows["passed_on"])} from one hidden layer to the '
-    f'next, and the least relative gradient of its kernels is {_span(rows["least"])}'
+    'next, and '
   )
+  gradient = f'the least relative gradient of its kernels is {_span(rows["least"])}'
+  return factor * bool(rows['passed_on'].notna().any()) + gradient
 
 
 def _against(values: pd.Series, own: pd.Series) -> str:

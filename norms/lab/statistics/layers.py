@@ -10,7 +10,7 @@ import pandas as pd
 
 from norms.lab.statistics import cells, design, words
 from norms.lab.statistics.comparing import Finding, nothing
-from norms.lab.statistics.intervals import Comparison, decide, estimate, estimates
+from norms.lab.statistics.intervals import Comparison, decide, estimates
 
 SIGNAL, GRADIENT, RELATIVE = design.PROBED
 
@@ -18,7 +18,8 @@ SIGNAL, GRADIENT, RELATIVE = design.PROBED
 def layers(frame: pd.DataFrame) -> list[str]:
   """The layers that were probed, from the input to the last: layer_2 before layer_10."""
   found = [name.partition('.')[2] for name in frame if name.startswith(f'{SIGNAL}.')]
-  return sorted(found, key=lambda name: [int(s) if s.isdigit() else s for s in _parts(name)])
+  parts = {name: re.split(r'(\d+)', name) for name in found}
+  return sorted(found, key=lambda name: [int(s) if s.isdigit() else s for s in parts[name]])
 
 
 def starts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -27,14 +28,12 @@ def starts(frame: pd.DataFrame) -> pd.DataFrame:
   Raises:
     SelectionError: where the records hold no probe.
   """
-  found = layers(frame)
-  if not found:
+  if not layers(frame):
     raise cells.SelectionError(
       'the records hold no probe of the layers: set config.probe to a number of training examples, '
       'and run the study again'
     )
-  rows = frame[frame['epoch'] == 0]
-  return rows[rows[f'{SIGNAL}.{found[0]}'].notna() | rows[f'{SIGNAL}.{found[-1]}'].notna()]
+  return frame[(frame['epoch'] == 0) & frame['probe'].notna()]
 
 
 def of(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -44,14 +43,19 @@ def of(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 
 def passed_on(rows: pd.DataFrame) -> pd.Series:
-  """By which factor the signal changes from one hidden layer to the next, their geometric mean."""
-  hidden = of(rows, SIGNAL).iloc[:, :-1]
-  if hidden.shape[1] < 2:
-    return pd.Series(np.nan, rows.index)
-  with np.errstate(divide='ignore', invalid='ignore'):
-    ratio = hidden.iloc[:, -1] / hidden.iloc[:, 0]
+  """By which factor the signal changes from one hidden layer to the next, their geometric mean.
+
+  Hidden are all layers but a net's last; NaN where fewer than two of them were seen.
+  """
+  return pd.Series([_factor(line) for line in of(rows, SIGNAL).to_numpy()], rows.index, float)
+
+
+def _factor(signals: np.ndarray) -> float:
+  hidden = signals[~np.isnan(signals)][:-1]  # a net may have fewer layers than others of its study
+  if len(hidden) < 2:
+    return np.nan
   # Nothing from nothing is nothing: a signal that is 0 from the first layer on vanishes too.
-  return ratio.where(hidden.iloc[:, -1] != 0, 0.0) ** (1 / (hidden.shape[1] - 1))
+  return (hidden[-1] / hidden[0]) ** (1 / (len(hidden) - 1)) if hidden[-1] else 0.0
 
 
 def summary(rows: pd.DataFrame, keys: Sequence[str], column: str) -> pd.DataFrame:
@@ -73,8 +77,8 @@ def passes_on(
 ) -> Finding:
   """From one hidden layer to the next the signal changes by a factor of `least` to `most`.
 
-  It is the geometric mean over a trial's layers; every trial of a seed must keep to it, and a seed
-  is against it if one does not.
+  It is the geometric mean over a trial's layers. A seed is against the claim if one of its trials
+  is.
   """
   rows = rows[rows['norm'] == norm]
   factors = passed_on(rows)
@@ -83,21 +87,15 @@ def passes_on(
   by_seed = factors.groupby(rows['seed'])
   low, high = by_seed.min(), by_seed.max()
   keeps = (low >= least) & (high <= most)
-  centre = estimate(10.0 ** np.log10(factors).groupby(rows['seed']).mean())
-  comparison = Comparison(
-    decide(bool(keeps.all()), bool((~keeps).all()), len(keeps)),
-    centre.value, low.min(), high.max(), 'range', len(keeps), why='seeds disagree',
-  )  # fmt: skip
+  outcome, n = decide(keeps.all(), not keeps.any(), len(keeps)), len(keeps)
+  ends = float(factors.median()), float(low.min()), float(high.max())
+  comparison = Comparison(outcome, *ends, 'range', n, why='seeds disagree')
   wanted = ' and '.join(
     [f'at least {words.number(least)}'] * (least > 0)
     + [f'at most {words.number(most)}'] * bool(np.isfinite(most))
   )
   return comparison, (
     f'before the first step the signal of {words.norm_name(norm)} changes from one hidden layer to '
-    f'the next by a factor of {words.number(low.min())} to {words.number(high.max())} (claimed: '
+    f'the next by a factor of {" to ".join(dict.fromkeys(map(words.number, ends[1:])))} (claimed: '
     f'{wanted})'
   )
-
-
-def _parts(name: str) -> list[str]:
-  return re.split(r'(\d+)', name)
