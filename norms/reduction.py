@@ -104,6 +104,15 @@ def unit(r: Reduction, shape) -> float:
   return 2.0 ** -(1 + (r.devices * entries(r, shape)).bit_length())
 
 
+def unit_of_squares(r: Reduction, shape) -> float:
+  """A power of two: scaled by it, no squares of n entries of up to 1e18 sum to an overflow.
+
+  It is 1 for up to 128 entries: then no pass is spent on it, and tiny entries keep their squares.
+  """
+  n = r.devices * entries(r, shape)
+  return 2.0 ** -max(0, math.ceil(math.log2(max(n, 1) / 128) / 2))
+
+
 def over(
   axes, epsilon=0.0, center=True, axis_name=None, axis_index_groups=None, refine=True, groups=None
 ):

@@ -1,6 +1,7 @@
 """Diagnostics of one trial: how large the signal is that each layer passes on, and its gradient.
 
-For a layer with kernel W, on the first n training examples as one batch, in training mode:
+For a layer with kernel W, in training mode, on the first n training examples as one batch (on all,
+where there are fewer):
 
     activation           sqrt(mean(z^2)) over examples, places and units, where z is the layer's
                          output as it goes on: through its norm, if that takes it directly

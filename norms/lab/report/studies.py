@@ -21,7 +21,7 @@ STUDIES = {
   'fashion_cnn_underfit': ('B', 'curves_by_learning_rate'),
   'mnist_mlp': ('C', 'reference_curves'),
   'cifar_depth': ('D', 'reference_curves'),
-  'cifar_init_scale': ('D', 'bests_by_weight_scale'),
+  'cifar_init_scale': ('D', 'layers_by_weight_scale'),
   'cifar_batch_size': ('D', 'accuracy_by_batch_size'),
   'cifar_few_features': ('D', 'validation_accuracy_by_model_options_features'),
   'parity_drift': ('E', ''),
