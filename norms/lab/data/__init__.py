@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import importlib.util
+import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,12 +71,18 @@ def _raw(name: str, source: str, manual_dir: str) -> tuple[Data, Origin]:
   return raw, Origin(name, 'originals', found.sha256, found.verified)
 
 
+def _embedded(package: str, file: str) -> pathlib.Path:
+  """A data file of an installed package, which is not imported for it: that may take a second."""
+  spec = importlib.util.find_spec(package)
+  assert spec is not None and spec.origin is not None, f'{package} is a requirement'
+  return pathlib.Path(spec.origin).parent / file
+
+
 def digits() -> Data:
   """scikit-learn's embedded digits: 1797 images of 8x8, values 0..16; every fifth of a class is
   for testing, so that the split is fixed and stratified."""
-  from sklearn import datasets  # a second to import: not before it is needed
-
-  x, y = datasets.load_digits(return_X_y=True)
+  table = np.loadtxt(_embedded('sklearn', 'datasets/data/digits.csv.gz'), delimiter=',')
+  x, y = table[:, :-1], table[:, -1]
   rank = np.zeros(len(y), int)
   for label in range(10):
     rank[y == label] = np.arange(np.sum(y == label))
