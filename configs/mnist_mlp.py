@@ -106,7 +106,7 @@ def get_hyper(hyper, arg=None):
 def references():
   """What the reference reported of each norm."""
   for norm, (losses, accuracy, seconds) in REPORTED.items():
-    for scale in SCALES:
+    for scale in reversed(SCALES):  # first the start that was chosen
       at, by_epoch = {'norm': norm, 'init_scale': scale}, dict(enumerate(losses, 1))
       yield entry('test accuracy', 'test_accuracy', at, {-1: accuracy})
       yield entry('loss / 64', 'minibatch_loss', at, by_epoch, factor=1 / 64)

@@ -113,7 +113,7 @@ def _verdicts(found: dict[str, Any]) -> str:
   """The study's own questions with their outcomes; without any, how many claims came out how."""
   asked = [f'{v["asks"]} **{v["outcome"]}**' for v in found['verdicts'] if v['asks']]
   if asked:
-    return '<br>'.join(asked[:3])
+    return '<br>'.join(asked)
   outcomes = [verdict['outcome'] for verdict in found['verdicts']]
   return ', '.join(f'{outcomes.count(name)} {name}' for name in dict.fromkeys(outcomes))
 
