@@ -24,7 +24,7 @@ STUDIES = {
   'cifar_init_scale': ('D', 'layers_by_weight_scale'),
   'cifar_batch_size': ('D', 'accuracy_by_batch_size'),
   'cifar_few_features': ('D', 'validation_accuracy_by_model_options_features'),
-  'parity_drift': ('E', ''),
+  'parity_drift': ('E', 'drift_mean'),
 }
 COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 'report')
 
