@@ -28,7 +28,9 @@ FIGURES = {
   'mnist_mlp': {'reference_curves', 'reference_points', 'time_per_epoch', 'training_curves'},
   'cifar_depth': {'reference_curves', 'reference_points', 'training_curves'},
   'cifar_init_scale': {
-    'bests_by_weight_scale', 'grad_norm_by_weight_scale', 'layers_by_weight_scale',
+    'bests_by_weight_scale',
+    'grad_norm_by_weight_scale',
+    'layers_by_weight_scale',
   },
   'cifar_batch_size': {'accuracy_by_batch_size', 'validation_accuracy_by_batch_size'},
   'cifar_few_features': {'validation_accuracy_by_model_options.features'},
