@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records
+from norms.lab import evaluation, plan, records
 from norms.lab.data import Sizes, augment
 from norms.lab.study import Study
 from norms.lab.training import Setting
@@ -48,7 +48,8 @@ def check(study: Study) -> int:
 def lane_bytes(static: Trial) -> int:
   """A lane's parameters, gradients and two slots of the optimizer, and its largest activations."""
   of_state, of_example = _bytes(dataclasses.replace(static, batch_size=1))
-  return of_state + of_example * max(static.batch_size, data_sets.sizes(static.data).train)
+  judged = min(data_sets.sizes(static.data).train, evaluation.MOST)
+  return of_state + of_example * max(static.batch_size, judged)
 
 
 @functools.cache
@@ -103,20 +104,21 @@ def memory() -> int:
 
 def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
   """The plan in words, for --dry_run: arithmetic, and times of earlier runs where there are any."""
-  lines = [f'{"group":32} {"trials":>6} {"tiles":>5} {"lanes":>9} {"memory":>9} {"run time":>9}']
+  wide = max((len(group.label) for group in groups), default=5)
+  lines = [f'{"group":{wide}} {"trials":>6} {"tiles":>5} {"lanes":>9} {"memory":>9} {"run time":>9}']
   past, total = _seconds_per_trial(workdir), 0.0
   for group in groups:
     static, tile = group.static, group.tiles[0]
     shape = f'{len(tile.rows)}x{tile.width}'
-    seconds = past[group.label] * len(group.trials) if group.label in past else None
+    seconds = past[static.hash] * len(group.trials) if static.hash in past else None
     total += seconds or 0.0
     lines.append(
-      f'{group.label:32} {len(group.trials):6d} {len(group.tiles):5d} {shape:>9} '
+      f'{group.label:{wide}} {len(group.trials):6d} {len(group.tiles):5d} {shape:>9} '
       f'{lane_bytes(static) * len(tile.rows) * tile.width / 2**20:6.0f} MB '
       f'{"unknown" if seconds is None else f"{seconds:.1f} s":>9}'
     )
   trials = sum(len(group.trials) for group in groups)
-  known = all(group.label in past for group in groups)
+  known = all(group.static.hash in past for group in groups)
   lines.append(
     f'{study.name}: {len(study.trials)} trials, {len(study.trials) - trials} done, {trials} to run '
     f'in {len(groups)} groups and as many compilations; lanes are seeds x others; estimated run '
@@ -126,5 +128,5 @@ def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
 
 
 def _seconds_per_trial(workdir) -> dict[str, float]:
-  seen = [p for p in records.provenance(workdir) if p.get('trials')]
-  return {p['group']: p['run_seconds'] / p['trials'] for p in seen}
+  seen = [p for p in records.provenance(workdir) if p.get('trials') and 'program' in p]
+  return {p['program']: p['run_seconds'] / p['trials'] for p in seen}

@@ -55,7 +55,7 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
   made = ready(group, study, once, device)
   compile_seconds = time.perf_counter() - begun
   told = {
-    'group': group.label, 'data': data_sets.origin(group.static.data, study.manual_dir),
+    'group': group.label, 'program': group.static.hash, 'data': data_sets.origin(group.static.data, study.manual_dir),
   }  # fmt: skip
   for tile in group.tiles:
     begun = time.perf_counter()

@@ -42,7 +42,9 @@ class Group:
 
   @property
   def label(self) -> str:
-    return f'{self.static.norm}, batch {self.static.batch_size}'
+    options = [f'{key} {value}' for key, value in self.static.model_options]
+    judged = ['by running statistics'] if self.static.eval_stats == 'running' else []
+    return ', '.join([self.static.norm, f'batch {self.static.batch_size}', *options, *judged])
 
 
 def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
