@@ -17,6 +17,7 @@ from norms.lab.trial import Trial
 
 # A tile is one call and one file: what a kill can lose at most.
 MOST_LANES = 256
+NUMBERS = ('lanes', 'memory', 'run time')  # of the table of a dry run
 
 
 class LayerError(ValueError):
@@ -105,7 +106,8 @@ def memory() -> int:
 def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
   """The plan in words, for --dry_run: arithmetic, and times of earlier runs where there are any."""
   wide = max((len(group.label) for group in groups), default=5)
-  lines = [f'{"group":{wide}} {"trials":>6} {"tiles":>5} {"lanes":>9} {"memory":>9} {"run time":>9}']
+  columns = ('group'.ljust(wide), f'{"trials":>6}', f'{"tiles":>5}', *map('{:>9}'.format, NUMBERS))
+  lines = [' '.join(columns)]
   past, total = _seconds_per_trial(workdir), 0.0
   for group in groups:
     static, tile = group.static, group.tiles[0]

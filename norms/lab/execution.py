@@ -54,9 +54,8 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
   begun = time.perf_counter()
   made = ready(group, study, once, device)
   compile_seconds = time.perf_counter() - begun
-  told = {
-    'group': group.label, 'program': group.static.hash, 'data': data_sets.origin(group.static.data, study.manual_dir),
-  }  # fmt: skip
+  source = data_sets.origin(group.static.data, study.manual_dir)
+  told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
     curves = list(train(group, tile, made, tick))
