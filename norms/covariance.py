@@ -19,7 +19,7 @@ from jax.interpreters import ad, batching, mlir
 import jax.numpy as jnp
 
 # Smaller arrays stay in a core's cache: two passes cost little more, and compile faster.
-LARGE = 2**13
+LARGE = 2**16
 
 
 def pays(x, *others) -> bool:

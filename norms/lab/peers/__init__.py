@@ -35,7 +35,7 @@ class Library:
   norms: tuple[str, ...]
 
   def load(self) -> Any:
-    """The file with its norms, which imports the library."""
+    """The file with its norms, each a function by its name here; it imports the library."""
     return importlib.import_module(f'norms.lab.peers.{self.module}')
 
   def runs_on(self) -> Any:
@@ -71,7 +71,7 @@ class Peer:
     Options: epsilon; groups (group norm); steps (spectral norm: of power iteration).
     """
     found = LIBRARIES[self.library]
-    return found.runs_on().evaluate(found.load().NORMS[self.norm], case, options)
+    return found.runs_on().evaluate(getattr(found.load(), self.norm), case, options)
 
   def train(self, case: Case, target: np.ndarray, updates: int, **options) -> dict[str, np.ndarray]:
     """x, scale and bias after some updates by gradient descent with momentum towards a target.
@@ -80,7 +80,7 @@ class Peer:
     rest; the learning rate is 0.1 and the momentum 0.9, by the frame's own optimiser.
     """
     found = LIBRARIES[self.library]
-    return found.runs_on().train(found.load().NORMS[self.norm], case, target, updates, options)
+    return found.runs_on().train(getattr(found.load(), self.norm), case, target, updates, options)
 
   def running(self, batches: Iterable[np.ndarray], **options) -> dict[str, np.ndarray]:
     """Batch norm's statistics for evaluation, 'mean' and 'var', after these batches.

@@ -85,14 +85,3 @@ def _of_features(norm, x):
 def _linear(x):
   layer = eqx.nn.Linear(*x.shape, use_bias=False, dtype=x.dtype, key=jax.random.key(0))
   return eqx.tree_at(lambda layer: layer.weight, layer, x.T)
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-  'spectral': spectral,
-}

@@ -80,13 +80,3 @@ def _run(call, x):
   made = hk.transform_with_state(call)
   params, state = made.init(jax.random.key(0), jax.lax.stop_gradient(x))
   return made.apply(params, state, None, x)[0]
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'spectral': spectral,
-}

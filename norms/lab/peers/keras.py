@@ -80,13 +80,3 @@ def _built(kind, shape, dtype: str, options: tuple):
   with jax.ensure_compile_time_eval():
     norm.build(shape)
   return norm
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'spectral': spectral,
-}

@@ -69,14 +69,3 @@ def _apply(norm, x, **parameters):
 
 def _dense(x):
   return nn.Dense(x.shape[-1], use_bias=False)
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-  'spectral': spectral,
-}

@@ -73,14 +73,3 @@ def _linear(x):
   layer = nnx.Linear(*x.shape, use_bias=False, param_dtype=x.dtype, rngs=nnx.Rngs(0))
   layer.kernel.set_value(x)
   return layer
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-  'spectral': spectral,
-}

@@ -52,14 +52,3 @@ def running(batches, momentum=None, **options):
     stats = stats or norms.BatchStats(zero, zero + 1, zero)
     _, stats = norms.batch_norm(x, batch_stats=stats, **given(momentum=momentum), **options)
   return {'mean': stats.mean, 'var': stats.var}
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-  'spectral': spectral,
-}

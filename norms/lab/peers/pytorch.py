@@ -86,14 +86,3 @@ def _weight(wrapped, originals):
   named = {f'parametrizations.weight.{name}': t for name, t in originals.items()}
   eye = torch.eye(wrapped.in_features, dtype=wrapped.weight.dtype)
   return functional_call(wrapped, named, (eye,))
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'rms': rms,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-  'spectral': spectral,
-}

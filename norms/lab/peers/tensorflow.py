@@ -39,12 +39,3 @@ def weight(x, scale, *, epsilon=None):
 def _normalised(x, scale, bias, axes, epsilon):
   mean, var = tf.nn.moments(x, list(axes), keepdims=True)
   return tf.nn.batch_normalization(x, mean, var, bias, scale, epsilon)
-
-
-NORMS = {
-  'batch': batch,
-  'layer': layer,
-  'group': group,
-  'instance': instance,
-  'weight': weight,
-}
