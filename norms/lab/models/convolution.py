@@ -6,17 +6,13 @@ rounding.
 """
 
 from collections.abc import Callable, Sequence
-import math
 
 from flax import linen as nn
 from flax.linen import dtypes
 import jax
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
-import jax.numpy as jnp
 
-Pads = tuple[tuple[int, int], ...]
-Strides = tuple[int, ...]
+from norms.lab.models.patches import Strides, by_patches
 
 
 class Conv(nn.Module):
@@ -46,16 +42,19 @@ class Conv(nn.Module):
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
     x, kernel, bias = dtypes.promote_dtype(x, kernel, bias)
-    z = convolve(x, kernel, strides=tuple(self.strides), padding=self.padding)
-    return _written_once(z if bias is None else z + bias)
+    z = convolve(x, kernel, bias, strides=tuple(self.strides), padding=self.padding)
+    return _written_once(z)
 
 
-def convolve(x, kernel, *, strides: Strides = (1, 1), padding: str = 'SAME') -> jax.Array:
-  """z[n, a, b, o] = sum over i, j, c of x[n, s a + i - p, t b + j - q, c] kernel[i, j, c, o].
+def convolve(
+  x, kernel, bias=None, *, strides: Strides = (1, 1), padding: str = 'SAME'
+) -> jax.Array:
+  """z[n, a, b, o] = bias[o] + sum over i, j, c of x[n, sa+i-p, tb+j-q, c] kernel[i, j, c, o].
 
   Args:
     x: (examples, height, width, channels).
     kernel: (height, width, channels, output channels).
+    bias: (output channels,), or None for none.
     strides: (s, t).
     padding: 'SAME' (zeros around, p and q of them before: strides of 1 keep the size) or 'VALID'
       (none).
@@ -76,88 +75,9 @@ def convolve(x, kernel, *, strides: Strides = (1, 1), padding: str = 'SAME') -> 
   pads = tuple(lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding))
   if jax.default_backend() != 'cpu':
     layout = ('NHWC', 'HWIO', 'NHWC')
-    return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
-  return by_patches(x, kernel, strides, pads)
-
-
-def by_patches(x, kernel, strides: Strides, pads: Pads) -> jax.Array:
-  """The convolution as a product; with few channels, of several places across in one go."""
-  width = (x.shape[2] + sum(pads[1]) - kernel.shape[1]) // strides[1] + 1
-  together = max(m for m in (1, 2, 4) if width % m == 0)
-  if x.shape[-1] > 3 or strides[1] != 1:
-    return _product(x, kernel, strides, pads)
-  # Of patches as wide as all those places': the product has fewer rows, and longer ones.
-  each = [jnp.pad(kernel, ((0, 0), (m, together - 1 - m), (0, 0), (0, 0))) for m in range(together)]
-  z = _product(x, jnp.concatenate(each, -1), (strides[0], together), pads)
-  return z.reshape(*z.shape[:2], width, kernel.shape[-1])
-
-
-def _plain(x, kernel, strides: Strides, pads: Pads) -> jax.Array:
-  return _patches(x, kernel.shape, strides, pads) @ _matrix(kernel)
-
-
-def _matrix(kernel):
-  return kernel.reshape(-1, kernel.shape[-1])
-
-
-def _patches(x, size: Sequence[int], strides: Strides, pads: Pads) -> jax.Array:
-  """(examples, output height, output width, kernel height * kernel width * channels)."""
-  x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-  high, wide = (x.shape[a + 1] - size[a] + 1 for a in (0, 1))
-  at = ((i, j) for i in range(size[0]) for j in range(size[1]))
-  return jnp.concatenate(
-    [x[:, i : i + high : strides[0], j : j + wide : strides[1]] for i, j in at], -1
-  )
-
-
-def _spread(x, kernel, pads: Pads) -> jax.Array:
-  """`_plain` for strides of 1, with more zeros around and then cut.
-
-  Its transpose adds up slices of a product; the other's adds up padded ones, which XLA:CPU does
-  entry by entry, with a branch for each.
-  """
-  wide, left = kernel.shape[1] - 1, pads[1][0]
-  x = jnp.pad(x, ((0, 0), pads[0], (0, 0), (0, 0)))
-  high = x.shape[1] - kernel.shape[0] + 1
-  at = ((i, j) for i in range(kernel.shape[0]) for j in range(wide + 1))
-  shifted = [jnp.pad(x[:, i : i + high], ((0, 0), (0, 0), (wide - j, j), (0, 0))) for i, j in at]
-  z = jnp.concatenate(shifted, -1) @ _matrix(kernel)
-  return z[:, :, wide - left : z.shape[2] - wide + pads[1][1]]
-
-
-# custom_jvp and no custom_vjp, so that curvature probes have forward mode.
-_product = jax.custom_jvp(_plain, nondiff_argnums=(2, 3))
-
-
-def _product_jvp(strides, pads, primals, tangents):
-  """The product rule, each term in the form whose transpose XLA:CPU runs fast."""
-  (x, kernel), (dx, dkernel) = primals, tangents
-  patches = _patches(x, kernel.shape, strides, pads)
-  z, terms = patches @ _matrix(kernel), []
-  if not isinstance(dx, SymbolicZero):
-    spread = strides == (1, 1)
-    terms.append(_spread(dx, kernel, pads) if spread else _plain(dx, kernel, strides, pads))
-  if not isinstance(dkernel, SymbolicZero):
-    terms.append(_by_rows(patches, _matrix(dkernel)))
-  return z, sum(terms) if terms else jnp.zeros_like(z)
-
-
-_product.defjvp(_product_jvp, symbolic_zeros=True)
-
-
-def _by_rows(patches, matrix):
-  """patches @ matrix, in the form whose transpose in the matrix is fast."""
-  size = patches.shape[-1]
-  rows, shape = patches.reshape(-1, size), (*patches.shape[:-1], -1)
-  if size < 64:
-    # Of some rows at a time: else XLA wants what comes back by columns, and copies it.
-    parts = math.gcd(len(patches), 16)
-    each = jnp.broadcast_to(matrix, (parts, *matrix.shape))
-    return jnp.matmul(rows.reshape(parts, -1, size), each).reshape(shape)
-  # (outputs, places) @ (places, patch), which the barriers keep XLA from turning round: that takes
-  # twice the time.
-  fixed = lax.optimization_barrier
-  return fixed(fixed(matrix.T) @ rows.T).T.reshape(shape)
+    z = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
+    return z if bias is None else z + bias
+  return by_patches(x, kernel, bias, strides, pads)
 
 
 @jax.custom_jvp
