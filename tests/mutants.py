@@ -37,8 +37,8 @@ MUTANTS = (
   ),
   Mutant(
     'N - 1 for N', 'moments.py',
-    'var = reduction.mean(r, count, reduction.square(x * unit))',
-    'var = reduction.mean(r, count - 1, reduction.square(x * unit))',
+    'var = reduction.mean(r, count, reduction.square(x))',
+    'var = reduction.mean(r, count - 1, reduction.square(x))',
     'batch-formula-unit',
   ),
   Mutant(
@@ -169,20 +169,20 @@ MUTANTS = (
   ),
   Mutant(
     'rounding left in the mean', 'moments.py',
-    'reduction.mean(r, count, x)) if r.refine else None',
-    '0 * mean) if r.refine else None',
+    '_below(largest**0.5, reduction.mean(r, count, x) / unit)',
+    '0 * mean',
     'batch-formula-offset',
   ),
   Mutant(
     'one pass for the variance', 'moments.py',
-    'var = reduction.mean(r, count, reduction.square(x * unit)) / unit**2',
+    'var = reduction.mean(r, count, reduction.square(x)) / unit**2',
     'var = reduction.mean(r, count, reduction.square(x + mean)) - reduction.square(mean)',
     'batch-formula-offset',
   ),
   Mutant(
     'overflow of the square', 'moments.py',
-    '_below(largest**0.5, reduction.mean(r, count, x))',
-    'reduction.mean(r, count, x)',
+    '_below(largest**0.5, reduction.mean(r, count, x) / unit)',
+    'reduction.mean(r, count, x) / unit',
     'no-nan-largest',
   ),
   Mutant(
@@ -247,8 +247,8 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm by the mean square', 'kernels.py',
-    'length / math.sqrt(n), None',
-    'length, None',
+    'jnp.where(alive, length, 0) / math.sqrt(n)',
+    'jnp.where(alive, length, 0)',
     'weight-formula-unit',
   ),
   Mutant(
@@ -307,8 +307,8 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm: gradient at a zero kernel', 'kernels.py',
-    'None, alive, axes=axes',
-    'None, None, axes=axes',
+    'jnp.where(alive, length, 0)',
+    'jnp.where(True, length, 0)',
     'test_a_zero_kernel',
   ),
 )  # fmt: skip
