@@ -16,7 +16,7 @@ Expectation: see config.expectation.
 Why: nothing here is probed but the norm of the gradient, so a lead has no proven cause.
 Not here: own layers against TensorFlow's (the reference's mean absolute differences) are in
 results/parity.
-Cost: 25 trials of 4680 steps on 60 000 images; about 40 minutes on two cores.
+Cost: 25 trials of 4680 steps on 60 000 images; about 40 minutes of CPU time.
 Command: python train.py --config=configs/fashion_cnn.py
 The search: python train.py --config=configs/fashion_cnn.py:search
 A small one on digits as a stand-in, for CI: python train.py --config=configs/fashion_cnn.py:smoke

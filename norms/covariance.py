@@ -18,7 +18,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 import jax.numpy as jnp
 
-# Smaller arrays stay in a core's cache: two passes cost little more, and compile faster.
+# From 2**13 entries on one pass would be faster (1.2 to 1.8 times), but it rounds more than two: at
+# 2**15 group norm's outputs would be 5.7e-8 from other libraries' on average, and not below 5e-8.
 LARGE = 2**16
 
 

@@ -61,7 +61,7 @@ def _two_passes(r: Reduction, count, mask, x, mean):
     # Means beyond these limits belong to squares beyond the largest float: rstd = 0 and y = 0.
     mean = _below(largest**0.8, mean)
     x = keep(mask, x - mean)
-  # Scaled where x is written, and not in the sum of squares, which then takes five times as long.
+  # Scaled where x is written: in the sum of squares it would be a slower loop on a CPU.
   x = x * unit
   if r.center and r.refine:
     drift = _below(largest**0.5, reduction.mean(r, count, x) / unit)

@@ -180,6 +180,12 @@ MUTANTS = (
     'batch-formula-offset',
   ),
   Mutant(
+    'squares that are not scaled', 'reduction.py',
+    '-max(0, math.ceil(',
+    '-min(0, math.ceil(',
+    'test_magnitudes_of_many_entries',
+  ),
+  Mutant(
     'overflow of the square', 'moments.py',
     '_below(largest**0.5, reduction.mean(r, count, x) / unit)',
     'reduction.mean(r, count, x) / unit',

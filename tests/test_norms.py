@@ -34,6 +34,21 @@ def test_a_zero_kernel_keeps_still():
   assert dg[0] == 0 and np.all(np.isfinite(dv)) and np.all(dg[1:])
 
 
+@pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
+@pytest.mark.parametrize('entries', [128, 129, 4096])
+def test_magnitudes_of_many_entries(name, entries):
+  """The table's inputs are small: here the squares of 1e18 sum to more than a float32 holds."""
+  x = np.random.default_rng(0).normal(size=(entries, 3)).astype(np.float32) * np.float32(1e18)
+  exact = x.astype(np.float64)
+  exact = exact if name in ('rms', 'weight') else exact - exact.mean(0)
+  length = np.sqrt(np.sum(exact**2, 0)) if name == 'weight' else np.sqrt(np.mean(exact**2, 0))
+  across = {'batch': lambda x: norms.batch_norm(x)[0], 'weight': norms.weight_norm}
+  along = {'layer': norms.layer_norm, 'rms': norms.rms_norm}
+  found = across[name](x) if name in across else along[name](x.T).T
+  # Some roundings of sums of up to 4096 terms, relative to entries of up to 4.
+  np.testing.assert_allclose(found, exact / length, rtol=0, atol=4e-6)
+
+
 def test_the_table_has_every_norm_of_the_catalogue():
   assert {row.norm for row in ROWS} == set(norms.NORMS) - {'none'}
 

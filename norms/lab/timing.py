@@ -77,7 +77,7 @@ class Lane:
   def epoch(self, index: int) -> tuple[float, int]:
     """(seconds, steps) of one more epoch; its batches are drawn before the clock starts."""
     seeds, examples = program.seeds(self._tile), len(self._data.train.y)
-    rows = jax.block_until_ready(program.order(seeds, index, examples, self._batch)[0])
+    rows = program.order(seeds, index, examples, self._batch)[0]
     begun = time.perf_counter()
     self._carry, _ = self._segment(self._carry, self._data, rows, self._block.hyper)
     jax.block_until_ready(self._carry)

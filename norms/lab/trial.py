@@ -49,8 +49,7 @@ class Trial:
   @functools.cached_property
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
-    fields = dataclasses.asdict(self).items()
-    row = {k: v for k, v in fields if k not in LATER or v != LATER[k]}
+    row = {k: v for k, v in dataclasses.asdict(self).items() if not _as_before(k, v)}
     return _digest(json.dumps(row, sort_keys=True))
 
   @functools.cached_property
@@ -79,7 +78,7 @@ class Trial:
       value = getattr(self, field.name)
       if field.name == 'augment':
         row['augment'] = '+'.join(self.augment)
-      elif field.name == 'probe' and not value:
+      elif _as_before(field.name, value):
         continue
       elif isinstance(value, tuple):
         row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
@@ -143,6 +142,11 @@ def one_of(what: str, value, valid) -> Any:
   near = difflib.get_close_matches(str(value), [str(v) for v in valid], n=1)
   hint = f'did you mean {near[0]!r}? ' if near else ''
   raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')
+
+
+def _as_before(key: str, value) -> bool:
+  """Whether a key that came later is as if it had not come."""
+  return key in LATER and value == LATER[key]
 
 
 def _pairs(options: dict) -> tuple:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import small
 
-from norms.lab import execution, records, study, sweep
+from norms.lab import checks, execution, records, study, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {
@@ -215,3 +215,15 @@ def test_kill_9_loses_nothing_that_was_finished(tmp_path):
   frame = records.load(tmp_path)
   assert frame['trial'].nunique() == 4 * 2 * 2 * 2
   assert all(f.stat().st_mtime_ns == at for f, at in kept.items())
+
+
+def test_earlier_runs_estimate_the_time_of_the_same_program(tmp_path):
+  """And of no other that only looks alike: wider layers take longer."""
+  small.run(small.config(norm='none', epochs=1), tmp_path)
+
+  def plan(**changes):
+    asked = study.from_config(small.config(norm='none', epochs=1, **changes))
+    return checks.describe(asked, sweep.pending(asked, tmp_path), tmp_path)
+
+  assert '1 to run' in plan(seed=(0, 1)) and 'unknown' not in plan(seed=(0, 1))
+  assert 'estimated run time unknown' in plan(model_options={'features': (5,)})

@@ -30,5 +30,6 @@ def from_config(config, *, doc: str = '', command: str = '') -> Study:
   found = [name for name in asked if name not in needed or peers.installed(name)]
   texts = {key: plain[key] for key in ('kind', 'name', 'question', 'expectation')}
   units = tuple(kind.units(plain, found))
-  texts['reference'] = plain.get('reference', '')
-  return Study(**texts, doc=doc, command=command, units=units, absent=peers.absent(needed))
+  reference, absent = plain.get('reference', ''), peers.absent(needed)
+  told = {'doc': doc, 'command': command, 'reference': reference, 'absent': absent}
+  return Study(**texts, **told, units=units)

@@ -78,8 +78,7 @@ def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, 
 
 
 def _order(trial: Trial, data: Data, epoch: int) -> np.ndarray:
-  order = program.order(_seeds(trial), epoch, len(data.train.y), trial.batch_size)
-  return np.asarray(order[0])
+  return program.order(_seeds(trial), epoch, len(data.train.y), trial.batch_size)[0]
 
 
 def _seeds(trial: Trial) -> np.ndarray:
