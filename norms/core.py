@@ -95,27 +95,33 @@ def _along_y(r: Reduction, x, scale, mask, by: Fit):
 
 
 def _tangent_sums(r: Reduction, x, scale, mask, by: Fit, dx):
-  """Sums of dx and of y dx, on this device."""
+  """Sums of dx and of y dx, each over the standard deviation, on this device."""
   along_y, _, k = _along_y(r, x, scale, mask, by)
   dx = keep(mask, dx.astype(compute_dtype(x)))
-  of_dx, of_qdx = reduction.own_total(r, dx), reduction.pooled(r, along_y(dx))
+  # Divided and selected here for XLA:CPU, which in the transpose would else work these out again
+  # for every entry of x, and sum over groups in a loop over x.
+  over_std = lambda a: jnp.where(by.rstd == 0, 0, a / by.std)  # noqa: E731
+  of_dx, of_qdx = over_std(jnp.sum(dx, r.axes, keepdims=True)), over_std(along_y(dx))
   of_ydx = of_qdx if k is None else of_qdx - (jnp.conj(k) * of_dx).real
-  return of_dx if r.center else None, of_ydx
+  return reduction.pooled(r, of_dx) if r.center else None, reduction.pooled(r, of_ydx)
 
 
 def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   """The rule of this module's docstring; `sums` where they were taken over devices."""
   sums = _tangent_sums(r, x, scale, mask, by, dx) if sums is None else sums
   count = jnp.maximum(by.moments.count, 1)
-  means: list[Any] = [None if a is None else a / count * by.rstd for a in sums]
+  means: list[Any] = [None if a is None else a / count for a in sums]
   mean_t, mean_yt = means
   _, times_y, k = _along_y(r, x, scale, mask, by)
   scaled = functools.partial(_scaled, scale)
   of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
   dz = (by.rstd if scale is None else scale * by.rstd) * dx + times_y(of_y)
   dz = dz if k is None else dz - k * of_y
-  dz = keep(mask, dz if mean_t is None else dz + scaled(-mean_t))
-  return dz + (0.0 if dbias is None else dbias), _dmoments(by, mean_t, mean_yt)
+  dbias = 0.0 if dbias is None else dbias
+  of_1 = 0.0 if mean_t is None else scaled(-mean_t)
+  # Without a mask added up at their own shape: one sum then serves the transposes of both.
+  dz = dz + (of_1 + dbias) if mask is None else keep(mask, dz + of_1) + dbias
+  return dz, _dmoments(by, mean_t, mean_yt)
 
 
 def _scaled(scale, a):

@@ -29,6 +29,7 @@ class Fit(NamedTuple):
   shift: jax.Array
   drift: jax.Array | None  # None: there is none to take out
   rstd: jax.Array
+  std: jax.Array  # 1 / rstd, and 1 where that is 0
   moments: Moments
 
 
@@ -50,8 +51,9 @@ def fit(r: Reduction, x, mask) -> Fit:
   if r.epsilon < jnp.finfo(var.dtype).tiny:
     guarded = jnp.where(guarded == 0, jnp.inf, guarded)
   rstd = lax.rsqrt(guarded)
+  std = jnp.where(rstd == 0, 1, guarded * rstd)
   mean = jnp.broadcast_to(shift if drift is None else shift + drift, var.shape)
-  return Fit(shift, drift, rstd, Moments(mean, var, count))
+  return Fit(shift, drift, rstd, std, Moments(mean, var, count))
 
 
 def _two_passes(r: Reduction, count, mask, x, mean):
