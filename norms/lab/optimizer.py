@@ -81,4 +81,11 @@ def _spread(arrays: list[jax.Array], like):
 
 def length(tree) -> jax.Array:
   """The length of all leaves as one vector."""
-  return jnp.sqrt(sum(jnp.sum(jnp.square(array)) for array in gather(tree)))
+  return jnp.sqrt(jnp.sum(sum(_folded(array) for array in gather(tree))))
+
+
+def _folded(array, width: int = 128):
+  """Sums of squares of every 128th number: on a CPU a library's sum, which nothing compiles."""
+  flat = jnp.ravel(array)
+  rows = jnp.pad(flat, (0, -flat.size % width)).reshape(-1, width)
+  return jnp.sum(jnp.square(rows), 0)
