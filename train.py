@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
   loading.start()
   with contextlib.closing(Progress(groups)) as progress:
-    failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value)
+    failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value, spawn=True)
   frame = sweep.results(asked, workdir)
   if not frame.empty:
     from norms.lab import report

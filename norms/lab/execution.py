@@ -1,8 +1,8 @@
 """One group: its programs compiled once, its tiles run one after the other, a file for each."""
 
 from collections.abc import Callable, Iterator
-import dataclasses
 import time
+import traceback
 from typing import NamedTuple
 
 import jax
@@ -19,6 +19,10 @@ from norms.lab.training import Setting
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
 Tick = Callable[[plan.Group, int, int], None]
+
+
+class Stopped(Exception):
+  """A group was asked to end before its time; its tile has no record and runs again."""
 
 
 class Ready(NamedTuple):
@@ -41,12 +45,26 @@ def ready(group: plan.Group, study: Study, once: Once, device) -> Ready:
   setting = Setting.of(static, host.classes)
   judged = (static.data, static.eval_examples, setting.state, device)
   views = once(judged, lambda: evaluation.views(setting, data))
-  regardless = (dataclasses.replace(static, batch_size=0), first.width, device)
-  parts = once(regardless, lambda: program.shared(setting, first, data, chunk=study.chunk))
+  parts = once(
+    (group.family, device), lambda: program.shared(setting, first, data, chunk=study.chunk)
+  )
   segment = program.compiled(setting, group, data, parts, chunk=study.chunk)
   chunk = program.chunk_size(study.chunk, first.width)
   source = replay.source(study.trials, group)
   return Ready(source, chunk, host, data, views, parts, segment)
+
+
+def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
+  """Runs a group; its failure as one line, the traceback on record, so that others run on."""
+  try:
+    with jax.default_device(device):
+      run(group, study, workdir, once, device, tick)
+    return ''
+  except Stopped:
+    return ''
+  except Exception as error:
+    records.write_error(workdir, group.trials, group.label, traceback.format_exc())
+    return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
 
 
 def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:

@@ -41,6 +41,11 @@ class Group:
     return tuple(itertools.chain(*(tile.trials for tile in self.tiles)))
 
   @property
+  def family(self) -> tuple[Trial, int]:
+    """What it shares with groups of other batch sizes: how they begin and how they are judged."""
+    return dataclasses.replace(self.static, batch_size=0), self.tiles[0].width
+
+  @property
   def label(self) -> str:
     options = [f'{key} {value}' for key, value in self.static.model_options]
     judged = ['by running statistics'] if self.static.eval_stats == 'running' else []

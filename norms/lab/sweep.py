@@ -1,23 +1,20 @@
 """The loop: plan, skip what is done, run the groups side by side, record, tell."""
 
+from collections.abc import Callable
 from concurrent import futures
+import contextlib
 import dataclasses
 import os
 import threading
-import traceback
 
 import jax
 import pandas as pd
 
-from norms.lab import checks, execution, plan, records, statistics
+from norms.lab import checks, execution, plan, processes, records, statistics
 from norms.lab import data as data_sets
-from norms.lab.execution import Tick
+from norms.lab.execution import Stopped, Tick
 from norms.lab.once import Once
 from norms.lab.study import Study
-
-
-class Stopped(Exception):
-  """A group was asked to end before its time; its tile has no record and runs again."""
 
 
 def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
@@ -38,56 +35,92 @@ def results(study: Study, workdir) -> pd.DataFrame:
 
 
 def run(
-  study: Study, groups: tuple[plan.Group, ...], workdir, *, tick: Tick, fail_fast: bool = False
+  study: Study,
+  groups: tuple[plan.Group, ...],
+  workdir,
+  *,
+  tick: Tick,
+  fail_fast: bool = False,
+  spawn: bool = False,
 ) -> list[str]:
   """Runs the groups and records each tile as it ends; returns a line per group that failed.
 
-  Several groups run at once, a thread each: their compilations and their small steps overlap.
+  Several run at once, so that their compilations and their small steps overlap: in threads, or
+  with `spawn` on a CPU in processes, where small steps are faster. These start as Python's
+  multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`.
   """
   for options in dict.fromkeys(group.static.data for group in groups):
     data_sets.load(options, study.manual_dir)  # what is wrong with it stops all groups alike
   failed: list[str] = []
-  once, stop = Once(), threading.Event()
+  waiting, stop = Waiting(groups), threading.Event()
 
   def watched(*progress) -> None:
     if stop.is_set():
       raise Stopped
     tick(*progress)
 
-  with futures.ThreadPoolExecutor(workers(len(groups))) as pool:
-    devices = jax.local_devices()
-    jobs = {
-      pool.submit(_guarded, group, study, workdir, once, devices[i % len(devices)], watched): group
-      for i, group in enumerate(groups)
-    }
-    try:
-      for job in futures.as_completed(jobs):
-        if job.result():
-          failed.append(job.result())
-          if fail_fast:
-            break
-    finally:
-      # After an error or Ctrl-C what runs ends at its next epoch, and what waits never starts.
-      stop.set()
-      pool.shutdown(wait=True, cancel_futures=True)
+  def works(runner: Callable[[plan.Group, Tick], str]) -> None:
+    mine: set = set()
+    while not stop.is_set() and (group := waiting.take(mine)) is not None:
+      if line := runner(group, watched):
+        failed.append(line)
+        if fail_fast:
+          stop.set()
+
+  with contextlib.ExitStack() as stack:
+    team = _team(study, workdir, workers(len(groups)), spawn, stack)
+    with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
+      jobs = [pool.submit(works, runner) for runner in team]
+      try:
+        for job in futures.as_completed(jobs):
+          job.result()
+      finally:
+        stop.set()  # after an error or Ctrl-C what runs ends at its next epoch
   return failed
 
 
 def workers(groups: int) -> int:
-  """Threads: one per core on a CPU, one per device elsewhere."""
+  """How many groups run at once: one per core on a CPU, one per device elsewhere."""
   if jax.default_backend() == 'cpu':
-    return max(1, min(groups, len(os.sched_getaffinity(0))))
-  return max(1, min(groups, jax.local_device_count()))
+    return min(groups, len(os.sched_getaffinity(0)))
+  return min(groups, jax.local_device_count())
 
 
-def _guarded(group, study, workdir, once, device, tick) -> str:
-  """A group's failure as one line, its traceback on record; the others run on."""
-  try:
-    with jax.default_device(device):
-      execution.run(group, study, workdir, once, device, tick)
-    return ''
-  except Stopped:
-    return ''
-  except Exception as error:
-    records.write_error(workdir, group.trials, group.label, traceback.format_exc())
-    return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
+def _team(study: Study, workdir, size: int, spawn: bool, stack: contextlib.ExitStack) -> list:
+  """Who runs groups, one each at a time."""
+  if spawn and size and jax.default_backend() == 'cpu':
+    cores = len(os.sched_getaffinity(0))
+    # How sums are split among threads shows in their last bits: exact mode takes one thread always.
+    threads = 1 if study.chunk == 1 else cores // size
+    if threads < cores:
+      made = [processes.Process(study, workdir, threads) for _ in range(size)]
+      return [stack.enter_context(contextlib.closing(each)) for each in made]
+  once, devices = Once(), jax.local_devices()
+
+  def thread(device):
+    return lambda group, tick: execution.guarded(group, study, workdir, once, device, tick)
+
+  return [thread(devices[i % len(devices)]) for i in range(size)]
+
+
+class Waiting:
+  """The groups that nobody runs yet, the longest first."""
+
+  def __init__(self, groups: tuple[plan.Group, ...]):
+    self._groups, self._lock = list(groups), threading.Lock()
+    self._begun: set[tuple] = set()
+
+  def take(self, mine: set) -> plan.Group | None:
+    """The next group for a worker with the families `mine`, to which that of the group is added.
+
+    First of these, whose programs it has; then of those that nobody has.
+    """
+    with self._lock:
+      if not self._groups:
+        return None
+      rank = lambda group: (group.family not in mine, group.family in self._begun)  # noqa: E731
+      group = min(self._groups, key=rank)
+      self._groups.remove(group)
+      self._begun.add(group.family)
+      mine.add(group.family)
+      return group

@@ -21,4 +21,5 @@ def main() -> None:
     BENCHMARKS[name](tiny=given.tiny)
 
 
-main()
+if __name__ == '__main__':
+  main()

@@ -29,7 +29,7 @@ def run(*, tiny: bool) -> None:
     groups = sweep.pending(asked, folder)
     training = _Training()
     begun = time.perf_counter()
-    failed = sweep.run(asked, groups, folder, tick=training)
+    failed = sweep.run(asked, groups, folder, tick=training, spawn=True)
     seconds = time.perf_counter() - begun
     assert not failed, failed
     origins = records.provenance(folder)
@@ -65,7 +65,7 @@ class _Training:
     self.spans[group].append(time.perf_counter())
 
   def seconds(self, groups: int) -> float:
-    """The sum over groups, shared by the threads that ran them side by side."""
+    """The sum over groups, shared by the processes that ran them side by side."""
     return sum(times[-1] - times[0] for times in self.spans.values()) / sweep.workers(groups)
 
 

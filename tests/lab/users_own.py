@@ -1,5 +1,8 @@
 """What a user defines outside the project: a norm and a model, named in a config by dotted name."""
 
+import multiprocessing
+import os
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -52,3 +55,23 @@ class Lifted(nn.Module):
     deep = nn.scan(Block, variable_axes={'params': 0}, split_rngs=split, length=2)
     x, _ = deep(name='blocks')(x, None)
     return nn.Dense(self.classes, name='head')(x)
+
+
+class Breaks(nn.Module):
+  """Raises where groups run: in a worker process, and not where the sweep is planned."""
+
+  @nn.compact
+  def __call__(self, x):
+    if multiprocessing.parent_process() is not None:
+      raise RuntimeError('out of luck')
+    return x
+
+
+class Dies(nn.Module):
+  """Ends the process that trains it, as running out of memory does."""
+
+  @nn.compact
+  def __call__(self, x):
+    if multiprocessing.parent_process() is not None:
+      os._exit(9)
+    return x

@@ -1,0 +1,114 @@
+"""Promises of worker processes: what threads give, and nothing left behind however it ends."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import small
+
+from norms.lab import records, study, sweep
+
+ROOT = pathlib.Path(__file__).parents[2]
+TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
+
+
+def test_processes_record_what_threads_record(tmp_path):
+  """To the bit in training; an evaluation's sums may be split among threads in another way."""
+  made = small.config(norm=('none', 'batch'), batch_size=(128, 256), seed=(0, 1))
+  made.chunk = 1
+  frames = [
+    small.run(made, tmp_path / str(spawn), spawn=spawn)[0].sort_values(['trial', 'epoch'])
+    for spawn in (False, True)
+  ]
+  threads, processes = frames
+  for column in TRAINED:
+    np.testing.assert_array_equal(threads[column], processes[column], err_msg=column)
+  np.testing.assert_allclose(threads['test_loss'], processes['test_loss'], rtol=1e-5)
+
+
+def test_progress_is_told_and_a_request_to_stop_is_heard(tmp_path):
+  asked = study.from_config(small.config(norm=('none', 'batch', 'users_own:Breaks'), epochs=50))
+  groups = sweep.pending(asked, tmp_path)
+  told = []
+  failed = sweep.run(
+    asked, groups, tmp_path, tick=lambda *said: told.append(said), fail_fast=True, spawn=True
+  )
+  assert len(failed) == 1 and 'users_own:Breaks' in failed[0] and 'out of luck' in failed[0]
+  (error,) = records.folder(tmp_path).glob('*.error.txt')
+  assert 'Traceback' in error.read_text()
+  assert {group for group, *_ in told} <= set(groups)
+  assert all(done in (0, 5) for _, done, _ in told)  # steps of an epoch of one lane
+
+
+def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
+  made = small.config(norm=('users_own:Dies', 'none', 'batch'))
+  frame, failed, _ = small.run(made, tmp_path, spawn=True)
+  assert sorted(frame['norm'].unique()) == ['batch', 'none']
+  assert len(failed) == 1 and '\n' not in failed[0]
+  assert 'users_own:Dies' in failed[0] and 'its process ended with exit code 9' in failed[0]
+  (error,) = records.folder(tmp_path).glob('*.error.txt')
+  assert 'users_own:Dies' in error.read_text()
+
+
+def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
+  asked = study.from_config(small.config(norm=('none', 'batch'), batch_size=(64, 128, 256)))
+  waiting = sweep.Waiting(sweep.plan.groups(asked.trials))
+  first, second = set(), set()
+  taken = [
+    (worker, group.static.norm, group.static.batch_size)
+    for worker in (1, 2, 1, 1, 1, 2)
+    if (group := waiting.take({1: first, 2: second}[worker]))
+  ]
+  assert taken == [
+    (1, 'none', 64), (2, 'batch', 64), (1, 'none', 128), (1, 'none', 256), (1, 'batch', 128),
+    (2, 'batch', 256),
+  ]  # fmt: skip
+  assert waiting.take(first) is None
+
+
+def _children(pid: int) -> list[int]:
+  return [int(p) for p in pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+  try:
+    return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+  except OSError:
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
+def test_no_process_is_left_behind(how, tmp_path):
+  command = [
+    sys.executable, 'train.py', '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
+    '--config.epochs=2000',
+  ]  # fmt: skip
+  process = subprocess.Popen(
+    command, cwd=ROOT, start_new_session=True, text=True,
+    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+  )  # fmt: skip
+  while len(_children(process.pid)) < min(2, os.cpu_count()) and process.poll() is None:
+    time.sleep(0.05)
+  time.sleep(8)  # into the training of the first groups
+  children = _children(process.pid)
+  assert children
+  if how == signal.SIGKILL:
+    process.kill()
+  else:
+    os.killpg(process.pid, how)  # as a terminal sends Ctrl-C: to all
+  _, said = process.communicate(timeout=60)
+  until = time.monotonic() + 30
+  while any(map(_alive, children)) and time.monotonic() < until:
+    time.sleep(0.1)
+  assert not any(map(_alive, children))
+  if how == signal.SIGINT:
+    assert process.returncode == 130
+    assert said.strip().splitlines() == [
+      'train.py: stopped; what is finished is kept, run the same command to go on'
+    ]
