@@ -73,8 +73,8 @@ MUTANTS = (
   ),
   Mutant(
     'mask ignored by the mean in the tangent', 'core.py',
-    'dz = keep(mask, dz if mean_t is None else dz + scaled(-mean_t))',
-    'dz = dz if mean_t is None else dz + scaled(-mean_t)',
+    'keep(mask, dz + of_1) + dbias',
+    'keep(mask, dz) + of_1 + dbias',
     'batch-mask',
   ),
   Mutant(
@@ -127,8 +127,8 @@ MUTANTS = (
   ),
   Mutant(
     'dropped <dx>', 'core.py',
-    'dz + scaled(-mean_t)',
-    'dz + scaled(-0 * mean_t)',
+    'scaled(-mean_t)',
+    'scaled(-0 * mean_t)',
     'batch-gradient-unit',
   ),
   Mutant(
@@ -145,9 +145,27 @@ MUTANTS = (
   ),
   Mutant(
     'dropped dbias', 'core.py',
-    'return dz + (0.0 if dbias is None else dbias), _dmoments',
-    'return dz, _dmoments',
+    'dz + (of_1 + dbias) if mask',
+    'dz + of_1 if mask',
     'batch-gradient-unit',
+  ),
+  Mutant(
+    'dropped dbias under a mask', 'core.py',
+    'keep(mask, dz + of_1) + dbias',
+    'keep(mask, dz + of_1)',
+    'batch-mask',
+  ),
+  Mutant(
+    'sums not over the deviation', 'core.py',
+    'jnp.where(by.rstd == 0, 0, a / by.std)',
+    'jnp.where(by.rstd == 0, 0, a)',
+    'batch-gradient-unit',
+  ),
+  Mutant(
+    'no end to a sum over no deviation', 'core.py',
+    'jnp.where(by.rstd == 0, 0, a / by.std)',
+    'a / by.std',
+    '',
   ),
   Mutant(
     'dropped scale before dx', 'core.py',

@@ -1,7 +1,10 @@
 """The norms: forward and backward in a compiled loop against Flax's formulas and PyTorch.
 
 Inside one lax.scan, as in training, so that buffers are reused; with a random cotangent, since with
-a constant one XLA simplifies the work away; z and the gradients are all used.
+a constant one XLA simplifies the work away; z and the gradients are all used. In the first loop z
+and dx go into the next x at once, and the cotangent stays, so that XLA takes its sum out of the
+loop on both sides. In the second, the columns "written", z is the next x and dx is added to the
+cotangent: as in a net, both are written down, and nothing is left out.
 """
 
 import contextlib
@@ -54,7 +57,7 @@ def flaxes(name: str, x, scale, bias):
   return MODULES[name]().apply({'params': params, **state}, x, mutable=['batch_stats'])
 
 
-def loop(norm, steps: int):
+def loop(norm, steps: int, *, written: bool = False):
   """Some steps of forward and backward, each of which depends on the one before."""
 
   def body(carry, _):
@@ -63,8 +66,11 @@ def loop(norm, steps: int):
     dx, dscale, dbias = pull(cotangent)
     tiny = jnp.asarray(1e-6, x.dtype)
     used = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(stats)) * 1e-9
-    new = (x + tiny * (dx + z).astype(x.dtype), scale + 1e-6 * dscale + used, bias + 1e-6 * dbias)
-    return (*new, cotangent), None
+    if written:
+      x, cotangent = x + tiny * z, cotangent + tiny * dx.astype(x.dtype)
+    else:
+      x = x + tiny * (dx + z).astype(x.dtype)
+    return (x, scale + 1e-6 * dscale + used, bias + 1e-6 * dbias, cotangent), None
 
   return jax.jit(lambda carry: jax.lax.scan(body, carry, None, length=steps)[0])
 
@@ -79,40 +85,52 @@ def inputs(shape, dtype):
 
 def run(*, tiny: bool) -> None:
   """Prints a row per norm, shape and dtype, then the geometric means in float32."""
-  print(f'{"norm":9}{"shape":20}{"dtype":9}  ours ms  Flax ms Flax/ours torch/ours')
-  ratios: dict[tuple[str, tuple[int, ...]], float] = {}
+  print(f'{"":38}  ours ms  Flax ms Flax/ours torch/ours     written: ours, Flax, Flax/ours')
+  ratios: dict[bool, dict[tuple[str, tuple[int, ...]], float]] = {False: {}, True: {}}
   for name, shape in ROWS[4:5] if tiny else ROWS:
     for dtype in (jnp.float32, jnp.bfloat16):
       steps = 2 if tiny else max(3, min(2000, int(3e7 / math.prod(shape))))
-      args = inputs(shape, dtype)
-      cast = lambda f: lambda x, s, b: (lambda z, aux: (z.astype(dtype), aux))(*f(name, x, s, b))  # noqa: B023, E731
-      loops = {who: loop(cast(f), steps) for who, f in (('ours', ours), ('flax', flaxes))}
-      calls = {who: lambda f=f: jax.block_until_ready(f(args)) for who, f in loops.items()}  # noqa: B023
-      best = interleaved(calls, 1 if tiny else 7)
-      torch_ms = _torch(name, shape, dtype, 1 if tiny else 7)
-      mine, theirs = (best[who] / steps * 1e3 for who in ('ours', 'flax'))
-      if dtype == jnp.float32:
-        ratios[name, shape] = theirs / mine
+      rounds = 1 if tiny else 7
+      torch_ms = _torch(name, shape, dtype, rounds)
+      cells = {written: _times(name, shape, dtype, steps, rounds, written) for written in ratios}
+      mine = cells[False]['ours']
       against = 'n/a' if torch_ms is None else f'{torch_ms / mine:.2f}'
-      print(
-        f'{name:9}{shape!s:20}{jnp.dtype(dtype).name:9}{mine:9.4f}{theirs:9.4f}'
-        f'{theirs / mine:10.2f}{against:>11}', flush=True,
-      )  # fmt: skip
-  _summary(ratios)
+      for written, ms in cells.items():
+        if dtype == jnp.float32:
+          ratios[written][name, shape] = ms['flax'] / ms['ours']
+      text = [f'{ms["ours"]:9.4f}{ms["flax"]:9.4f}{ms["flax"] / ms["ours"]:10.2f}'
+              for ms in cells.values()]  # fmt: skip
+      print(f'{name:9}{shape!s:20}{jnp.dtype(dtype).name:9}{text[0]}{against:>11}{text[1]}',
+            flush=True)  # fmt: skip
+  _summary(ratios[False], '')
+  _summary(ratios[True], 'written: ')
 
 
-def _summary(ratios: dict) -> None:
+def _times(name, shape, dtype, steps: int, rounds: int, written: bool) -> dict[str, float]:
+  """Milliseconds of a step, ours and Flax's."""
+
+  def cast(f):
+    return lambda x, s, b: (lambda z, aux: (z.astype(dtype), aux))(*f(name, x, s, b))
+
+  args = inputs(shape, dtype)
+  both = (('ours', ours), ('flax', flaxes))
+  loops = {who: loop(cast(f), steps, written=written) for who, f in both}
+  calls = {who: lambda f=f: jax.block_until_ready(f(args)) for who, f in loops.items()}
+  return {who: seconds / steps * 1e3 for who, seconds in interleaved(calls, rounds).items()}
+
+
+def _summary(ratios: dict, loop_name: str) -> None:
   """Geometric means in float32 of each norm and each group, and what is slower, with its cause."""
   names = list(dict.fromkeys(name for name, _ in ratios))
   for group in (*((name,) for name in names), *GROUPS):
     values = [ratio for (name, _), ratio in ratios.items() if name in group]
     if set(group) <= set(names):
       means = f'{geometric_mean(values):.2f} times as fast as Flax'
-      print(f'{", ".join(group)}: {means} (geometric mean, float32)')
+      print(f'{loop_name}{", ".join(group)}: {means} (geometric mean, float32)')
   for (name, shape), ratio in ratios.items():
     if ratio < 1:
       cause = BOUND_BY_CALLS if math.prod(shape) < covariance.LARGE else 'cause unknown'
-      print(f'slower than Flax: {name} {shape}, {ratio:.2f}: {cause}')
+      print(f'{loop_name}slower than Flax: {name} {shape}, {ratio:.2f}: {cause}')
 
 
 def _torch(name, shape, dtype, rounds: int) -> float | None:
