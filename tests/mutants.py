@@ -165,7 +165,7 @@ MUTANTS = (
     'no end to a sum over no deviation', 'core.py',
     'jnp.where(by.rstd == 0, 0, a / by.std)',
     'a / by.std',
-    '',
+    'test_no_gradient_where_the_variance_overflows',
   ),
   Mutant(
     'dropped scale before dx', 'core.py',

@@ -49,6 +49,21 @@ def test_magnitudes_of_many_entries(name, entries):
   np.testing.assert_allclose(found, exact / length, rtol=0, atol=4e-6)
 
 
+@pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'group', 'instance', 'filter_response'])
+@pytest.mark.parametrize('entries', [64, 2**14])
+def test_no_gradient_where_the_variance_overflows(name, entries):
+  """y is 0 there, whatever x: the sums of g and of g y must not come through."""
+  rng = np.random.default_rng(0)
+  x = (rng.choice([-1, 1], (2, entries, 4)) * np.float32(3e38)).astype(np.float32)
+  g = rng.normal(size=x.shape).astype(np.float32)
+  options = {'group': {'num_groups': 2}}.get(name, {})
+  z, pull = jax.vjp(lambda x: norms.NORMS[name].function(x, **options), x)
+  z = z[0] if name == 'batch' else z
+  np.testing.assert_array_equal(z, 0)
+  cotangent = (g, None) if name == 'batch' else g
+  np.testing.assert_array_equal(pull(cotangent)[0], 0)
+
+
 def test_the_table_has_every_norm_of_the_catalogue():
   assert {row.norm for row in ROWS} == set(norms.NORMS) - {'none'}
 
