@@ -1,7 +1,10 @@
-"""Runs the benchmarks named on the command line, or all."""
+"""Runs the benchmarks named on the command line, or all; --keep writes results/benchmarks/ too."""
 
 import argparse
+import contextlib
 import os
+import pathlib
+import sys
 
 # Before numerical libraries start: as many threads for every side as the machine has cores.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -9,6 +12,38 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 from tests.benchmarks import cnn, lab, library, memory  # noqa: E402
 
 BENCHMARKS = {'cnn': cnn.run, 'lab': lab.run, 'library': library.run, 'memory': memory.run}
+KEPT = pathlib.Path(__file__).parents[2] / 'results' / 'benchmarks'
+
+
+class Tee:
+  """Writes to several streams."""
+
+  def __init__(self, *streams):
+    self._streams = streams
+
+  def write(self, text: str) -> None:
+    for stream in self._streams:
+      stream.write(text)
+
+  def flush(self) -> None:
+    for stream in self._streams:
+      stream.flush()
+
+
+def keep(name: str) -> None:
+  """Runs a benchmark, its output in a file too, below what it was measured with."""
+  from norms.lab.provenance import provenance
+
+  command = f'python -m tests.benchmarks {name} --keep'
+  origin = provenance(command)
+  KEPT.mkdir(parents=True, exist_ok=True)
+  with (KEPT / f'{name}.txt').open('w', encoding='utf-8') as file:
+    print(command, file=file)
+    print(f'{origin["started"]}, commit {origin["commit"]}, {origin["device"]}, '
+          f'{origin["cores"]} cores', file=file)  # fmt: skip
+    print(', '.join(f'{k} {v}' for k, v in origin['versions'].items()) + '\n', file=file)
+    with contextlib.redirect_stdout(Tee(sys.stdout, file)):
+      BENCHMARKS[name](tiny=False)
 
 
 def main() -> None:
@@ -16,9 +51,13 @@ def main() -> None:
   parser = argparse.ArgumentParser(prog='python -m tests.benchmarks')
   parser.add_argument('names', nargs='*', choices=[[], *BENCHMARKS], default=[])
   parser.add_argument('--tiny', action='store_true', help='the code once, at a tiny size')
+  parser.add_argument('--keep', action='store_true', help='in results/benchmarks/ too')
   given = parser.parse_args()
   for name in given.names or BENCHMARKS:
-    BENCHMARKS[name](tiny=given.tiny)
+    if given.keep and not given.tiny:
+      keep(name)
+    else:
+      BENCHMARKS[name](tiny=given.tiny)
 
 
 if __name__ == '__main__':

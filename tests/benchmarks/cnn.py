@@ -19,7 +19,10 @@ def run(*, tiny: bool) -> None:
   print(f'cnn, 16/32/32 channels, batch norm, {BATCH} images of 28x28x1, SGD with momentum')
   for count in sorted({1, len(cores)}, reverse=True):
     code = f'from tests.benchmarks import cnn; cnn.compare({count}, tiny={tiny})'
-    subprocess.run([sys.executable, '-c', code], check=True)
+    done = subprocess.run(
+      [sys.executable, '-c', code], check=True, stdout=subprocess.PIPE, text=True
+    )
+    print(done.stdout, end='')
 
 
 def compare(cores: int, *, tiny: bool) -> None:
