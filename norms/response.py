@@ -14,6 +14,7 @@ def filter_response_norm(
   scale=None,
   bias=None,
   threshold=None,
+  learnt_epsilon=None,
   *,
   feature_axes: core.Axes = -1,
   epsilon: float = 1e-6,
@@ -23,14 +24,16 @@ def filter_response_norm(
 ) -> jax.Array:
   """Divides each channel of each example by the root of its mean square over the positions.
 
-  z = x / sqrt(<|x|^2> + epsilon) * scale + bias, then max(z, threshold) where one is given: the
-  thresholded linear unit, which makes up for the mean that is not subtracted.
+  z = x / sqrt(<|x|^2> + epsilon + |learnt_epsilon|) * scale + bias, then max(z, threshold) where
+  one is given: the thresholded linear unit, which makes up for the mean that is not subtracted.
 
   Args:
-    x: input of shape (examples, ..., features); with no positions between, z is near +-scale.
+    x: input of shape (examples, ..., features); with no positions between, and no learnt_epsilon,
+      z is near +-scale.
     scale: of shape [x.shape[a] for a in sorted feature_axes], or None for 1.
     bias: like scale, or None for 0.
     threshold: like scale (real x only), or None for no threshold.
+    learnt_epsilon: like scale, or None for 0; the paper learns it where there are few positions.
     feature_axes: the axes of the features, without axis 0.
     epsilon: added to the mean square.
     mask: boolean, broadcastable to x; entries where it is False influence nothing, and y = 0 there.
@@ -38,7 +41,7 @@ def filter_response_norm(
     axis_index_groups: groups of devices along `axis_name` that share statistics.
 
   Returns:
-    z, in the promoted dtype of x, scale, bias and threshold.
+    z, in the promoted dtype of x and the parameters.
 
   Raises:
     ValueError: on a bad axis or shape.
@@ -47,15 +50,25 @@ def filter_response_norm(
   """
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  z, _ = core.normalize(
-    x,
-    core.spread(scale, x.shape, features, 'scale'),
-    core.spread(bias, x.shape, features, 'bias'),
-    mask,
+  parameters = {'scale': scale, 'bias': bias, 'learnt_epsilon': learnt_epsilon}
+  scale, bias, more = (core.spread(p, x.shape, features, name) for name, p in parameters.items())
+  normalize = functools.partial(
+    core.normalize,
     axes=reduction.positions(x.ndim, features), epsilon=epsilon, center=False,
     axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
+  if more is None:
+    z, _ = normalize(x, scale, bias, mask)
+  else:
+    y, moments = normalize(x.astype(core.compute_dtype(x)), mask=mask)
+    z = reduction.affine(y * _damping(moments.var + epsilon, more), scale, bias)
+    z = z.astype(core.affine_dtype(x, scale, bias, more))
   return z if threshold is None else tlu(z, threshold, feature_axes=feature_axes)
+
+
+def _damping(square, more):
+  """sqrt(square / (square + |more|)); what it is where the square is 0 does not matter, as y is."""
+  return lax.rsqrt(1 + jnp.abs(more) / jnp.where(square == 0, 1, square))
 
 
 def tlu(x, threshold, *, feature_axes: core.Axes = -1) -> jax.Array:

@@ -21,10 +21,12 @@ class Parameter(NamedTuple):
 
   initial: where it starts; a callable is given the number of features.
   shape: None: an entry for each feature.
+  used: whether a module has it unless told use_<name>.
   """
 
   initial: float | Callable[[int], float]
   shape: tuple[int, ...] | None = None
+  used: bool = True
 
   def init(self, features: int | None = None):
     """Its initialiser; None where that depends on the number of features, and none is given."""
@@ -112,7 +114,10 @@ class Row:
 
   def describe(self, parameters: str) -> str:
     """The docstring of its modules; `parameters` is what they call them."""
-    starts = ', '.join(f'`{name}` from {_said(p.initial)}' for name, p in self.parameters.items())
+    starts = ', '.join(
+      f'`{name}` from {_said(p.initial)}{"" if p.used else f" (with use_{name}=True)"}'
+      for name, p in self.parameters.items()
+    )
     function = self.function
     text = inspect.getdoc(function) or f'{self.class_name}.'
     first, _, rest = text.partition('\n')

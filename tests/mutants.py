@@ -330,6 +330,18 @@ MUTANTS = (
     'local-response-formula-magnitude or local-response-no-nan',
   ),
   Mutant(
+    'learnt epsilon with its sign', 'response.py',
+    'jnp.abs(more) /',
+    'more /',
+    'test_a_learnt_epsilon',
+  ),
+  Mutant(
+    'learnt epsilon: no end to an empty channel', 'response.py',
+    'jnp.abs(more) / jnp.where(square == 0, 1, square)',
+    'jnp.abs(more) / square',
+    'test_a_learnt_epsilon',
+  ),
+  Mutant(
     'weight norm: gradient at a zero kernel', 'kernels.py',
     'jnp.where(alive, length, 0)',
     'jnp.where(True, length, 0)',

@@ -89,6 +89,21 @@ def test_the_papers_first_values(name):
       np.testing.assert_array_equal(found, np.asarray(expected, np.float32), strict=True)
 
 
+def test_filter_response_learns_an_epsilon_where_told_to():
+  """The paper's, for inputs with few positions: more is left of an entry than its sign."""
+  x = jnp.asarray([[0.01, -3.0]])
+  options = {'use_threshold': False, 'use_learnt_epsilon': True, 'epsilon': 0.0}
+  linen = _linen('filter_response', **options)
+  params = linen.init(KEY, x)['params']
+  np.testing.assert_array_equal(params['learnt_epsilon'], np.full(2, 1e-4, np.float32))
+  made = norms.nnx.FilterResponseNorm(2, **options, rngs=nnx.Rngs(0))
+  expected = x / np.sqrt(x**2 + 1e-4)
+  for z in (linen.apply({'params': params}, x), made(x)):
+    np.testing.assert_allclose(z, expected, rtol=1e-6)
+  plain = _linen('filter_response', **options | {'use_learnt_epsilon': False})
+  np.testing.assert_allclose(plain.apply({'params': params}, x), np.sign(x), rtol=1e-6)
+
+
 @pytest.mark.parametrize('name', STATE)
 def test_running_statistics_are_those_that_evaluation_needs(name):
   module = _linen(name)

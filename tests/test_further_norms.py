@@ -36,6 +36,19 @@ def test_ghosts_in_evaluation_are_batch_norm():
   measure.assert_same(found, norms.batch_norm(X, SCALE, BIAS, STATS, training=False)[0], 'z')
 
 
+@pytest.mark.parametrize('epsilon', [0.0, 1e-3])
+def test_a_learnt_epsilon_counts_by_its_magnitude_and_makes_nothing_of_nothing(epsilon):
+  learnt = np.linspace(-2, 2, 8, dtype='float32')
+  x = X.copy()
+  x[:, :, 3] = 0  # an empty channel: y is 0 there whatever its epsilon
+  norm = lambda e: norms.filter_response_norm(x, SCALE, BIAS, None, e, epsilon=epsilon)  # noqa: E731
+  z, pull = jax.vjp(norm, learnt)
+  square = np.mean(np.square(x, dtype='float64'), 1, keepdims=True) + epsilon + np.abs(learnt)
+  measure.assert_near(z, x / np.sqrt(square) * SCALE + BIAS, 1e-6, 'z')
+  (gradient,) = pull(jnp.ones_like(z))
+  assert np.all(np.isfinite(gradient)) and gradient[3] == 0
+
+
 def test_renorm_within_its_bounds_gives_what_evaluation_gives():
   z, _ = norms.batch_renorm(X, SCALE, BIAS, STATS, r_max=1e6, d_max=1e6)
   expected, _ = norms.batch_norm(X, SCALE, BIAS, STATS, training=False)

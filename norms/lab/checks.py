@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from norms import catalogue
 from norms.lab import data as data_sets
 from norms.lab import evaluation, plan, records
 from norms.lab.data import Sizes, augment
@@ -42,6 +43,8 @@ def check(study: Study) -> int:
       )
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
+    if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
+      shapes(Setting.of(static, sizes.classes), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
 
@@ -60,9 +63,9 @@ def _bytes(static: Trial) -> tuple[int, int]:
   return 4 * size(variables), 2 * size(layers)
 
 
-def shapes(setting: Setting, sizes: Sizes):
-  """(variables, outputs of all layers) for one example, as shapes; a failing layer is named."""
-  x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
+def shapes(setting: Setting, sizes: Sizes, examples: int = 1):
+  """(variables, outputs of all layers) for so many, as shapes; a failing layer is named."""
+  x = jax.ShapeDtypeStruct((examples, *sizes.shape), np.float32)
 
   def build(x):
     key = jax.random.key(0)
@@ -73,10 +76,10 @@ def shapes(setting: Setting, sizes: Sizes):
 
   with nn.intercept_methods(_name_the_layer):
     variables, layers, logits = jax.eval_shape(build, x)
-  if logits.shape != (1, sizes.classes):
+  if logits.shape != (examples, sizes.classes):
     raise ValueError(
-      f'the model gives {logits.shape} for one example: give (examples, classes), here '
-      f'(1, {sizes.classes})'
+      f'the model gives {logits.shape} for {examples} examples: give (examples, classes), here '
+      f'({examples}, {sizes.classes})'
     )
   return variables, layers
 

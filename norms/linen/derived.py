@@ -106,7 +106,7 @@ def of(row: Row) -> type[nn.Module]:
   fields = {**row.settings, 'dtype': None, 'param_dtype': jnp.float32}
   fields |= {'return_moments': False} if row.moments else {}
   for name, parameter in row.parameters.items():
-    fields |= {f'use_{name}': True, f'{name}_init': parameter.init()}
+    fields |= {f'use_{name}': parameter.used, f'{name}_init': parameter.init()}
   body = {
     **fields,
     '__annotations__': dict.fromkeys(fields, Any),

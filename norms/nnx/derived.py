@@ -109,7 +109,7 @@ def _signature(row: Row) -> inspect.Signature:
   named |= {**row.settings, 'dtype': None, 'param_dtype': jnp.float32}
   named |= {'return_moments': False} if row.moments else {}
   for name, parameter in row.parameters.items():
-    named |= {f'use_{name}': True, f'{name}_init': parameter.init()}
+    named |= {f'use_{name}': parameter.used, f'{name}_init': parameter.init()}
   if row.kind == 'kernel':
     named['variable_filter'] = wrapping.KERNELS
   else:

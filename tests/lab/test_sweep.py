@@ -180,6 +180,10 @@ def test_the_users_own_norm_and_model_run(tmp_path):
     ({'optimizer': 'sdg'}, "did you mean 'sgd'"),
     ({'batch_size': 2000}, 'batch_size=2000 is more than the 1442'),
     ({'norm': 'group', 'norm_options': {'group': {'num_groups': 3}}}, 'layer norm_0: num_groups=3'),
+    (
+      {'norm': 'ghost', 'norm_options': {'ghost': {'ghost_size': 48}}},
+      'layer norm_0: ghost_size=48',
+    ),
     ({'norm': 'layer', 'norm_options': {'layer': {'epsilom': 1}}}, 'epsilom'),
     ({'claims': (('rankin', {}),)}, "did you mean 'ranking'"),
   ],

@@ -49,8 +49,11 @@ def unit(x, scale=1.0, *, axes, epsilon, mask=None, xp=np):
   return scale * x / xp.where(length == 0, 1, length)
 
 
-def filter_response(x, scale, bias, threshold=None, *, epsilon, mask=None, xp=np):
+def filter_response(
+  x, scale, bias, threshold=None, learnt_epsilon=0.0, *, epsilon, mask=None, xp=np
+):
   """x over the root of its mean square, and the threshold."""
+  epsilon = epsilon + xp.abs(learnt_epsilon)
   z = oracles.standardise(
     x, scale, bias, axes=(1,), epsilon=epsilon, center=False, mask=mask, xp=xp
   )

@@ -42,6 +42,9 @@ ROWS = (
   Row('filter-response-threshold', 'filter_response', norms.filter_response_norm,
       activations.filter_response, 1e-6, {**_AFFINE, 'threshold': (-1,)}, masked=False,
       complex=False, kept=None, variant=True),
+  Row('filter-response-learnt', 'filter_response', norms.filter_response_norm,
+      activations.filter_response, 1e-6, {**_AFFINE, 'learnt_epsilon': (-1,)}, split=1, kept=None,
+      variant=True),
   Row('global-response', 'global_response', norms.global_response_norm,
       activations.global_response, 1e-6, _AFFINE, split=1,
       skip=('largest',)),  # z itself is up to 1 + 8 scale times as large: no number
