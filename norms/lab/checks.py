@@ -78,8 +78,8 @@ def shapes(setting: Setting, sizes: Sizes, examples: int = 1):
     variables, layers, logits = jax.eval_shape(build, x)
   if logits.shape != (examples, sizes.classes):
     raise ValueError(
-      f'the model gives {logits.shape} for {examples} examples: give (examples, classes), here '
-      f'({examples}, {sizes.classes})'
+      f'the model gives {logits.shape} for an input of shape {x.shape}: give (examples, classes), '
+      f'here ({examples}, {sizes.classes})'
     )
   return variables, layers
 

@@ -47,7 +47,8 @@ def run(
 
   Several run at once, so that their compilations and their small steps overlap: in threads, or
   with `spawn` on a CPU in processes, where small steps are faster. These start as Python's
-  multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`.
+  multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`, and
+  they see JAX's settings in the environment, not those of jax.config.update.
   """
   for options in dict.fromkeys(group.static.data for group in groups):
     data_sets.load(options, study.manual_dir)  # what is wrong with it stops all groups alike
@@ -81,18 +82,21 @@ def run(
 
 def workers(groups: int) -> int:
   """How many groups run at once: one per core on a CPU, one per device elsewhere."""
-  if jax.default_backend() == 'cpu':
-    return min(groups, len(os.sched_getaffinity(0)))
-  return min(groups, jax.local_device_count())
+  return min(groups, cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
+
+
+def cores() -> int:
+  """How many this process may use."""
+  allowed = getattr(os, 'sched_getaffinity', None)  # which macOS has not
+  return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _team(study: Study, workdir, size: int, spawn: bool, stack: contextlib.ExitStack) -> list:
   """Who runs groups, one each at a time."""
   if spawn and size and jax.default_backend() == 'cpu':
-    cores = len(os.sched_getaffinity(0))
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
-    threads = 1 if study.chunk == 1 else cores // size
-    if threads < cores:
+    threads = 1 if study.chunk == 1 else cores() // size
+    if threads < cores():
       made = [processes.Process(study, workdir, threads) for _ in range(size)]
       return [stack.enter_context(contextlib.closing(each)) for each in made]
   once, devices = Once(), jax.local_devices()

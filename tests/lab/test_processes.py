@@ -112,3 +112,9 @@ def test_no_process_is_left_behind(how, tmp_path):
     assert said.strip().splitlines() == [
       'train.py: stopped; what is finished is kept, run the same command to go on'
     ]
+
+
+def test_cores_are_counted_where_a_process_cannot_be_bound_to_some(monkeypatch):
+  assert sweep.cores() == len(os.sched_getaffinity(0))
+  monkeypatch.delattr(os, 'sched_getaffinity')  # as on macOS
+  assert sweep.cores() == os.cpu_count()

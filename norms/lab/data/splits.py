@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from concurrent import futures
 import math
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,5 +163,5 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
 def _each(function: Callable, *arrays: np.ndarray) -> list:
   """The function of each block of examples, on all cores: NumPy works without Python's lock."""
   cut = [[a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK)] for a in arrays]
-  with futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+  with futures.ThreadPoolExecutor() as pool:
     return list(pool.map(function, *cut))
