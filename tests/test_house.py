@@ -39,7 +39,7 @@ LAB = (
   {'replay'},
   {'checks', 'once', 'progress', 'provenance'},  # parts of sweep
   {'execution'},
-  {'processes'},  # a part of sweep
+  {'workers'},  # a part of sweep
   {'sweep', 'timing'},
   {'parity'},
 )

@@ -1,6 +1,5 @@
 """The loop: plan, skip what is done, run the groups side by side, record, tell."""
 
-from collections.abc import Callable
 from concurrent import futures
 import contextlib
 import dataclasses
@@ -10,11 +9,13 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import checks, execution, plan, processes, records, statistics
+from norms.lab import checks, plan, records, statistics, workers
 from norms.lab import data as data_sets
 from norms.lab.execution import Stopped, Tick
 from norms.lab.once import Once
 from norms.lab.study import Study
+
+Worker = workers.Thread | workers.Process
 
 
 def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
@@ -60,27 +61,31 @@ def run(
       raise Stopped
     tick(*progress)
 
-  def works(runner: Callable[[plan.Group, Tick], str]) -> None:
+  def works(worker: Worker) -> None:
     mine: set = set()
     while not stop.is_set() and (group := waiting.take(mine)) is not None:
-      if line := runner(group, watched):
+      if line := worker(group, watched):
         failed.append(line)
         if fail_fast:
           stop.set()
 
   with contextlib.ExitStack() as stack:
-    team = _team(study, workdir, workers(len(groups)), spawn, stack)
+    made = _team(study, workdir, at_once(len(groups)), spawn)
+    team = [stack.enter_context(contextlib.closing(worker)) for worker in made]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
-      jobs = [pool.submit(works, runner) for runner in team]
+      jobs = [pool.submit(works, worker) for worker in team]
       try:
         for job in futures.as_completed(jobs):
           job.result()
-      finally:
-        stop.set()  # after an error or Ctrl-C what runs ends at its next epoch
+      except BaseException:  # an error, or Ctrl-C
+        stop.set()
+        for worker in team:
+          worker.end()
+        raise
   return failed
 
 
-def workers(groups: int) -> int:
+def at_once(groups: int) -> int:
   """How many groups run at once: one per core on a CPU, one per device elsewhere."""
   return min(groups, cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
 
@@ -91,20 +96,15 @@ def cores() -> int:
   return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def _team(study: Study, workdir, size: int, spawn: bool, stack: contextlib.ExitStack) -> list:
-  """Who runs groups, one each at a time."""
+def _team(study: Study, workdir, size: int, spawn: bool) -> list[Worker]:
+  """So many workers."""
   if spawn and size and jax.default_backend() == 'cpu':
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
     threads = 1 if study.chunk == 1 else cores() // size
     if threads < cores():
-      made = [processes.Process(study, workdir, threads) for _ in range(size)]
-      return [stack.enter_context(contextlib.closing(each)) for each in made]
+      return [workers.Process(study, workdir, threads) for _ in range(size)]
   once, devices = Once(), jax.local_devices()
-
-  def thread(device):
-    return lambda group, tick: execution.guarded(group, study, workdir, once, device, tick)
-
-  return [thread(devices[i % len(devices)]) for i in range(size)]
+  return [workers.Thread(study, workdir, once, devices[i % len(devices)]) for i in range(size)]
 
 
 class Waiting:

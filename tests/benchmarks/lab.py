@@ -66,7 +66,7 @@ class _Training:
 
   def seconds(self, groups: int) -> float:
     """The sum over groups, shared by the processes that ran them side by side."""
-    return sum(times[-1] - times[0] for times in self.spans.values()) / sweep.workers(groups)
+    return sum(times[-1] - times[0] for times in self.spans.values()) / sweep.at_once(groups)
 
 
 def _against_torch(asked, groups, ours: float, tiny: bool) -> None:
@@ -88,7 +88,7 @@ def _against_torch(asked, groups, ours: float, tiny: bool) -> None:
     each = (time.perf_counter() - begun) / sample
     total += each * static.epochs * (len(y) // static.batch_size) * len(group.trials)
     print(f'{group.label:24}{each * 1e6:8.0f} us a step in PyTorch')
-  processes = sweep.workers(len(groups))
+  processes = sweep.at_once(len(groups))
   print(
     f'training alone: ours {ours:.1f} s, PyTorch {total:.1f} s: {total / ours:.1f} times as long'
   )

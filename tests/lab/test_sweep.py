@@ -81,7 +81,7 @@ def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
     raise RuntimeError('out of luck')
 
   monkeypatch.setattr(execution, 'run', breaks)
-  monkeypatch.setattr(sweep, 'workers', lambda groups: 1)
+  monkeypatch.setattr(sweep, 'at_once', lambda groups: 1)
   made = small.config(norm=('none', 'layer', 'batch', 'rms'))
   _, failed, _ = small.run(made, tmp_path, fail_fast=True)
   assert len(failed) == 1
@@ -100,7 +100,7 @@ def test_fail_fast_ends_what_runs_at_its_next_epoch(tmp_path, monkeypatch):
     started.set()
 
   monkeypatch.setattr(execution, 'train', breaks)
-  monkeypatch.setattr(sweep, 'workers', lambda groups: 2)
+  monkeypatch.setattr(sweep, 'at_once', lambda groups: 2)
   asked = study.from_config(small.config(norm=('none', 'layer'), epochs=100_000))
   groups = sweep.pending(asked, tmp_path)
   failed = sweep.run(asked, groups, tmp_path, tick=tick, fail_fast=True)

@@ -84,7 +84,8 @@ def _alive(pid: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
-def test_no_process_is_left_behind(how, tmp_path):
+@pytest.mark.parametrize('wait', [0, 8], ids=['starting', 'training'])
+def test_no_process_is_left_behind(how, wait, tmp_path):
   command = [
     sys.executable, 'train.py', '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
     '--config.epochs=2000',
@@ -93,16 +94,20 @@ def test_no_process_is_left_behind(how, tmp_path):
     command, cwd=ROOT, start_new_session=True, text=True,
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
   )  # fmt: skip
-  while len(_children(process.pid)) < min(2, os.cpu_count()) and process.poll() is None:
-    time.sleep(0.05)
-  time.sleep(8)  # into the training of the first groups
-  children = _children(process.pid)
-  assert children
-  if how == signal.SIGKILL:
+  try:
+    while len(_children(process.pid)) < min(2, os.cpu_count()) and process.poll() is None:
+      time.sleep(0.05)
+    time.sleep(wait)
+    children = _children(process.pid)
+    assert children
+    if how == signal.SIGKILL:
+      process.kill()
+    else:
+      os.killpg(process.pid, how)  # as a terminal sends Ctrl-C: to all
+    _, said = process.communicate(timeout=60)
+  finally:
     process.kill()
-  else:
-    os.killpg(process.pid, how)  # as a terminal sends Ctrl-C: to all
-  _, said = process.communicate(timeout=60)
+    process.communicate()
   until = time.monotonic() + 30
   while any(map(_alive, children)) and time.monotonic() < until:
     time.sleep(0.1)

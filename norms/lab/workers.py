@@ -1,14 +1,14 @@
-"""Worker processes for a CPU, where groups in threads of one process get in each other's way.
+"""Who runs groups, one at a time each: a thread, or on a CPU better a process of its own.
 
-There every small step of one waits for the other's in XLA's one pool of threads: beside each other
-two groups take 1.4 times as long in threads as in processes with a pool each.
+In threads every small step of one group waits for the other's in XLA's one pool of threads: beside
+each other two groups take 1.4 times as long as in processes with a pool each.
 """
 
 import multiprocessing
+from multiprocessing import resource_tracker
 import os
 import pathlib
 import signal
-import threading
 from typing import Any
 
 import jax
@@ -20,23 +20,42 @@ from norms.lab.plan import Group
 from norms.lab.study import Study
 
 
+class Thread:
+  """Runs groups in the thread that calls it; what several make alike is made `once`."""
+
+  def __init__(self, study: Study, workdir: str | os.PathLike, once: Once, device):
+    self._job = (study, workdir, once, device)
+
+  def __call__(self, group: Group, tick: Tick) -> str:
+    """Runs a group: '', or its failure as one line."""
+    return execution.guarded(group, *self._job, tick)
+
+  def end(self) -> None:
+    """Nothing here: what runs ends where its tick raises Stopped, at its next epoch."""
+
+  close = end
+
+
 class Process:
-  """A process that runs the groups it is called with, one after the other."""
+  """Runs groups in a process of its own, which takes `threads` for the number of cores."""
 
   def __init__(self, study: Study, workdir: str | os.PathLike, threads: int):
     self._job = (study, pathlib.Path(workdir), threads)
+    self._ended = False
     self._start()
 
   def _start(self) -> None:
     spawn = multiprocessing.get_context('spawn')  # a fork of a process that runs JAX may hang
     self._pipe, theirs = spawn.Pipe()
     self._process = spawn.Process(target=_serve, args=(theirs, *self._job), daemon=True)
-    main = threading.current_thread() is threading.main_thread()
-    # Ctrl-C reaches all processes; this one alone says so, and ends the others at an epoch's end.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
-    self._process.start()
-    if main:
-      signal.signal(signal.SIGINT, before)
+    # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
+    # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+      self._process.start()
+    finally:
+      signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
 
   def __call__(self, group: Group, tick: Tick) -> str:
@@ -47,6 +66,8 @@ class Process:
         self._pipe.send(_goes_on(tick, group, said))
       return said
     except (EOFError, OSError):
+      if self._ended:
+        return ''
       self._process.terminate()
       self._process.join()
       reason = f'its process ended with exit code {self._process.exitcode}'
@@ -54,8 +75,13 @@ class Process:
       self._start()
       return f'{group.label}: {reason}: run the same command again'
 
+  def end(self) -> None:
+    """Ends the process at once; the tile that it runs has no record, and runs again."""
+    self._ended = True
+    self._process.terminate()
+
   def close(self) -> None:
-    """Ends the process, which must not be running a group."""
+    """Ends the process, which runs no group any more."""
     self._pipe.close()
     self._process.join()
 
