@@ -82,7 +82,16 @@ def _alive(pid: int) -> bool:
     return False
 
 
+@pytest.fixture
+def interruptible():
+  """What a shell runs in the background ignores SIGINT, and hands that on to what it starts."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures('interruptible')
 @pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize('wait', [0, 8], ids=['starting', 'training'])
 def test_no_process_is_left_behind(how, wait, tmp_path):
