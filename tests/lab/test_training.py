@@ -45,6 +45,26 @@ def kernels(variables):
   return {path: np.asarray(flat[path]) for path in training.kernel_paths(flat)}
 
 
+def test_an_epochs_curves_are_the_first_loss_and_the_means_of_its_steps():
+  """Also in a second epoch, which does not begin at step 0."""
+  made = small.config(chunk=1, batch_size=256)
+  setting, group, parts, state, block = begun(made)
+  segment = program.compiled(setting, group, DATA, parts, chunk=1)
+  step = jax.jit(functools.partial(training.step, setting))
+  for index in (1, 2):
+    rows = program.order(program.seeds(group.tiles[0]), index, len(DATA.train.y), 256)[0]
+    alone, seen = state, []
+    for at in rows:
+      alone, each = step(alone, Split(DATA.train.x[at], DATA.train.y[at]), block.hyper)
+      seen.append({name: float(value) for name, value in each.items()})
+    state, curves = segment(jax.tree.map(jax.numpy.copy, state), DATA, rows, block.hyper)
+    # Roundings of five steps, compiled in a loop and alone.
+    for name in training.SEEN:
+      mean = np.mean([each[name] for each in seen])
+      np.testing.assert_allclose(curves[name], mean, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(curves['first_loss'], seen[0]['minibatch_loss'], rtol=1e-5)
+
+
 def test_one_seeds_kernels_are_equal_to_the_bit_across_norms_and_scales():
   drawn = {}
   for norm in ('none', 'batch', 'layer', 'group', 'rms', 'weight'):
