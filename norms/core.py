@@ -38,9 +38,14 @@ def affine_dtype(*arrays):
 
 def _affine(d, k, rstd, x, scale, bias):
   """(d - k) rstd scale + bias, in the promoted dtype of what was given."""
-  slope = rstd if scale is None else rstd * scale
+  slope = _slope(rstd, scale)
   offset = bias if k is None else (0.0 if bias is None else bias) - k * slope
   return reduction.affine(d, slope, offset).astype(affine_dtype(x, scale, bias))
+
+
+def _slope(rstd, scale):
+  # In this order wherever it is needed: two layers' loops are then the same, and compiled once.
+  return rstd if scale is None else rstd * scale
 
 
 def _apply(x, scale, bias, mask, by: Fit):
@@ -115,7 +120,7 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   _, times_y, k = _along_y(r, x, scale, mask, by)
   scaled = functools.partial(_scaled, scale)
   of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
-  dz = (by.rstd if scale is None else scale * by.rstd) * dx + times_y(of_y)
+  dz = _slope(by.rstd, scale) * dx + times_y(of_y)
   dz = dz if k is None else dz - k * of_y
   dbias = 0.0 if dbias is None else dbias
   of_1 = 0.0 if mean_t is None else scaled(-mean_t)
@@ -166,7 +171,11 @@ def normalize(
   """
   x = inexact(x)
   r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine, groups)
-  return _normalize(r, x, scale, bias, mask)
+  return (_compiled if axis_name is None else _normalize)(r, x, scale, bias, mask)
+
+
+# Traced and lowered once for all the layers of a shape; not where an axis is vmap's own.
+_compiled = jax.jit(_normalize, static_argnums=0)
 
 
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:

@@ -75,6 +75,7 @@ def _primitive(name: str, lowered, plain) -> Primitive:
   """A primitive of the type of `plain`, which it is where vmapped."""
   made = Primitive(name)
 
+  @functools.lru_cache  # a layer asks eight times, the next of its shape eight times more
   def typed(*avals, **options):  # varying over a mesh's axes, and sharded, as JAX would have it
     return jax.make_jaxpr(functools.partial(plain, **options))(*avals).out_avals[0]
 

@@ -32,6 +32,7 @@ LAB = (
   {'study'},
   {'data', 'statistics'},
   {'plan', 'records'},
+  {'compact'},  # a part of training, as are these
   {'models', 'peers', 'optimizer'},
   {'training'},
   {'probes', 'evaluation'},

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from norms.lab import trial
+from norms.lab.compact import compact
 
 # Those whose update of a number depends on that number's gradients alone.
 ELEMENTWISE = ('adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lion', 'nadam',
@@ -79,9 +80,25 @@ def _spread(arrays: list[jax.Array], like):
   return jax.tree.unflatten(structure, found)
 
 
-def length(tree) -> jax.Array:
-  """The length of all leaves as one vector."""
-  return jnp.sqrt(jnp.sum(sum(_folded(array) for array in gather(tree))))
+def applied(params, updates):
+  """The parameters, updated: as optax.apply_updates, the vectors in one kernel."""
+  leaves, structure = jax.tree.flatten(params)
+  kernels, vectors = ([a for a in leaves if (a.ndim < 2) == few] for few in (False, True))
+  if not vectors:
+    return optax.apply_updates(params, updates)
+  *moves, move = gather(updates)
+  kernels, vectors = iter(optax.apply_updates(kernels, moves)), iter(_moved(vectors, move))
+  return jax.tree.unflatten(structure, [next(vectors if a.ndim < 2 else kernels) for a in leaves])
+
+
+@compact
+def _moved(vectors: list[jax.Array], move: jax.Array) -> list[jax.Array]:
+  return optax.apply_updates(vectors, _spread([move], vectors))
+
+
+def squares(tree) -> jax.Array:
+  """Some numbers whose sum is the squared length of all leaves as one vector."""
+  return sum(_folded(array) for array in gather(tree))
 
 
 def _folded(array, width: int = 128):

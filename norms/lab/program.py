@@ -11,6 +11,7 @@ import numpy as np
 
 from norms.lab import evaluation as judge
 from norms.lab import plan, probes, training
+from norms.lab.compact import compacted
 from norms.lab.data import Data
 from norms.lab.training import Setting, State
 
@@ -56,13 +57,13 @@ def segment(setting: Setting, chunk: int, carry: State, data: Data, order, hyper
     batch = jax.tree.map(lambda a: a[rows], data.train)
     batch = training.augmented(setting, batch, seed, jnp.ravel(carry.step)[0])
     new, seen = step(carry, batch, hyper)
-    first = jnp.where(carry.step == begun, seen['minibatch_loss'], first)
-    return (new, jax.tree.map(lambda a, b: a + b / len(order), mean, seen), first), None
+    return (new, *training.tally(mean, first, seen, (carry.step, begun, steps))), None
 
   # Means grow on the way: to keep each step's values and average them later is more to compile.
-  zero = jnp.zeros(begun.shape)
+  zero, steps = jnp.zeros(begun.shape), jnp.float32(len(order))
   nothing = dict.fromkeys(training.SEEN, zero)
-  (carry, mean, first), _ = lax.scan(body, (carry, nothing, zero), order)
+  with compacted(chunk == 1):
+    (carry, mean, first), _ = lax.scan(body, (carry, nothing, zero), order)
   return carry, mean | {'first_loss': first}
 
 

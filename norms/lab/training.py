@@ -18,8 +18,9 @@ import optax
 
 from norms import catalogue
 from norms.lab import models, trial
+from norms.lab import optimizer as optimizers
+from norms.lab.compact import compact
 from norms.lab.data import Split, augment
-from norms.lab.optimizer import length, optimizer
 
 Variables = Mapping[str, Any]
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
@@ -62,7 +63,7 @@ class Setting:
       train=make(norm, classes),
       running=make(dataclasses.replace(norm, training=False), classes),
       exact=make(dataclasses.replace(norm, momentum=0.0), classes),
-      optimizer=optimizer(static.optimizer, dict(static.optimizer_options)),
+      optimizer=optimizers.optimizer(static.optimizer, dict(static.optimizer_options)),
       state=row.state,
       exact_stats=row.state and static.eval_stats == 'exact',
       absolute=static.weight_scale is not None,
@@ -148,13 +149,29 @@ def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | N
     # The loss is a mean over devices already; without that shard_map's gradient is a sum.
     grads, new = jax.lax.pmean((grads, new), axis_name)
   updates, opt_state = setting.optimizer(hyper).update(grads, state.opt_state, params)
-  variables = {**rest, **new, 'params': optax.apply_updates(params, updates)}
-  first = (state.diverged_at < 0) & ~jnp.isfinite(loss)
-  diverged_at = jnp.where(first, state.step, state.diverged_at)
-  state = State(variables, opt_state, state.step + 1, diverged_at)
-  return state, dict(zip(SEEN, (loss, length(grads)), strict=True))
+  variables = {**rest, **new, 'params': optimizers.applied(params, updates)}
+  squares = optimizers.squares(grads)
+  grad_norm, *counts = _observed(loss, squares, state.step, state.diverged_at)
+  state = State(variables, opt_state, *counts)
+  return state, dict(zip(SEEN, (loss, grad_norm), strict=True))
 
 
+@compact
+def _observed(loss, squares, step, diverged_at):
+  """The norm of the gradient, the next step, and the first one whose loss was not finite."""
+  first = (diverged_at < 0) & ~jnp.isfinite(loss)
+  return jnp.sqrt(jnp.sum(squares)), step + 1, jnp.where(first, step, diverged_at)
+
+
+@compact
+def tally(mean, first, seen, at):
+  """A step's part of an epoch's means, and the first loss; at: (step, first step, steps)."""
+  step, begun, steps = at
+  first = jnp.where(step == begun, seen['minibatch_loss'], first)
+  return jax.tree.map(lambda a, b: a + b / steps, mean, seen), first
+
+
+@compact
 def cross_entropy(logits, labels):
   """Mean over the examples, in nats."""
   # By comparison and not by gather, whose transpose is a scatter: fewer and faster kernels.

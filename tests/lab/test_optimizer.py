@@ -46,4 +46,12 @@ def test_gathered_they_take_the_same_steps(name, tree):
 
 def test_the_length_is_of_all_leaves():
   leaves = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(PARAMS)])
-  np.testing.assert_allclose(optimizer.length(PARAMS), np.linalg.norm(leaves), rtol=1e-6)
+  found = np.sqrt(np.sum(optimizer.squares(PARAMS)))
+  np.testing.assert_allclose(found, np.linalg.norm(leaves), rtol=1e-6)
+
+
+@pytest.mark.parametrize('tree', TREES)
+def test_parameters_are_updated_as_by_optax(tree):
+  updates = jax.tree.map(jnp.sin, TREES[tree])
+  found = optimizer.applied(TREES[tree], updates)
+  jax.tree.map(np.testing.assert_array_equal, found, optax.apply_updates(TREES[tree], updates))

@@ -1,0 +1,59 @@
+"""Promises of compact functions: one kernel where that is wanted, and the same values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from norms.lab import optimizer, training
+from norms.lab.compact import MOST, TESTED, compact, compacted
+
+KEYS = jax.random.split(jax.random.key(0), 4)
+LOGITS = 10 * jax.random.normal(KEYS[0], (64, 10))
+LABELS = jax.random.randint(KEYS[1], (64,), 0, 10)
+
+
+def compiled(f, *args, wanted=True):
+  """(values, how many of XLA's calls are marked)."""
+
+  def traced(*args):
+    with compacted(wanted):
+      return f(*args)
+
+  program = jax.jit(traced).lower(*args).compile()
+  calls = [line for line in program.as_text().splitlines() if ' call(' in line]
+  return program(*args), sum('xla_cpu_small_call' in line for line in calls)
+
+
+def test_they_are_marked_with_the_jax_that_these_tests_run_on():
+  assert jax.__version_info__[:2] == TESTED
+
+
+@pytest.mark.parametrize(
+  ('f', 'args', 'calls'),
+  [
+    (training.cross_entropy, (LOGITS, LABELS), 1),
+    (jax.value_and_grad(training.cross_entropy), (LOGITS, LABELS), 2),
+    (training._observed, (jnp.float32(2), jnp.arange(128.0), jnp.int32(3), jnp.int32(-1)), 1),
+    (training._observed, (jnp.float32(jnp.nan), jnp.ones(128), jnp.int32(3), jnp.int32(-1)), 1),
+    (optimizer.applied, ({'a': jnp.ones((3, 2)), 'b': jnp.ones(2), 'c': jnp.ones(5)},) * 2, 1),
+  ],
+)
+def test_values_and_derivatives_are_those_of_the_function(f, args, calls):
+  """Up to what XLA contracts into one rounding; a mark makes one kernel of each call."""
+  (found, marked), (plain, none) = compiled(f, *args), compiled(f, *args, wanted=False)
+  assert (marked, none) == (calls, 0)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9), found, plain)
+
+
+@pytest.mark.parametrize('shape', [(MOST,), (1, MOST), (MOST // 2, 2), (MOST // 10, 10)])
+@pytest.mark.parametrize('axis', [None, 0, -1])
+def test_the_largest_are_within_what_such_a_kernel_can_sum(shape, axis):
+  x = jax.random.normal(KEYS[2], shape)
+  found, marked = compiled(compact(lambda x: jnp.sum(x * x, axis)), x)
+  np.testing.assert_allclose(found, np.sum(np.square(x, dtype=float), axis), rtol=1e-5)
+  assert marked == 1
+
+
+def test_larger_ones_are_left_alone():
+  assert compiled(compact(jnp.sum), jnp.ones(MOST + 1))[1] == 0
