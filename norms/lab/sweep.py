@@ -73,9 +73,8 @@ def run(
     made = _team(study, workdir, at_once(len(groups)), spawn)
     team = [stack.enter_context(contextlib.closing(worker)) for worker in made]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
-      jobs = [pool.submit(works, worker) for worker in team]
-      try:
-        for job in futures.as_completed(jobs):
+      try:  # from the first job on: the pool waits for what was begun
+        for job in futures.as_completed([pool.submit(works, worker) for worker in team]):
           job.result()
       except BaseException:  # an error, or Ctrl-C
         stop.set()
