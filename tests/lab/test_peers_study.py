@@ -96,6 +96,19 @@ def test_a_library_that_is_twice_as_near_beats_us(ours, theirs, lost, outcome):
   assert agreement.verdicts.accuracy(frame).outcome == outcome
 
 
+def test_outputs_are_judged_at_each_size():
+  rows = [
+    {'table': 'parity', 'norm': 'batch', 'library': 'linen', 'title': 'Flax', 'quantity': quantity,
+     'mean_difference': apart, 'max_difference': 1e-6, 'largest': 4.0, 'theirs_error': 6e-8,
+     'ours_error': 3e-8}
+    for quantity, apart in (('output', 6e-8), ('output, dense', 4e-8))
+  ]  # fmt: skip
+  images, dense = agreement.verdicts.outputs(pd.DataFrame(rows))
+  assert (images.claim, images.outcome) == ('outputs', 'refuted')
+  assert (dense.claim, dense.outcome) == ('dense_outputs', 'supported')
+  assert '1 of 1 pairs' in dense.sentence and '4.0e-08, batch of Flax' in dense.sentence
+
+
 def test_a_nan_of_ours_and_a_wrong_deviation_are_refuted():
   good = pd.DataFrame([line('norms', 1e-7), line('linen', 1e2, std=319.0)])
   assert agreement.verdicts.finite(good).outcome == 'supported'

@@ -46,6 +46,7 @@ COARSE: Mapping[str, tuple[float, float]] = {
 INPUTS = {'float32': FLOAT32, 'bfloat16': COARSE, 'float16': COARSE}
 LARGEST = {'float32': 3.4e38, 'bfloat16': 3.38e38, 'float16': 65504.0}
 FLAT = ('constant', 'zero', 'one element')  # nothing is left once the mean is off
+DENSE = ('batch', 'layer', 'rms', 'group')  # instance norm has one entry there, kernels no examples
 ACTIVATIONS_ONLY = ('one element', 'batch of one')  # say nothing new of a kernel
 
 
@@ -58,6 +59,7 @@ class Setting:
   steps: int  # of the optimiser; as many batches do running statistics see
   seed: int
   inputs: tuple[tuple[str, tuple[str, ...]], ...]  # the names, by dtype
+  dense: tuple[int, ...] = ()  # examples, features: a second size to compare outputs at
 
   @classmethod
   def of(cls, plain: dict[str, Any]) -> 'Setting':
@@ -67,7 +69,15 @@ class Setting:
     named = [trial.one_of('config.inputs', name, known) for name in plain['inputs'] or known]
     inputs = tuple((dtype, tuple(n for n in INPUTS[dtype] if n in named)) for dtype in dtypes)
     numbers = {key: int(plain[key]) for key in ('groups', 'steps', 'seed')}
-    return cls(tuple(plain['shape']), inputs=inputs, **numbers)
+    return cls(tuple(plain['shape']), inputs=inputs, dense=tuple(plain['dense']), **numbers)
+
+
+def sizes(norm: str, setting: Setting) -> dict[str, tuple[int, ...]]:
+  """What outputs are compared at: an image, and for norms that have one a dense layer."""
+  found = {'output': setting.shape}
+  if setting.dense and norm in DENSE:
+    found['output, dense'] = (setting.dense[0], 1, 1, setting.dense[1])
+  return found
 
 
 def options(norm: str, setting: Setting, *, groups: int | None = None) -> dict[str, Any]:

@@ -23,10 +23,11 @@ def from_ours(library: str, norm: str, setting: Setting) -> Iterator[Row]:
   theirs, ours = peers.PEERS[library][norm], peers.PEERS[peers.OURS][norm]
   beside = functools.partial(_row, library, norm)
   draw = functools.partial(cases.draw, norm, 'unit', 'float32', setting.shape)
-  fresh, case = draw(seed=setting.seed, fresh=True), draw(seed=setting.seed)
-  told = options(norm, setting)
-  true = exact.meant(library, norm, fresh, told)
-  yield beside('output', theirs(fresh, **told).z, ours(fresh, **told).z, true.z)
+  case, told = draw(seed=setting.seed), options(norm, setting)
+  for quantity, shape in cases.sizes(norm, setting).items():
+    fresh = cases.draw(norm, 'unit', 'float32', shape, seed=setting.seed, fresh=True)
+    true = exact.meant(library, norm, fresh, told)
+    yield beside(quantity, theirs(fresh, **told).z, ours(fresh, **told).z, true.z)
   found = [named(f(case, **told)) for f in (theirs, ours)]
   found.append(named(exact.meant(library, norm, case, told)))
   for name in found[0]:
@@ -34,6 +35,7 @@ def from_ours(library: str, norm: str, setting: Setting) -> Iterator[Row]:
     yield beside(shown, *(f[name] for f in found))
   if differences.EPSILON.get((library, norm), 0) is not None:
     left = {name: value for name, value in told.items() if name != 'epsilon'}
+    fresh = draw(seed=setting.seed, fresh=True)
     yield beside('output at defaults', theirs(fresh, **left).z, ours(fresh, **left).z)
   aim = draw(seed=setting.seed + 1).cotangent
   trained = [peer.train(case, aim, setting.steps, **told) for peer in (theirs, ours)]

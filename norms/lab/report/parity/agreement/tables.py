@@ -46,12 +46,14 @@ def pairs(frame: pd.DataFrame) -> Table:
   found = agreement(frame)
   steps = [q for q in found['quantity'].unique() if 'after' in q]
   columns = ['norm', 'library', 'output, mean', 'output, largest', 'ours from exact']
-  columns += ['theirs from exact', *GRADIENTS, *steps, 'at defaults', 'known differences']
+  columns += ['theirs from exact', 'dense, mean', *GRADIENTS, *steps, 'at defaults']
+  columns += ['known differences']
   rows = []
   for (norm, title), part in found.groupby(['norm', 'title'], sort=False):
     at = part.set_index('quantity')
     cells = [_of(at, 'output', name) for name in ('mean_difference', 'max_difference')]
     cells += [_of(at, 'output', name) for name in ('ours_error', 'theirs_error')]
+    cells += [_of(at, 'output, dense', 'mean_difference')]
     cells += [_of(at, name, 'relative') for name in GRADIENTS]
     cells += [_of(at, name, 'max_difference') for name in steps]
     cells += [_of(at, 'output at defaults', 'max_difference')]
@@ -60,6 +62,7 @@ def pairs(frame: pd.DataFrame) -> Table:
   note = (
     'Unit-scale input, float32, one epsilon for all: mean and largest absolute difference from '
     "our output with scale 1 and bias 0, with each one's mean distance from the float64 value; "
+    'that mean at the size of a dense layer; '
     'largest difference of each gradient over its largest entry; largest absolute difference of '
     'what an optimiser has trained; largest difference where every option is left at its default.'
   )
