@@ -171,11 +171,7 @@ def normalize(
   """
   x = inexact(x)
   r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine, groups)
-  return (_compiled if axis_name is None else _normalize)(r, x, scale, bias, mask)
-
-
-# Traced and lowered once for all the layers of a shape; not where an axis is vmap's own.
-_compiled = jax.jit(_normalize, static_argnums=0)
+  return _normalize(r, x, scale, bias, mask)
 
 
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:
