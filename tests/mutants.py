@@ -169,7 +169,7 @@ MUTANTS = (
   ),
   Mutant(
     'dropped scale before dx', 'core.py',
-    '(by.rstd if scale is None else scale * by.rstd) * dx',
+    '_slope(by.rstd, scale) * dx',
     'by.rstd * dx',
     'batch-gradient-unit',
   ),
