@@ -40,9 +40,8 @@ def compact(f: Callable) -> Callable:
   def called(*args):
     if not _wanted.get() or sum(a.size for a in jax.tree.leaves(args)) > MOST:
       return f(*args)
-    from jax.experimental.scheduling_groups import (
-      xla_metadata_call,
-    )  # no other version has it there
+    # Here: another version of jax, which is not asked for it, may have it elsewhere.
+    from jax.experimental.scheduling_groups import xla_metadata_call
 
     return xla_metadata_call(f, **MARKS)(*args)
 

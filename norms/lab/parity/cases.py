@@ -69,7 +69,7 @@ class Setting:
     named = [trial.one_of('config.inputs', name, known) for name in plain['inputs'] or known]
     inputs = tuple((dtype, tuple(n for n in INPUTS[dtype] if n in named)) for dtype in dtypes)
     numbers = {key: int(plain[key]) for key in ('groups', 'steps', 'seed')}
-    return cls(tuple(plain['shape']), inputs=inputs, dense=tuple(plain['dense']), **numbers)
+    return cls(tuple(plain['shape']), inputs=inputs, dense=tuple(plain.get('dense', ())), **numbers)
 
 
 def sizes(norm: str, setting: Setting) -> dict[str, tuple[int, ...]]:
