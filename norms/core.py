@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 from jax import lax
+from jax.extend import core
 import jax.numpy as jnp
 
 from norms import covariance, reduction
@@ -118,7 +119,7 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   means: list[Any] = [None if a is None else a / count for a in sums]
   mean_t, mean_yt = means
   _, times_y, k = _along_y(r, x, scale, mask, by)
-  scaled = functools.partial(_scaled, scale)
+  scaled = functools.partial(covariance.scaled, scale)
   of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
   dz = _slope(by.rstd, scale) * dx + times_y(of_y)
   dz = dz if k is None else dz - k * of_y
@@ -129,24 +130,23 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   return dz, _dmoments(by, mean_t, mean_yt)
 
 
-def _scaled(scale, a):
-  """scale * a, as a product of matrices where it is one of a column and a row.
-
-  Its transposes are then such products, too, in which XLA:CPU is several times as fast as in sums.
-  """
-  if scale is None:
-    return a
-  rows, columns = ([i for i, n in enumerate(b.shape) if n > 1] for b in (a, scale))
-  if not rows or not columns or rows[-1] >= columns[0] or jnp.iscomplexobj(a):
-    return scale * a
-  outer = jnp.matmul(a.reshape(-1, 1), scale.reshape(1, -1), precision=lax.Precision.HIGHEST)
-  return outer.reshape(jnp.broadcast_shapes(a.shape, scale.shape))
-
-
 def _dmoments(by: Fit, mean_t, mean_yt) -> Moments:
   rstd = jnp.where(by.rstd == 0, 1, by.rstd)
   dmean = jnp.zeros_like(by.moments.mean) if mean_t is None else mean_t / rstd
   return Moments(dmean, 2 * mean_yt / rstd / rstd, jnp.zeros_like(by.moments.count))
+
+
+# In a program that is being traced, the next layer of a shape is traced already.
+_normalize_once = jax.jit(_normalize, static_argnums=0)
+
+
+def _in_a_program(x) -> bool:
+  """Whether x has no value yet: on values one program rounds otherwise than Flax's operations."""
+  try:
+    core.concrete_or_error(None, x)
+  except jax.errors.ConcretizationTypeError:
+    return True
+  return False
 
 
 def normalize(
@@ -171,7 +171,9 @@ def normalize(
   """
   x = inexact(x)
   r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine, groups)
-  return _normalize(r, x, scale, bias, mask)
+  # Not over devices: vmap's axis would be unknown in it.
+  once = axis_name is None and _in_a_program(x)
+  return (_normalize_once if once else _normalize)(r, x, scale, bias, mask)
 
 
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:

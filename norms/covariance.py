@@ -7,7 +7,8 @@ differentiate and transpose that without keeping a second array like x it is a p
     covary(v, x, shift, rstd) = rstd sum v (x - shift)
     times(c, x, shift, rstd) = c (x - shift) rstd
 
-Each is the other's transpose in its first argument; c, shift and rstd have the sum's shape.
+Each is the other's transpose in its first argument; c, shift and rstd have the sum's shape. For the
+same reason `scaled` multiplies so that its transposes are products of matrices.
 """
 
 import functools
@@ -118,3 +119,17 @@ ad.defjvp(
   lambda dshift, c, x, shift, rstd, **_: jnp.broadcast_to(-c * (rstd * dshift), x.shape),
   lambda drstd, c, x, shift, rstd, **_: c * ((x - shift) * drstd),
 )
+
+
+def scaled(scale, a):
+  """scale * a, as a product of matrices where it is one of a column and a row.
+
+  Its transposes are then such products, too, in which XLA:CPU is several times as fast as in sums.
+  """
+  if scale is None:
+    return a
+  rows, columns = ([i for i, n in enumerate(b.shape) if n > 1] for b in (a, scale))
+  if not rows or not columns or rows[-1] >= columns[0] or jnp.iscomplexobj(a):
+    return scale * a
+  outer = jnp.matmul(a.reshape(-1, 1), scale.reshape(1, -1), precision=lax.Precision.HIGHEST)
+  return outer.reshape(jnp.broadcast_shapes(a.shape, scale.shape))

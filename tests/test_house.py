@@ -33,7 +33,7 @@ LAB = (
   {'data', 'statistics'},
   {'plan', 'records'},
   {'compact'},  # a part of training, as are these
-  {'models', 'peers', 'optimizer'},
+  {'models', 'peers', 'optimizer', 'loss'},
   {'training'},
   {'probes', 'evaluation'},
   {'program'},

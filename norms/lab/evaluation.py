@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from norms.lab import training
 from norms.lab.data import Data, Split
+from norms.lab.loss import cross_entropy
 from norms.lab.training import Setting, State
 
 # Examples at once: a layer's outputs for the whole of a large split would take gigabytes.
@@ -113,7 +114,7 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
 
 
 def _scores(name: str, logits, labels) -> dict[str, jax.Array]:
-  loss = training.cross_entropy(logits, labels)
+  loss = cross_entropy(logits, labels)
   return {f'{name}_loss': loss, f'{name}_accuracy': accuracy(logits, labels)}
 
 

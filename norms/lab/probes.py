@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from norms.lab import training
 from norms.lab.data import Split
+from norms.lab.loss import cross_entropy
 from norms.lab.statistics.design import PROBED
 from norms.lab.training import Setting, State
 
@@ -60,7 +61,7 @@ def signals_and_gradients(setting: Setting, state: State, batch: Split, layers: 
     options = {'mutable': [*rest, SOWN], 'rngs': rngs}
     with nn.intercept_methods(_watch(setting, layers, norm_of)):
       logits, new = setting.train.apply(variables, batch.x, train=True, **options)
-    return training.cross_entropy(logits, batch.y), new.get(SOWN, {})
+    return cross_entropy(logits, batch.y), new.get(SOWN, {})
 
   grads, sown = jax.grad(objective, has_aux=True)(state.variables['params'])
   seen = {path[:-1]: value for path, value in traverse_util.flatten_dict(sown).items()}

@@ -21,6 +21,7 @@ from norms.lab import models, trial
 from norms.lab import optimizer as optimizers
 from norms.lab.compact import compact
 from norms.lab.data import Split, augment
+from norms.lab.loss import cross_entropy
 
 Variables = Mapping[str, Any]
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
@@ -169,13 +170,3 @@ def tally(mean, first, seen, at):
   step, begun, steps = at
   first = jnp.where(step == begun, seen['minibatch_loss'], first)
   return jax.tree.map(lambda a, b: a + b / steps, mean, seen), first
-
-
-@compact
-def cross_entropy(logits, labels):
-  """Mean over the examples, in nats."""
-  # By comparison and not by gather, whose transpose is a scatter: fewer and faster kernels.
-  at_label = jnp.arange(logits.shape[-1]) == labels[:, None]
-  shifted = logits - jax.lax.stop_gradient(jnp.max(logits, -1, keepdims=True))
-  picked = jnp.sum(jnp.where(at_label, shifted, 0), -1)
-  return jnp.mean(jnp.log(jnp.sum(jnp.exp(shifted), -1)) - picked)

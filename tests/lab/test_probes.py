@@ -12,6 +12,7 @@ import small
 from norms.lab import data as data_sets
 from norms.lab import execution, plan, probes, program, statistics, study, training
 from norms.lab.data import Split
+from norms.lab.loss import cross_entropy
 from norms.lab.once import Once
 from norms.lab.statistics import design
 
@@ -107,9 +108,7 @@ def test_every_layer_of_every_model_is_seen(model, norm):
   def loss(params):
     variables = {'params': params, **rest}
     options = {'train': True, 'mutable': [*rest], 'rngs': rngs}
-    return training.cross_entropy(
-      setting.train.apply(variables, train.x[:N], **options)[0], train.y[:N]
-    )
+    return cross_entropy(setting.train.apply(variables, train.x[:N], **options)[0], train.y[:N])
 
   grads = traverse_util.flatten_dict(jax.jit(jax.grad(loss))(state.variables['params']))
   kernels = training.kernel_paths(grads)
