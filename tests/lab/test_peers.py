@@ -181,6 +181,19 @@ def test_ours_has_no_nan_and_is_within_two_ulp_on_most_inputs(norm):
   assert within > 0.8, [row for row in plain if row['error'] > row['two_ulp']]
 
 
+def test_an_error_is_the_mean_of_its_draws():
+  inputs = (('float32', ('unit',)),)
+  rows = lambda seed, draws: list(  # noqa: E731
+    measures.from_exact(peers.OURS, 'layer', Setting((4, 3, 3, 8), 4, 10, seed, inputs, draws))
+  )
+  alone = [rows(seed, 1) for seed in (5, 6, 7)]
+  for together, *each in zip(rows(5, 3), *alone, strict=True):
+    assert len({row['error'] for row in each}) > 1 and together['draws'] == 3
+    for key in ('error', 'two_ulp'):
+      np.testing.assert_allclose(together[key], np.mean([row[key] for row in each]))
+    assert together['std'] in [row['std'] for row in each] or np.isnan(together['std'])
+
+
 def test_subnormal_numbers_are_0_to_all_but_pytorch():
   tiny = np.full((2, 2), 1e-39, np.float32)
   assert 'subnormal' in differences.INPUTS

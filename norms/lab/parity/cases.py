@@ -59,6 +59,7 @@ class Setting:
   steps: int  # of the optimiser; as many batches do running statistics see
   seed: int
   inputs: tuple[tuple[str, tuple[str, ...]], ...]  # the names, by dtype
+  draws: int = 1  # of each named input
   dense: tuple[int, ...] = ()  # examples, features: a second size to compare outputs at
 
   @classmethod
@@ -69,6 +70,7 @@ class Setting:
     named = [trial.one_of('config.inputs', name, known) for name in plain['inputs'] or known]
     inputs = tuple((dtype, tuple(n for n in INPUTS[dtype] if n in named)) for dtype in dtypes)
     numbers = {key: int(plain[key]) for key in ('groups', 'steps', 'seed')}
+    numbers |= {'draws': int(plain.get('draws', 1))}
     return cls(tuple(plain['shape']), inputs=inputs, dense=tuple(plain.get('dense', ())), **numbers)
 
 

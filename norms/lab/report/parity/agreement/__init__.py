@@ -17,8 +17,8 @@ SHORT = 9  # columns that a terminal has room for
 # Of summary.csv; those of the records come as their files are named, which is by chance.
 COLUMNS = [
   'table', 'quantity', 'known', 'mean_difference', 'max_difference', 'largest', 'theirs_error',
-  'ours_error', 'dtype', 'input', 'refused', 'std', 'error', 'lost', 'two_ulp', 'library', 'title',
-  'norm',
+  'ours_error', 'dtype', 'input', 'refused', 'std', 'error', 'lost', 'two_ulp', 'draws', 'library',
+  'title', 'norm',
 ]  # fmt: skip
 
 

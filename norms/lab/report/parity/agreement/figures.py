@@ -40,8 +40,8 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   canvas.outer_labels(axes, len(norms), 'offset', 'relative error')
   page.legend(figure, titles, 4)
   caption = (
-    'Largest error over the largest exact entry for normal noise of deviation 1 around an offset, '
-    'float32. A gap: an entry is NaN or infinite.'
+    f'Largest error over the largest exact entry{tables.draws(frame)}, for normal noise of '
+    'deviation 1 around an offset, float32. A gap: an entry is NaN or infinite.'
   )
   yield Drawing('error_by_offset', 'Error against the offset', caption, figure)
 

@@ -26,6 +26,12 @@ def errors(frame: pd.DataFrame) -> pd.DataFrame:
   return frame[frame['table'] == 'accuracy']
 
 
+def draws(frame: pd.DataFrame) -> str:
+  """What an error is, where it is not of a single draw."""
+  number = int(errors(frame)['draws'].max())
+  return f', as the mean of {number} draws' if number > 1 else ''
+
+
 def beside(frame: pd.DataFrame) -> pd.DataFrame:
   """A line per input and quantity: our error, and the best of those that lose no entry."""
   rows = errors(frame)
@@ -127,9 +133,9 @@ def accuracy(frame: pd.DataFrame) -> Table:
     cells = [str(cell) if isinstance(cell, str) else ABSENT for cell in wide.loc[key]]
     rows.append(Row([*key, number(line['two_ulp']), *cells], key in lost or line['lost'] > 0))
   note = (
-    'Largest error over the largest exact entry; where nothing is left of the input once the mean '
-    'is off, over what could have been. With N: so many entries are NaN or infinite that need not '
-    'be. Tinted: a library is more than twice as near, and we are beyond 2 ulp.'
+    f'Largest error over the largest exact entry{draws(frame)}; where nothing is left of the input '
+    'once the mean is off, over what could have been. With N: so many entries are NaN or infinite '
+    'that need not be. Tinted: a library is more than twice as near, and we are beyond 2 ulp.'
   )
   return Table('accuracy', 'Accuracy', note, [*KEYS, '2 ulp', *titles], rows)
 
