@@ -8,6 +8,7 @@ import pytest
 from rows import ROWS
 
 import norms
+from norms import core, moments
 
 
 def _table():
@@ -62,6 +63,25 @@ def test_no_gradient_where_the_variance_overflows(name, entries):
   np.testing.assert_array_equal(z, 0)
   cotangent = (g, None) if name == 'batch' else g
   np.testing.assert_array_equal(pull(cotangent)[0], 0)
+
+
+@pytest.mark.parametrize('layers', [1, 3])
+def test_layers_of_one_shape_are_traced_once(layers, monkeypatch):
+  """In one program; on values each is computed as it comes."""
+  seen = []
+  monkeypatch.setattr(core, 'fit', lambda *args: seen.append(args) or fit(*args))
+
+  def net(x):
+    for _ in range(layers):
+      x = norms.layer_norm(x, jnp.ones(x.shape[-1]))
+    return jnp.sum(x)
+
+  fit, x = moments.fit, jnp.arange(7.0 * layers).reshape(layers, 7)  # a shape of its own
+  jax.jit(jax.grad(net))(x)
+  traced = len(seen)
+  assert traced == 2  # as a value, and with its derivative
+  net(x)
+  assert len(seen) == traced + layers
 
 
 def test_the_table_has_every_norm_of_the_catalogue():
