@@ -156,9 +156,16 @@ def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, 
 
 
 def compiler_options() -> dict[str, Any] | None:
-  """On a CPU: groups run side by side, where threads inside a product only get in their way; and
-  LLVM's first level of optimisation, whose code for these loops is as fast as the third's."""
-  options = {'xla_cpu_multi_thread_eigen': False, 'xla_backend_optimization_level': 1}
+  """On a CPU: groups run side by side, where threads inside a product only get in their way.
+
+  The others compile faster, to code that is as fast: LLVM's first level of optimisation, and few
+  modules, each of which costs it something.
+  """
+  options = {
+    'xla_cpu_multi_thread_eigen': False,
+    'xla_backend_optimization_level': 1,
+    'xla_cpu_parallel_codegen_split_count': 2,
+  }
   return options if jax.default_backend() == 'cpu' else None
 
 
