@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.extend import core
+from jax.extend.core import concrete_or_error
 import jax.numpy as jnp
 
 from norms import covariance, reduction
@@ -143,7 +143,7 @@ _normalize_once = jax.jit(_normalize, static_argnums=0)
 def _in_a_program(x) -> bool:
   """Whether x has no value yet: on values one program rounds otherwise than Flax's operations."""
   try:
-    core.concrete_or_error(None, x)
+    concrete_or_error(None, x)
   except jax.errors.ConcretizationTypeError:
     return True
   return False

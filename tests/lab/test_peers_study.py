@@ -75,6 +75,12 @@ def test_a_wrong_key_is_named(asked, key, value, says):
   assert says in str(found.value)
 
 
+def test_an_error_needs_a_draw(asked):
+  asked.draws = 0
+  with pytest.raises(ValueError, match='config.draws=0'):
+    parity.from_config(asked)
+
+
 def line(library, error, lost=0, **more):
   """A row of the accuracy table."""
   place = {'table': 'accuracy', 'norm': 'layer', 'dtype': 'float32', 'input': 'offset 1e4'}
