@@ -7,6 +7,7 @@ command again runs only what is missing.
 import contextlib
 import difflib
 import functools
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
     from norms.lab import report
 
     timed = timing.measure(asked, workdir)
+    gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
     page = report.write(frame, asked, records.provenance(workdir), workdir / 'report', timed)
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   return ended(failed, records.folder(workdir))
