@@ -32,7 +32,7 @@ LAB = (
   {'study'},
   {'data', 'statistics'},
   {'plan', 'records'},
-  {'compact'},  # a part of training, as are these
+  {'compact', 'compiler'},  # parts of training and program, as are these
   {'models', 'peers', 'optimizer', 'loss'},
   {'training'},
   {'probes', 'evaluation'},

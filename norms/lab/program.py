@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
+from norms.lab import compiler, plan, probes, training
 from norms.lab import evaluation as judge
-from norms.lab import plan, probes, training
 from norms.lab.compact import compacted
 from norms.lab.data import Data
 from norms.lab.training import Setting, State
@@ -139,8 +139,8 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
     kernel_size=size,
     start=start,
     state=carry,
-    evaluate=evaluate.compile(compiler_options()),
-    probe=probe.lower(carry, data).compile(compiler_options()) if probe else lambda *_: {},
+    evaluate=evaluate.compile(compiler.options()),
+    probe=probe.lower(carry, data).compile(compiler.options()) if probe else lambda *_: {},
   )
 
 
@@ -152,21 +152,7 @@ def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, 
   steps = len(data.train.y) // group.static.batch_size
   rows = jax.ShapeDtypeStruct((steps, group.static.batch_size), jnp.int32)
   run = jax.jit(functools.partial(segment, setting, chunk), donate_argnums=0)
-  return run.lower(parts.state, data, rows, block.hyper).compile(compiler_options())
-
-
-def compiler_options() -> dict[str, Any] | None:
-  """On a CPU: groups run side by side, where threads inside a product only get in their way.
-
-  The others compile faster, to code that is as fast: LLVM's first level of optimisation, and few
-  modules, each of which costs it something.
-  """
-  options = {
-    'xla_cpu_multi_thread_eigen': False,
-    'xla_backend_optimization_level': 1,
-    'xla_cpu_parallel_codegen_split_count': 2,
-  }
-  return options if jax.default_backend() == 'cpu' else None
+  return run.lower(parts.state, data, rows, block.hyper).compile(compiler.options())
 
 
 def begin(parts: Shared, tile: plan.Tile, cut: list[Block], drawn) -> list[State]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
+from norms.lab import compiler, plan, program, records
 from norms.lab import data as data_sets
-from norms.lab import plan, program, records
 from norms.lab.provenance import provenance
 from norms.lab.study import Study
 from norms.lab.training import Setting
@@ -38,7 +38,7 @@ def measure(study: Study, workdir) -> dict[str, Any]:
   lanes = [Lane(trial, study.manual_dir) for trial in trials]
   rows = list(_rounds(lanes, study.timing))
   seconds = {lane.norm: lane.compile_seconds for lane in lanes}
-  threads = 'one thread' if program.compiler_options() else "the device's own threads"
+  threads = 'one thread' if compiler.options() else "the device's own threads"
   origin = provenance(study.command, threads=threads, compile_seconds=seconds)
   found = {**asked, **origin, 'rows': rows}
   path = records.folder(workdir) / FILE
