@@ -136,7 +136,7 @@ def _dmoments(by: Fit, mean_t, mean_yt) -> Moments:
   return Moments(dmean, 2 * mean_yt / rstd / rstd, jnp.zeros_like(by.moments.count))
 
 
-# In a program that is being traced, the next layer of a shape is traced already.
+# Traced and lowered once in a program, for all its layers of a shape.
 _normalize_once = jax.jit(_normalize, static_argnums=0)
 
 

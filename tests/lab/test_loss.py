@@ -35,3 +35,12 @@ def test_its_forward_mode_is_its_reverse_mode():
 def test_logits_that_are_not_finite_are_seen_in_it():
   logits = jnp.zeros((7, 5)).at[2, 1].set(jnp.inf)
   assert not jnp.isfinite(cross_entropy(logits, LABELS))
+
+
+@pytest.mark.parametrize('sign', [1, -1])
+def test_logits_beyond_the_end_of_exp_have_their_loss(sign):
+  """As large as a net has them that starts a hundred times too large; in float32."""
+  logits = sign * 1e4 * jax.random.normal(KEYS[0], (7, 5), jnp.float32)
+  found, wanted = (jax.value_and_grad(f)(logits, LABELS) for f in (cross_entropy, expected))
+  assert np.isfinite(wanted[0]) and wanted[0] > 0
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted)

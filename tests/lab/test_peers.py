@@ -191,7 +191,13 @@ def test_an_error_is_the_mean_of_its_draws():
     assert len({row['error'] for row in each}) > 1 and together['draws'] == 3
     for key in ('error', 'two_ulp'):
       np.testing.assert_allclose(together[key], np.mean([row[key] for row in each]))
-    assert together['std'] in [row['std'] for row in each] or np.isnan(together['std'])
+
+
+def test_draws_as_one_have_the_farthest_deviation_and_all_that_is_lost():
+  draw = {'quantity': 'output', 'error': 1e-7, 'two_ulp': 2e-7, 'std': 1.0, 'lost': 0}
+  rows = (draw, {**draw, 'std': 0.5, 'lost': 2}, {**draw, 'std': 1.2, 'lost': 1})
+  together = measures._together(rows)
+  assert (together['std'], together['lost'], together['draws']) == (0.5, 3, 3)
 
 
 def test_subnormal_numbers_are_0_to_all_but_pytorch():

@@ -70,7 +70,7 @@ class Setting:
     named = [trial.one_of('config.inputs', name, known) for name in plain['inputs'] or known]
     inputs = tuple((dtype, tuple(n for n in INPUTS[dtype] if n in named)) for dtype in dtypes)
     numbers = {key: int(plain[key]) for key in ('groups', 'steps', 'seed')}
-    numbers |= {'draws': int(plain.get('draws', 1))}
+    numbers['draws'] = int(plain.get('draws', 1))
     if numbers['draws'] < 1:
       raise ValueError(f'config.draws={numbers["draws"]}: an error needs a draw; give 1 or more')
     return cls(tuple(plain['shape']), inputs=inputs, dense=tuple(plain.get('dense', ())), **numbers)
