@@ -11,9 +11,13 @@ import gc
 import importlib
 import importlib.util
 import inspect
+import multiprocessing
+from multiprocessing import forkserver, resource_tracker
+import os
 import pathlib
 import re
 import shlex
+import signal
 import sys
 import threading
 from typing import NoReturn
@@ -38,10 +42,12 @@ def main(argv: list[str]) -> int:
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-  from norms.lab import checks, records, study, sweep, timing
+  get_hyper, doc = config_module()
+  if not DRY_RUN.value and 'kind' not in CONFIG.value:
+    prepare()
+  from norms.lab import checks, records, study, sweep, timing, workers
   from norms.lab.progress import Progress
 
-  get_hyper, doc = config_module()
   command = shlex.join(['python', *sys.argv])
   if 'kind' in CONFIG.value:
     return compare(CONFIG.value, doc, command)
@@ -62,9 +68,27 @@ def main(argv: list[str]) -> int:
 
     timed = timing.measure(asked, workdir)
     gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
-    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report', timed)
+    with workers.helper() as helper:
+      told = (records.provenance(workdir), workdir / 'report', timed, helper)
+      page = report.write(frame, asked, *told)
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   return ended(failed, records.folder(workdir))
+
+
+def prepare() -> None:
+  """Starts the process from which workers are forked: it imports for them while this one plans."""
+  # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
+  if sys.platform != 'linux' or len(os.sched_getaffinity(0)) < 2:
+    return
+  multiprocessing.set_start_method('forkserver')
+  multiprocessing.set_forkserver_preload(['norms.lab.workers'])
+  # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.
+  resource_tracker.ensure_running()
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    forkserver.ensure_running()
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def compare(config, doc: str, command: str) -> int:

@@ -5,6 +5,7 @@ each other two groups take 1.4 times as long as in processes with a pool each.
 """
 
 from collections.abc import Iterator
+from concurrent import futures
 import contextlib
 import gc
 import multiprocessing
@@ -49,9 +50,9 @@ class Process:
     self._start()
 
   def _start(self) -> None:
-    spawn = multiprocessing.get_context('spawn')  # a fork of a process that runs JAX may hang
-    self._pipe, theirs = spawn.Pipe()
-    self._process = spawn.Process(target=_serve, args=(theirs, *self._job), daemon=True)
+    context = _context()
+    self._pipe, theirs = context.Pipe()
+    self._process = context.Process(target=_serve, args=(theirs, *self._job), daemon=True)
     # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
     # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
     resource_tracker.ensure_running()
@@ -84,6 +85,30 @@ class Process:
     """Ends the process, which runs no group any more."""
     self._pipe.close()
     self._process.join()
+
+
+def _context():
+  """How processes start: forked from a server if the program has chosen that (train.py does).
+
+  Else anew. A fork of a process that runs JAX may hang; the server only imports it.
+  """
+  if multiprocessing.get_start_method(allow_none=True) == 'forkserver':
+    return multiprocessing.get_context('forkserver')
+  return multiprocessing.get_context('spawn')
+
+
+@contextlib.contextmanager
+def helper() -> Iterator[futures.Executor | None]:
+  """One more process for what comes after training; None where it would not start at once."""
+  context = _context()
+  if context.get_start_method() != 'forkserver':
+    yield None
+    return
+  pool = futures.ProcessPoolExecutor(1, context, initializer=gc.freeze)
+  try:
+    yield pool
+  finally:
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,9 @@
 """The report: complete, self-contained, the same bytes twice, whatever the records hold."""
 
+from concurrent import futures
 from html.parser import HTMLParser
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
@@ -135,10 +138,21 @@ def test_two_runs_write_the_same_bytes(written, tmp_path):
     assert (tmp_path / name).read_bytes() == (written.folder / name).read_bytes(), name
 
 
+@pytest.mark.parametrize('gone', [False, True])
+def test_a_process_that_helps_changes_no_byte(gone, written, tmp_path):
+  """Nor does one that is gone before it has drawn its share."""
+  starts = {'initializer': os._exit, 'initargs': (9,)} if gone else {}
+  with futures.ProcessPoolExecutor(1, multiprocessing.get_context('spawn'), **starts) as helper:
+    report.write(records(), study(), PROVENANCE, tmp_path, helper=helper)
+  for path in written.folder.rglob('*.*'):
+    name = path.relative_to(written.folder)
+    assert (tmp_path / name).read_bytes() == path.read_bytes(), name
+
+
 def test_the_order_of_the_records_changes_nothing():
   plain = view.of(records(), study())
   mixed = view.of(records().sample(frac=1, random_state=0), study())
-  assert str(page.contents(mixed, [], [])) == str(page.contents(plain, [], []))
+  assert str(page.contents(mixed, [])) == str(page.contents(plain, []))
   pd.testing.assert_frame_equal(tables.summary(mixed), tables.summary(plain))
 
 

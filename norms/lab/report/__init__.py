@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 import os
 import pathlib
 from typing import Any
@@ -19,9 +20,13 @@ def write(
   provenance: Sequence[Mapping[str, Any]],
   folder: str | os.PathLike[str],
   timing: Mapping[str, Any] | None = None,
+  helper: futures.Executor | None = None,
 ) -> pathlib.Path:
-  """Writes the report of `study` into `folder`; returns the path of index.html."""
-  return page.write(view.of(frame, study, timing), provenance, pathlib.Path(folder))
+  """Writes the report of `study` into `folder`; returns the path of index.html.
+
+  helper: of one process, which draws some of the figures.
+  """
+  return page.write(view.of(frame, study, timing), provenance, pathlib.Path(folder), helper)
 
 
 def terminal(frame: pd.DataFrame, study: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+import functools
 import io
 import pathlib
 from typing import NamedTuple
@@ -15,6 +17,9 @@ from norms.lab.report.view import View
 
 FOLDER = 'figures'
 
+# Makes drawings as they are asked for, so that they have the style of a report.
+Part = Callable[[], Iterable[Drawing]]
+
 
 class Figure(NamedTuple):
   """A written figure, with its SVG for the page."""
@@ -26,13 +31,27 @@ class Figure(NamedTuple):
   png: str  # path from the report's folder
 
 
+def parts(view: View) -> list[Part]:
+  """What draws every figure whose axes vary in the records, in the order of the page."""
+  against = [functools.partial(_against, view, axis) for axis in view.numeric]
+  first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure)
+  of_view = lambda these: [functools.partial(part, view) for part in these]  # noqa: E731
+  return [*of_view(first), *against, *of_view(last)]
+
+
 def draw(view: View) -> Iterator[Drawing]:
-  """Every figure whose axes vary in the records."""
+  """All of them."""
+  for part in parts(view):
+    yield from part()
+
+
+def _overview(view: View) -> Iterator[Drawing]:
   yield lines.seeds(view)
   yield curves.curves(view)
-  yield from beside.draw(view)
-  for axis in view.numeric:
-    yield from _against(view, axis)
+
+
+def _cells(view: View) -> Iterator[Drawing]:
+  """Two axes at once, as far as there are two."""
   if view.numeric:
     across, down = _columns(view)
     yield heat.accuracy(view, across, down)
@@ -44,8 +63,6 @@ def draw(view: View) -> Iterator[Drawing]:
       yield curves.curve_columns(view, across)
   if 'batch_size' in view.numeric and view.recorded(['validation_accuracy']):
     yield batches.by_batch(view)
-  yield from depth.draw(view)
-  yield from clock.figure(view)
 
 
 def _against(view: View, axis: str) -> Iterator[Drawing]:
@@ -69,20 +86,42 @@ def _needs_close_up(view: View, axis: str, panel: str) -> bool:
   return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
 
 
-def write(drawings: Iterable[Drawing], folder: pathlib.Path) -> list[Figure]:
-  """Writes each drawing as PNG and SVG; figures of an earlier report go.
+def write(parts: Sequence[Part], folder: pathlib.Path) -> list[Figure]:
+  """Writes each drawing as PNG and SVG; figures of an earlier report go."""
+  return begin(parts, folder)()
 
-  The drawings are made as they are asked for, so that they have the style of a report.
-  """
+
+def begin(
+  parts: Sequence[Part], folder: pathlib.Path, helper: futures.Executor | None = None
+) -> Callable[[], list[Figure]]:
+  """As `write`, when called; the helper, if there is one, draws the second half from now on."""
   place = folder / FOLDER
   place.mkdir(parents=True, exist_ok=True)
-  with matplotlib.rc_context(style.RC):
-    written = [_save(drawing, place) for drawing in drawings]
-  names = {figure.name for figure in written}
-  for path in [*place.glob('*.png'), *place.glob('*.svg')]:
-    if path.stem not in names:
-      path.unlink()
+  mine = len(parts) if helper is None else len(parts) // 2
+  # In one piece: what the parts have in common is sent once.
+  asked = helper.submit(_saved, parts[mine:], place) if helper else None
+
+  def written() -> list[Figure]:
+    found = _saved(parts[:mine], place) + (_told(asked, parts[mine:], place) if asked else [])
+    names = {figure.name for figure in found}
+    for path in [*place.glob('*.png'), *place.glob('*.svg')]:
+      if path.stem not in names:
+        path.unlink()
+    return found
+
   return written
+
+
+def _told(asked: futures.Future[list[Figure]], *job) -> list[Figure]:
+  try:
+    return asked.result()
+  except futures.BrokenExecutor:  # the helper is gone, killed perhaps
+    return _saved(*job)
+
+
+def _saved(parts: Sequence[Part], place: pathlib.Path) -> list[Figure]:
+  with matplotlib.rc_context(style.RC):
+    return [_save(drawing, place) for part in parts for drawing in part()]
 
 
 def _save(drawing: Drawing, place: pathlib.Path) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent import futures
 import pathlib
 from typing import Any
 
@@ -31,11 +32,15 @@ MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
 
 
 def write(
-  view: View, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+  view: View,
+  provenance: Sequence[Mapping[str, Any]],
+  folder: pathlib.Path,
+  helper: futures.Executor | None = None,
 ) -> pathlib.Path:
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
-  content = contents(view, provenance, figures.write(figures.draw(view), folder))
+  drawn = figures.begin(figures.parts(view), folder, helper)
+  content = contents(view, provenance) | {'figures': drawn()}
   put(folder / 'summary.json', summaries.text(view, content['verdicts']))
   replay.write(view, folder)
   return publish(content, tables.summary(view), folder)
@@ -56,10 +61,8 @@ def publish(
   return folder / 'index.html'
 
 
-def contents(
-  view: View, provenance: Sequence[Mapping[str, Any]], drawn: Sequence[figures.Figure]
-) -> dict[str, Any]:
-  """What both templates read."""
+def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+  """What both templates read beside the figures."""
   study = view.study
   verdicts = statistics.verdicts(view.records, naming.claims(study))
   return {
@@ -77,7 +80,6 @@ def contents(
       *why.tables_of(view),
       *timed(view),
     ],
-    'figures': drawn,
     'usual': tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,
     'cells': tables.everything(view) if view.axes else None,

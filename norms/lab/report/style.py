@@ -49,6 +49,7 @@ RC: Any = {
   'font.sans-serif': ['DejaVu Sans'],
   'font.size': 9,
   'axes.titlesize': 9.5,
+  'axes.titley': 1.0,
   'axes.labelsize': 9,
   'axes.edgecolor': MUTED,
   'axes.labelcolor': INK,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from typing import Any
 
@@ -25,7 +26,7 @@ COLUMNS = [
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
   """All that is told; the figures are written."""
   titles = [title for title in frame['title'].unique() if title != OURS]
-  errors = drawn.write(figures.offsets(frame), folder)
+  errors = drawn.write([functools.partial(figures.offsets, frame)], folder)
   exact = [tables.libraries(frame), tables.accuracy(frame)]
   parts = [
     Part('agreement', 'Agreement', [tables.pairs(frame), tables.differences(frame)]),

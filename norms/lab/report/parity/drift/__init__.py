@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from typing import Any
 
@@ -17,7 +18,7 @@ from norms.lab.statistics import words
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
   """All that is told; the figures are written."""
   curves, drift = tables.curves(frame), tables.drift(frame)
-  accuracy, *apart = drawn.write(figures.draw(frame, drift), folder)
+  accuracy, *apart = drawn.write([functools.partial(figures.draw, frame, drift)], folder)
   parts = [
     Part('curves', 'Curves', [tables.accuracies(curves)], (), [accuracy]),
     Part('drift', 'Drift', [tables.drifts(drift)], (), apart),
