@@ -1,4 +1,4 @@
-"""Breaks the library one line at a time and asks the tests to notice.
+"""Breaks the library and the lab one line at a time and asks the tests to notice.
 
     python tests/mutants.py [part of a mutant's name ...]
 
@@ -347,17 +347,158 @@ MUTANTS = (
     'jnp.where(True, length, 0)',
     'test_a_zero_kernel',
   ),
+  Mutant(
+    'kernels by fan-out', 'lab/training.py',
+    'math.prod(kernel.shape[:-1])',
+    'kernel.shape[-1]',
+    'test_init_scale_is_times',
+  ),
+  Mutant(
+    'one scale for all kernels', 'lab/training.py',
+    "hyper['head' if path == paths[-1] else 'scale']",
+    "hyper['scale']",
+    'test_the_last_kernel',
+  ),
+  Mutant(
+    'weight norm starts with lengths of 1', 'lab/training.py',
+    "if last == 'scale' and kernel is not None",
+    "if last == 'none' and kernel is not None",
+    'test_weight_norm_starts',
+  ),
+  Mutant(
+    'one order for all epochs', 'lab/program.py',
+    "jax.random.fold_in(training.key(seed, 'order'), epoch)",
+    "jax.random.fold_in(training.key(seed, 'order'), 0 * epoch)",
+    'test_the_order_is',
+  ),
+  Mutant(
+    'the last step that diverged', 'lab/training.py',
+    'first = (diverged_at < 0) & ~jnp.isfinite(loss)',
+    'first = ~jnp.isfinite(loss)',
+    'test_a_diverged_lane',
+  ),
+  Mutant(
+    "an epoch's last loss for its mean", 'lab/training.py',
+    'lambda a, b: a + b / steps',
+    'lambda a, b: b',
+    'test_an_epochs_curves',
+  ),
+  Mutant(
+    "an epoch's last loss for its first", 'lab/training.py',
+    "jnp.where(step == begun, seen['minibatch_loss'], first)",
+    "seen['minibatch_loss']",
+    'test_an_epochs_curves',
+  ),
+  Mutant(
+    'the square of the gradient norm', 'lab/training.py',
+    'return jnp.sqrt(jnp.sum(squares)), step + 1',
+    'return jnp.sum(squares), step + 1',
+    'test_the_norm_of_the_gradient',
+  ),
+  Mutant(
+    'gradients of one device', 'lab/training.py',
+    'grads, new = jax.lax.pmean((grads, new), axis_name)',
+    'new = jax.lax.pmean(new, axis_name)',
+    'test_pmap_of_the_step',
+  ),
+  Mutant(
+    "one vector's updates for another", 'lab/optimizer.py',
+    '    start += leaf.size\n  return',
+    '  return',
+    'test_gathered or test_parameters_are_updated',
+  ),
+  Mutant(
+    'loss: no maximum taken out', 'lab/loss.py',
+    'shifted = logits - jnp.max(logits, -1, keepdims=True)',
+    'shifted = logits',
+    'test_logits_beyond',
+  ),
+  Mutant(
+    'loss: a slope for each example', 'lab/loss.py',
+    '(exp / total - at_label) / len(labels)',
+    'exp / total - at_label',
+    'test_it_is_optaxs',
+  ),
+  Mutant(
+    'judged by running statistics', 'lab/evaluation.py',
+    'jnp.stack(a), stats, rest)',
+    'jnp.stack(a), rest, rest)',
+    'test_exact_statistics',
+  ),
+  Mutant(
+    'pooled variance without the means', 'lab/evaluation.py',
+    'whole[path] += average(jnp.square(flat[mean] - whole[mean]))',
+    'whole[path] += 0',
+    'test_pooled_statistics or test_batches_change',
+  ),
+  Mutant(
+    'batches pooled without counts', 'lab/evaluation.py',
+    'jnp.full(len(a), a.shape[1] / len(x))',
+    'jnp.full(len(a), 1 / len(made) / len(a))',
+    'test_batches_change',
+  ),
+  Mutant(
+    "a normal's quantile for Student's", 'lab/statistics/intervals.py',
+    'special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2)',
+    'special.ndtri((1 + level) / 2)',
+    'test_interval_is',
+  ),
+  Mutant(
+    'pairs by order', 'lab/statistics/intervals.py',
+    "left, right = left.align(right, join='inner')",
+    'left, right = (a.reset_index(drop=True) for a in (left, right))',
+    'test_pairs_are_matched',
+  ),
+  Mutant(
+    'trained without a falling loss', 'lab/statistics/intervals.py',
+    'p_value < 1e-3 and last_loss <= 0.99 * first_loss',
+    'p_value < 1e-3',
+    'test_not_trained',
+  ),
+  Mutant(
+    'trained at chance', 'lab/statistics/intervals.py',
+    'p_value < 1e-3',
+    'p_value < 0.5',
+    'test_trained',
+  ),
+  Mutant(
+    'no correction for many pairs', 'lab/statistics/rules.py',
+    'level = 1 - 0.05 / len(pairs)',
+    'level = 0.95',
+    'test_a_lead_over_one',
+  ),
+  Mutant(
+    'a diverged trial dropped', 'lab/statistics/cells.py',
+    'return values.fillna(worst)',
+    'return values',
+    'test_an_accuracy_that_is_nan',
+  ),
+  Mutant(
+    'every cell for a seed of its own', 'lab/statistics/cells.py',
+    "return table.groupby(level='seed').mean()",
+    'return table',
+    'test_a_seed_counts_once',
+  ),
 )  # fmt: skip
 
 
+LIBRARY = ('norms', 'further_norms', 'covariance')
+LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics')
+
+
 def _copy(folder: pathlib.Path) -> None:
-  for name in ('norms', 'tests'):
-    ignored = shutil.ignore_patterns('__pycache__', 'lab')
+  for name in ('norms', 'tests', 'configs'):
+    ignored = shutil.ignore_patterns('__pycache__')
     shutil.copytree(ROOT / name, folder / name, ignore=ignored)
   shutil.copy(ROOT / 'pyproject.toml', folder)
 
 
-def _run(folder: pathlib.Path, tests: str) -> subprocess.CompletedProcess:
+def _files(mutant: Mutant) -> tuple[str, ...]:
+  lab = mutant.file.startswith('lab/')
+  return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in (LAB if lab else LIBRARY))
+
+
+def _run(folder: pathlib.Path, tests: str, files: tuple[str, ...]) -> subprocess.CompletedProcess:
   """pytest on the copy; -m '' since a slow test may be the one that kills."""
   command = [
     sys.executable,
@@ -372,10 +513,9 @@ def _run(folder: pathlib.Path, tests: str) -> subprocess.CompletedProcess:
     '-k',
     tests,
   ]
-  files = [f'tests/test_{name}.py' for name in ('norms', 'further_norms', 'covariance')]
   environment = {**os.environ, 'PYTHONPATH': str(folder)}
   return subprocess.run(
-    command + files, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    [*command, *files], cwd=folder, env=environment, capture_output=True, text=True, check=False
   )
 
 
@@ -386,7 +526,7 @@ def _try(folder: pathlib.Path, mutant: Mutant) -> str:
     return 'does not apply: its line has changed'
   path.write_text(text.replace(mutant.old, mutant.new))
   try:
-    found = _run(folder, mutant.tests)
+    found = _run(folder, mutant.tests, _files(mutant))
   finally:
     path.write_text(text)
   # 1: a test failed; anything else but 0 is an error of this script's, such as no test of the name.
@@ -399,11 +539,12 @@ def main(wanted) -> int:
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     _copy(folder)
-    every = ' or '.join(sorted({m.tests for m in mutants}))
-    unbroken = _run(folder, every)
-    if unbroken.returncode:
-      print(f'the tests fail without any mutant:\n{unbroken.stdout[-2000:]}')
-      return 1
+    for files in dict.fromkeys(map(_files, mutants)):
+      every = ' or '.join(sorted({m.tests for m in mutants if _files(m) == files}))
+      unbroken = _run(folder, every, files)
+      if unbroken.returncode:
+        print(f'the tests fail without any mutant:\n{unbroken.stdout[-2000:]}')
+        return 1
     for mutant in mutants:
       start = time.monotonic()
       fates.append(_try(folder, mutant))

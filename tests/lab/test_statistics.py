@@ -287,6 +287,16 @@ def test_ranking():
   check(frame_of(*third), 'ranking', 'undecided', 'only norm', best='rms')
 
 
+def test_a_lead_over_one_of_several_needs_more_than_over_one():
+  """Student's t is 3.0 here: beyond 2.8 for one pair, and not beyond 3.5 for one of two."""
+  leads = (0.010, 0.001, 0.019, 0.0045, 0.0155)
+  layer = [trial('layer', s, 0.8 + lead) for s, lead in zip(SEEDS, leads, strict=True)]
+  batch, rms = ([trial(norm, s, x) for s in SEEDS] for norm, x in (('batch', 0.8), ('rms', 0.7)))
+  check(frame_of(*layer, *batch), 'ranking', 'supported', best='layer')
+  check(frame_of(*layer, *batch, *rms), 'ranking', 'undecided', best='layer')
+  check(frame_of(*layer, *batch, *rms), 'beats', 'supported', norm='layer', than='batch')
+
+
 def test_wider_range():
   wide, narrow = trained_on('batch', (0.1, 1.0, 10.0)), trained_on('none', (1.0, 10.0))
   options = {'norm': 'batch', 'than': 'none'}

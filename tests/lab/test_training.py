@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import optax
 import pytest
 import small
 
@@ -89,10 +90,10 @@ def test_the_order_is_of_the_seed_alone_and_a_fresh_permutation_each_epoch():
 
 
 def test_init_scale_is_times_the_usual_deviation_and_weight_scale_absolute():
-  usual = {'features': (256, 256)}
+  usual = {'features': (256, 128)}
   *_, state, _ = begun(small.config(init_scale=0.5, model_options=usual))
   kernel = np.asarray(state.variables['params']['layer_1']['kernel'])
-  # 65536 draws: the standard error of a deviation is 0.3 %.
+  # 32768 draws: the standard error of a deviation is 0.4 %.
   assert kernel.std() == pytest.approx(0.5 * np.sqrt(2 / 256), rel=0.02)
   *_, state, _ = begun(small.config(weight_scale=0.01, model_options=usual))
   assert np.std(state.variables['params']['layer_1']['kernel']) == pytest.approx(0.01, rel=0.02)
@@ -154,6 +155,19 @@ def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
     jax.tree.map(close, mine, (whole, seen))
 
 
+def test_the_norm_of_the_gradient_is_that_of_all_parameters_as_one_vector():
+  setting, state, hyper = step_inputs('layer')
+  batch = Split(DATA.train.x[:64], DATA.train.y[:64])
+
+  def loss(params):
+    logits = setting.train.apply({'params': params}, batch.x, train=True)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, batch.y).mean()
+
+  _, seen = training.step(setting, state, batch, hyper)
+  wanted = optax.tree.norm(jax.grad(loss)(state.variables['params']))
+  np.testing.assert_allclose(seen['grad_norm'], wanted, rtol=1e-5)  # two orders of summation
+
+
 def test_pmap_without_synchronisation_differs():
   """Else the test above would pass with statistics that are each device's own."""
   setting, state, hyper = step_inputs('batch')
@@ -169,6 +183,7 @@ def test_pmap_without_synchronisation_differs():
 def test_a_diverged_lane_is_found_and_leaves_its_neighbour_alone():
   made = small.config(norm='none', learning_rate=(0.05, 1e30), chunk=2)
   state, curves = epoch(made)
-  assert state.diverged_at.tolist()[0] == -1
-  assert 0 < state.diverged_at.tolist()[1] < 5
+  # The first update leaves no finite number behind, so that the second step's loss is the first
+  # that is none; the three steps after it are not counted.
+  assert state.diverged_at.tolist() == [-1, 1]
   assert np.isfinite(curves['minibatch_loss']).tolist() == [True, False]
