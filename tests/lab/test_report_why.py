@@ -76,6 +76,7 @@ def test_centres_are_geometric():
     ({'norm': 'none', 'least': 5.04, 'at': {'init_scale': 1.0}}, 'undecided'),  # seeds 1, 2 of 3
     ({'norm': 'batch', 'least': 0.5, 'most': 2.0}, 'supported'),
     ({'norm': 'none', 'least': 0.5, 'most': 2.0}, 'refuted'),
+    ({'norm': 'batch', 'least': 1.0, 'most': 1.0}, 'supported'),  # the ends are within
   ],
 )
 def test_the_claim_that_a_signal_is_passed_on(options, outcome):
