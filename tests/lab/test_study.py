@@ -119,9 +119,27 @@ def test_groups_hold_what_is_traced():
   assert all(len(g.tiles) == 1 and len(g.tiles[0].rows) == 2 for g in groups)
 
 
-@pytest.mark.parametrize('lanes', [1, 2, 3, 4, 100])
-def test_tiles_lose_no_trial_and_have_one_shape(lanes):
-  made = trials(init_scale=(0.1, 1.0, 10.0), seed=(0, 1))
+def test_the_longest_groups_come_first():
+  """By steps: epochs and trials over batch size."""
+  made = [
+    *trials(batch_size=(256, 16, 64), seed=(0, 1)),
+    *trials(batch_size=(64, 16), norm='batch', seed=(0, 1, 2)),
+    *trials(batch_size=8, norm='layer', epochs=1),
+  ]
+  found = [(g.static.norm, g.static.batch_size) for g in plan.groups(made)]
+  assert found == [('batch', 16), ('none', 16), ('layer', 8), ('batch', 64), ('none', 64),
+                   ('none', 256)]  # fmt: skip
+
+
+def test_a_group_says_how_it_is_judged_where_that_is_not_as_usual():
+  labels = [g.label for g in plan.groups(trials(norm='batch', eval_stats=('exact', 'running')))]
+  assert [label.endswith('by running statistics') for label in labels] == [False, True]
+
+
+@pytest.mark.parametrize('seeds', [2, 5])
+@pytest.mark.parametrize('lanes', [1, 2, 3, 4, 9, 100])
+def test_tiles_lose_no_trial_and_have_one_shape(lanes, seeds):
+  made = trials(init_scale=(0.1, 1.0, 10.0), seed=tuple(range(seeds)))
   tiles = plan.tiles(made, lanes)
   assert sorted(t.hash for tile in tiles for t in tile.trials) == sorted(t.hash for t in made)
   assert len({(len(tile.rows), tile.width) for tile in tiles}) == 1
