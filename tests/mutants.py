@@ -6,8 +6,10 @@ Each mutant is applied to a copy of the library in a temporary folder, and the t
 it run there. A survivor is a missing test: exit status 1.
 """
 
+from concurrent import futures
 import os
 import pathlib
+import queue
 import shutil
 import subprocess
 import sys
@@ -533,22 +535,36 @@ def _try(folder: pathlib.Path, mutant: Mutant) -> str:
   return {0: 'SURVIVED', 1: 'killed'}.get(found.returncode, found.stdout[-500:])
 
 
+def _unbroken(folder: pathlib.Path, mutants) -> None:
+  """The tests that are to kill pass without any mutant, else the script ends."""
+  for files in dict.fromkeys(map(_files, mutants)):
+    every = ' or '.join(sorted({m.tests for m in mutants if _files(m) == files}))
+    found = _run(folder, every, files)
+    if found.returncode:
+      sys.exit(f'the tests fail without any mutant:\n{found.stdout[-2000:]}')
+
+
 def main(wanted) -> int:
   mutants = [m for m in MUTANTS if not wanted or any(part in m.name for part in wanted)]
-  fates = []
-  with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    _copy(folder)
-    for files in dict.fromkeys(map(_files, mutants)):
-      every = ' or '.join(sorted({m.tests for m in mutants if _files(m) == files}))
-      unbroken = _run(folder, every, files)
-      if unbroken.returncode:
-        print(f'the tests fail without any mutant:\n{unbroken.stdout[-2000:]}')
-        return 1
-    for mutant in mutants:
-      start = time.monotonic()
-      fates.append(_try(folder, mutant))
-      print(f'{fates[-1]:9} {time.monotonic() - start:5.1f} s  {mutant.name}', flush=True)
+  with tempfile.TemporaryDirectory() as name, futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
+    for i in range(os.cpu_count() or 1):
+      folder = pathlib.Path(name) / str(i)
+      _copy(folder)
+      copies.put(folder)
+    _unbroken(folder, mutants)
+
+    def fate(mutant: Mutant) -> tuple[str, float]:
+      folder, start = copies.get(), time.monotonic()
+      try:
+        return _try(folder, mutant), time.monotonic() - start
+      finally:
+        copies.put(folder)
+
+    fates = []
+    for mutant, (found, seconds) in zip(mutants, pool.map(fate, mutants), strict=True):
+      fates.append(found)
+      print(f'{found:9} {seconds:5.1f} s  {mutant.name}', flush=True)
   print(f'{fates.count("killed")} of {len(mutants)} killed')
   return int(fates.count('killed') < len(mutants))
 

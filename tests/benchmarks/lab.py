@@ -38,7 +38,7 @@ def run(*, tiny: bool) -> None:
     assert not failed, failed
     origins = records.provenance(folder)
   gc.freeze()  # as the processes of a sweep have it: no pass over all that JAX has imported
-  rounds = [_compiled(groups) for _ in range(1 if tiny else 3)]
+  rounds = [_compiled(groups) for _ in range(1 if tiny else 5)]
   alone = _least(rounds)
   print(f'{"group":24}{"compile s":>10}{"beside another":>16}{"run s":>8}')
   for origin in origins:
