@@ -10,12 +10,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def train(*arguments, cwd=ROOT):
+def train(*arguments, cwd=ROOT, **environment):
   """The finished command."""
   paths = os.pathsep.join([str(ROOT), str(pathlib.Path(__file__).parent)])
   return subprocess.run(
     [sys.executable, str(ROOT / 'train.py'), *arguments],
-    cwd=cwd, env=os.environ | {'PYTHONPATH': paths}, capture_output=True, text=True, timeout=300,
+    cwd=cwd, env=os.environ | {'PYTHONPATH': paths} | environment,
+    capture_output=True, text=True, timeout=300,
   )  # fmt: skip
 
 
@@ -45,6 +46,17 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tmp_path):
   assert '504 to run in 24 groups' in done.stdout
   assert 'estimated run time unknown' in done.stdout
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_workers_start_where_the_temporary_folder_has_too_long_a_path_for_a_socket(tmp_path):
+  folder = tmp_path / ('long' * 30)
+  folder.mkdir()
+  done = train(
+    '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}/results', TMPDIR=str(folder)
+  )
+  assert done.returncode == 0 and not done.stderr, done.stderr
+  assert 'report:' in done.stdout
 
 
 def test_the_smoke_sweep_runs_reports_and_is_not_run_twice(tmp_path):

@@ -49,7 +49,7 @@ RC: Any = {
   'font.sans-serif': ['DejaVu Sans'],
   'font.size': 9,
   'axes.titlesize': 9.5,
-  'axes.titley': 1.0,
+  'axes.titley': 1.0,  # where it would be: left to itself matplotlib measures every tick for it
   'axes.labelsize': 9,
   'axes.edgecolor': MUTED,
   'axes.labelcolor': INK,
