@@ -104,11 +104,27 @@ def helper() -> Iterator[futures.Executor | None]:
   if context.get_start_method() != 'forkserver':
     yield None
     return
-  pool = futures.ProcessPoolExecutor(1, context, initializer=gc.freeze)
+  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping)
   try:
     yield pool
   finally:
     pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _helping() -> None:
+  """A pool's process begins: to end with who asked it, also if that is killed.
+
+  It holds both ends of its queue, and would else wait there for ever.
+  """
+  gc.freeze()
+  asking = multiprocessing.parent_process()
+  assert asking is not None
+
+  def watch() -> None:
+    asking.join()
+    os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

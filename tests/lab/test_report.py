@@ -320,7 +320,7 @@ def test_every_shape_of_study_has_a_report(case, tmp_path):
   ],
 )
 def test_each_numeric_axis_has_its_figure(case, name):
-  drawn = figures.draw(view.of(CASES[case](), study(axes={})))
+  drawn = figures.drawn(figures.parts_of(view.of(CASES[case](), study(axes={}))))
   assert name in {drawing.name for drawing in drawn}
 
 

@@ -51,7 +51,7 @@ DRAWN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize('name', DRAWN)
 def test_each_study_has_its_figures_and_every_norm_its_own_look(name):
   seen = of(name)
-  drawn = {drawing.name for drawing in figures.draw(seen)}
+  drawn = {drawing.name for drawing in figures.drawn(figures.parts_of(seen))}
   assert drawn >= FIGURES[name]
   looks = seen.looks.values()
   assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len(looks)
@@ -103,7 +103,9 @@ def test_a_figure_of_the_reference_without_ours_says_so(entry):
   (row,) = reference.table(seen).rows
   assert 'no run' in row.cells
   assert list(reference.sentences(seen)) == ['score: no run of ours here.'] or 'at' in entry
-  assert not [drawing for drawing in figures.draw(seen) if 'reference' in drawing.name]
+  assert not [
+    drawing for drawing in figures.drawn(figures.parts_of(seen)) if 'reference' in drawing.name
+  ]
 
 
 def test_a_figure_that_another_study_has_is_pointed_to():

@@ -159,4 +159,6 @@ def test_it_is_in_the_report(tmp_path):
   assert 'on the first 50 training examples' in text and 'figures/layers_by_init_scale.png' in text
   assert 'layers_by_init_scale' in page.read_text()
   bare = records().drop(columns=[n for n in records() if 'layer' in n])
-  assert not [d.name for d in figures.draw(of(bare)) if d.name.startswith('layers')]
+  assert not [
+    d.name for d in figures.drawn(figures.parts_of(of(bare))) if d.name.startswith('layers')
+  ]

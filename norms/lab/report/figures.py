@@ -31,7 +31,7 @@ class Figure(NamedTuple):
   png: str  # path from the report's folder
 
 
-def parts(view: View) -> list[Part]:
+def parts_of(view: View) -> list[Part]:
   """What draws every figure whose axes vary in the records, in the order of the page."""
   against = [functools.partial(_against, view, axis) for axis in view.numeric]
   first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure)
@@ -39,9 +39,9 @@ def parts(view: View) -> list[Part]:
   return [*of_view(first), *against, *of_view(last)]
 
 
-def draw(view: View) -> Iterator[Drawing]:
-  """All of them."""
-  for part in parts(view):
+def drawn(parts: Iterable[Part]) -> Iterator[Drawing]:
+  """What the parts draw, one after the other."""
+  for part in parts:
     yield from part()
 
 
@@ -97,12 +97,13 @@ def begin(
   """As `write`, when called; the helper, if there is one, draws the second half from now on."""
   place = folder / FOLDER
   place.mkdir(parents=True, exist_ok=True)
-  mine = len(parts) if helper is None else len(parts) // 2
+  half = len(parts) // 2
+  mine, theirs = (parts[:half], parts[half:]) if helper else (parts, [])
   # In one piece: what the parts have in common is sent once.
-  asked = helper.submit(_saved, parts[mine:], place) if helper else None
+  asked = helper.submit(_saved, theirs, place) if helper else None
 
   def written() -> list[Figure]:
-    found = _saved(parts[:mine], place) + (_told(asked, parts[mine:], place) if asked else [])
+    found = _saved(mine, place) + (_told(asked, theirs, place) if asked else [])
     names = {figure.name for figure in found}
     for path in [*place.glob('*.png'), *place.glob('*.svg')]:
       if path.stem not in names:
@@ -121,7 +122,7 @@ def _told(asked: futures.Future[list[Figure]], *job) -> list[Figure]:
 
 def _saved(parts: Sequence[Part], place: pathlib.Path) -> list[Figure]:
   with matplotlib.rc_context(style.RC):
-    return [_save(drawing, place) for part in parts for drawing in part()]
+    return [_save(drawing, place) for drawing in drawn(parts)]
 
 
 def _save(drawing: Drawing, place: pathlib.Path) -> Figure:

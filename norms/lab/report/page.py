@@ -39,7 +39,7 @@ def write(
 ) -> pathlib.Path:
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
-  drawn = figures.begin(figures.parts(view), folder, helper)
+  drawn = figures.begin(figures.parts_of(view), folder, helper)
   content = contents(view, provenance) | {'figures': drawn()}
   put(folder / 'summary.json', summaries.text(view, content['verdicts']))
   replay.write(view, folder)
