@@ -14,8 +14,9 @@ import functools
 
 import jax
 
+from norms.lab import compiler
+
 MARKS = {'inlineable': 'false', 'xla_cpu_small_call': 'true'}
-TESTED = (0, 10)  # of jax
 # Numbers given. XLA sums 2**12 and more by a library, which such a kernel cannot call: an error.
 MOST = 2**12 - 1
 
@@ -25,7 +26,7 @@ _wanted = contextvars.ContextVar('compact', default=False)
 @contextlib.contextmanager
 def compacted(wanted: bool) -> Iterator[None]:
   """Within: whether compact functions are marked; not where vmap hides how large arrays are."""
-  known = jax.default_backend() == 'cpu' and jax.__version_info__[:2] == TESTED
+  known = jax.default_backend() == 'cpu' and compiler.tested()
   before = _wanted.set(wanted and known)
   try:
     yield

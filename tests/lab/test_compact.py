@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from norms.lab import optimizer, training
-from norms.lab.compact import MOST, TESTED, compact, compacted
+from norms.lab import compiler, optimizer, training
+from norms.lab.compact import MOST, compact, compacted
 from norms.lab.loss import cross_entropy
 
 pytestmark = pytest.mark.skipif(
-  jax.__version_info__[:2] != TESTED, reason='with another jax nothing is marked: all is as before'
+  not compiler.tested(), reason='with another jax nothing is marked: all is as before'
 )
 KEYS = jax.random.split(jax.random.key(0), 4)
 LOGITS = 10 * jax.random.normal(KEYS[0], (64, 10))
@@ -57,3 +57,11 @@ def test_the_largest_are_within_what_such_a_kernel_can_sum(shape, axis):
 
 def test_larger_ones_are_left_alone():
   assert compiled(compact(jnp.sum), jnp.ones(MOST + 1))[1] == 0
+
+
+def test_another_jax_is_not_asked_for_what_xla_does_not_promise(monkeypatch):
+  asked = compiler.options()
+  monkeypatch.setattr(jax, '__version_info__', (9, 9, 9))
+  assert compiler.options().items() < asked.items()
+  with compacted(True):
+    assert 'call' not in str(jax.make_jaxpr(compact(jnp.sin))(1.0))
