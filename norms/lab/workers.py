@@ -105,9 +105,15 @@ def helper() -> Iterator[futures.Executor | None]:
     yield None
     return
   pool = futures.ProcessPoolExecutor(1, context, initializer=_helping)
+  resource_tracker.ensure_running()
+  started: list[futures.Future] = []
   try:
+    with _uninterrupted():
+      started.append(pool.submit(int))
     yield pool
   finally:
+    # A process that is about to start, and finds who asked for it gone, prints a traceback.
+    futures.wait(started, timeout=10)
     pool.shutdown(wait=False, cancel_futures=True)
 
 

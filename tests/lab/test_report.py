@@ -138,11 +138,13 @@ def test_two_runs_write_the_same_bytes(written, tmp_path):
     assert (tmp_path / name).read_bytes() == (written.folder / name).read_bytes(), name
 
 
-@pytest.mark.parametrize('gone', [False, True])
+@pytest.mark.parametrize('gone', [None, 'while it draws', 'before it is asked'])
 def test_a_process_that_helps_changes_no_byte(gone, written, tmp_path):
   """Nor does one that is gone before it has drawn its share."""
   starts = {'initializer': os._exit, 'initargs': (9,)} if gone else {}
   with futures.ProcessPoolExecutor(1, multiprocessing.get_context('spawn'), **starts) as helper:
+    if gone == 'before it is asked':
+      assert helper.submit(int).exception()
     report.write(records(), study(), PROVENANCE, tmp_path, helper=helper)
   for path in written.folder.rglob('*.*'):
     name = path.relative_to(written.folder)

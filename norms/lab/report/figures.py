@@ -100,7 +100,7 @@ def begin(
   half = len(parts) // 2
   mine, theirs = (parts[:half], parts[half:]) if helper else (parts, [])
   # In one piece: what the parts have in common is sent once.
-  asked = helper.submit(_saved, theirs, place) if helper else None
+  asked = _asked(helper, theirs, place) if helper else None
 
   def written() -> list[Figure]:
     found = _saved(mine, place) + (_told(asked, theirs, place) if asked else [])
@@ -111,6 +111,15 @@ def begin(
     return found
 
   return written
+
+
+def _asked(helper: futures.Executor, *job) -> futures.Future[list[Figure]]:
+  try:
+    return helper.submit(_saved, *job)
+  except futures.BrokenExecutor as gone:  # already: said where its share is wanted
+    asked: futures.Future[list[Figure]] = futures.Future()
+    asked.set_exception(gone)
+    return asked
 
 
 def _told(asked: futures.Future[list[Figure]], *job) -> list[Figure]:
