@@ -374,6 +374,24 @@ MUTANTS = (
     'test_the_order_is',
   ),
   Mutant(
+    'a group that failed compiled in company again', 'lab/sweep.py',
+    'apart=before',
+    'apart=()',
+    'test_what_ends_the_process',
+  ),
+  Mutant(
+    'each epoch its first batch alone', 'lab/program.py',
+    'lax.dynamic_slice_in_dim(order, done * size, size)',
+    'lax.dynamic_slice_in_dim(order, 0 * done, size)',
+    'test_an_epochs_curves',
+  ),
+  Mutant(
+    "a family's batch sizes in another order", 'lab/program.py',
+    'for size in sizes]',
+    'for size in reversed(sizes)]',
+    'test_compiled_with_other',
+  ),
+  Mutant(
     'the last step that diverged', 'lab/training.py',
     'first = (diverged_at < 0) & ~jnp.isfinite(loss)',
     'first = ~jnp.isfinite(loss)',
@@ -485,7 +503,7 @@ MUTANTS = (
 
 
 LIBRARY = ('norms', 'further_norms', 'covariance')
-LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics')
+LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics', 'workers')
 
 
 def _copy(folder: pathlib.Path) -> None:
@@ -501,23 +519,16 @@ def _files(mutant: Mutant) -> tuple[str, ...]:
 
 
 def _run(folder: pathlib.Path, tests: str, files: tuple[str, ...]) -> subprocess.CompletedProcess:
-  """pytest on the copy; -m '' since a slow test may be the one that kills."""
-  command = [
-    sys.executable,
-    '-m',
-    'pytest',
-    '-x',
-    '-q',
-    '-n',
-    '0',
-    '-p',
-    'no:cacheprovider',
-    '-k',
-    tests,
-  ]
+  """pytest on the copy, in one process: most mutants are a matter of one quick test."""
+  options = ['-x', '-q', '-n', '0', '-p', 'no:cacheprovider', '-k', tests]
   environment = {**os.environ, 'PYTHONPATH': str(folder)}
   return subprocess.run(
-    [*command, *files], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    [sys.executable, '-m', 'pytest', *options, *files],
+    cwd=folder,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
   )
 
 

@@ -32,7 +32,8 @@ LAB = (
   {'study'},
   {'data', 'statistics'},
   {'plan', 'records'},
-  {'compact', 'compiler'},  # parts of training and program, as are these
+  {'compiler', 'chunks'},  # parts of training and program, as are these
+  {'compact'},
   {'models', 'peers', 'optimizer', 'loss'},
   {'training'},
   {'probes', 'evaluation'},

@@ -124,10 +124,11 @@ def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
     )
   trials = sum(len(group.trials) for group in groups)
   known = all(group.static.hash in past for group in groups)
+  programs = {(group.family, group.sizes) for group in groups}
   lines.append(
     f'{study.name}: {len(study.trials)} trials, {len(study.trials) - trials} done, {trials} to run '
-    f'in {len(groups)} groups and as many compilations; lanes are seeds x others; estimated run '
-    f'time {f"{total:.0f} s" if known and groups else "unknown" if groups else "0 s"}'
+    f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
+    f'estimated run time {f"{total:.0f} s" if known and groups else "unknown" if groups else "0 s"}'
   )
   return '\n'.join(lines)
 

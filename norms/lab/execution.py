@@ -1,6 +1,8 @@
 """One group: its programs compiled once, its tiles run one after the other, a file for each."""
 
 from collections.abc import Callable, Iterator
+import contextlib
+import functools
 import time
 import traceback
 from typing import NamedTuple
@@ -9,8 +11,8 @@ import jax
 import numpy as np
 import pandas as pd
 
+from norms.lab import chunks, evaluation, plan, program, records, replay, statistics
 from norms.lab import data as data_sets
-from norms.lab import evaluation, plan, program, records, replay, statistics
 from norms.lab.data import Data
 from norms.lab.once import Once
 from norms.lab.provenance import provenance
@@ -48,10 +50,20 @@ def ready(group: plan.Group, study: Study, once: Once, device) -> Ready:
   parts = once(
     (group.family, device), lambda: program.shared(setting, first, data, chunk=study.chunk)
   )
-  segment = program.compiled(setting, group, data, parts, chunk=study.chunk)
-  chunk = program.chunk_size(study.chunk, first.width)
+  compiled = functools.partial(program.compiled, setting, tile=first, data=data, parts=parts)
+  segment = _segment(group, functools.partial(compiled, chunk=study.chunk), once, device)
+  chunk = chunks.size(study.chunk, first.width)
   source = replay.source(study.trials, group)
   return Ready(source, chunk, host, data, views, parts, segment)
+
+
+def _segment(group: plan.Group, compiled: Callable, once: Once, device) -> Callable:
+  """The group's part of the program of its family; alone where that is asked for, or fails."""
+  size = group.static.batch_size
+  if len(group.sizes) > 1:
+    with contextlib.suppress(Exception):  # of another size, perhaps: then it is that group's error
+      return once((group.family, group.sizes, device), lambda: compiled(group.sizes))[size]
+  return compiled((size,))[size]
 
 
 def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
@@ -86,13 +98,14 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
 
 def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str, np.ndarray]]:
   """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
-  cut, examples = program.blocks(tile, made.chunk), len(made.data.train.y)
+  cut, examples = chunks.blocks(tile, made.chunk), len(made.data.train.y)
+  steps = examples // group.static.batch_size
   carries = program.begin(made.parts, tile, cut, made.source.draws(tile, made.parts.kernel_size))
   seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(group.static.epochs + 1):
     if epoch:
       # A row per seed, sliced off the array once and not for each of the seed's lanes.
-      rows = made.source.order(tile, epoch, examples, group.static.batch_size)
+      rows = made.source.order(tile, epoch, examples)
       for i, block in enumerate(cut):
         carries[i], seen[i] = made.segment(carries[i], made.data, rows[block.row], block.hyper)
     # All are asked for before the first is waited for.
@@ -101,7 +114,7 @@ def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str,
     stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
     found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
     curves = _rectangle(tile, cut, found)
-    done = len(tile.trials) * len(rows[0]) if epoch else 0
+    done = len(tile.trials) * steps if epoch else 0
     tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
     yield curves
 

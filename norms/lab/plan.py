@@ -1,4 +1,4 @@
-"""Study -> trials -> groups (one compiled program each) -> tiles (one call, one file each)."""
+"""Study -> trials -> groups (a compiled function each) -> tiles (one call, one file each)."""
 
 from collections.abc import Iterable, Iterator
 import dataclasses
@@ -35,6 +35,8 @@ class Group:
 
   static: Trial
   tiles: tuple[Tile, ...]
+  # The batch sizes of its family in whose program it is; not what it is, but how it is run.
+  sizes: tuple[int, ...] = dataclasses.field(compare=False)
 
   @property
   def trials(self) -> tuple[Trial, ...]:
@@ -44,6 +46,11 @@ class Group:
   def family(self) -> tuple[Trial, int]:
     """What it shares with groups of other batch sizes: how they begin and how they are judged."""
     return dataclasses.replace(self.static, batch_size=0), self.tiles[0].width
+
+  @property
+  def alone(self) -> 'Group':
+    """The same, as a program by itself."""
+    return dataclasses.replace(self, sizes=(self.static.batch_size,))
 
   @property
   def label(self) -> str:
@@ -57,9 +64,30 @@ def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
   found: dict[Trial, list[Trial]] = {}
   for trial in trials:
     found.setdefault(trial.static, []).append(trial)
-  made = [Group(static, tiles(members, lanes)) for static, members in found.items()]
+  made = [
+    Group(static, tiles(members, lanes), (static.batch_size,)) for static, members in found.items()
+  ]
   # Steps per epoch are as 1/batch_size: with the longest first, workers finish together.
   return tuple(sorted(made, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials))))
+
+
+def together(
+  groups: Iterable[Group], workers: int, apart: Iterable[Group] = ()
+) -> tuple[Group, ...]:
+  """The groups, each compiled with all of its family, if there is a family for each worker.
+
+  But for those that are to be `apart`.
+  """
+  alone, families = set(apart), dict[tuple, list[int]]()
+  for group in groups:
+    if group not in alone:
+      families.setdefault(group.family, []).append(group.static.batch_size)
+  if len(families) < workers:  # some would wait for a program while one of them compiles it
+    return tuple(groups)
+  return tuple(
+    group if group in alone else dataclasses.replace(group, sizes=tuple(families[group.family]))
+    for group in groups
+  )
 
 
 def tiles(trials: Iterable[Trial], lanes: int) -> tuple[Tile, ...]:

@@ -9,7 +9,7 @@ from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
-from norms.lab import compiler, plan, probes, training
+from norms.lab import chunks, compiler, plan, probes, training
 from norms.lab import evaluation as judge
 from norms.lab.compact import compacted
 from norms.lab.data import Data
@@ -25,7 +25,7 @@ def draws(seeds, size: int):
 
 
 @functools.partial(jax.jit, static_argnames='examples')
-def permutations(seeds, epoch, examples: int):
+def order(seeds, epoch, examples: int):
   """A fresh permutation of the examples per seed and epoch: (seeds, examples)."""
   return jax.vmap(
     lambda seed: jax.random.permutation(
@@ -34,37 +34,41 @@ def permutations(seeds, epoch, examples: int):
   )(seeds)
 
 
-def order(seeds, epoch: int, examples: int, batch_size: int) -> np.ndarray:
-  """The examples of each step, a permutation cut into batches: (seeds, steps, batch_size)."""
-  steps = examples // batch_size
-  # Cut on the host: one program serves all batch sizes.
-  mixed = np.asarray(permutations(seeds, epoch, examples))[:, : steps * batch_size]
-  return mixed.reshape(len(mixed), steps, batch_size)
-
-
-def segment(setting: Setting, chunk: int, carry: State, data: Data, order, hyper):
+def segment(setting: Setting, chunk: int, size: int, carry: State, data: Data, order, hyper):
   """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 
+  `order` is of all examples, and cut into batches of this size; what is left over is not seen.
   Each batch is taken, and augmented, once for all the lanes; a chunk of 1 is a trial alone, to the
   bit.
   """
   one = functools.partial(training.step, setting)
   step = one if chunk == 1 else jax.vmap(one, (0, None, 0))
-  seed, begun = jnp.ravel(hyper['seed'])[0], carry.step
+  seed, begun, count = jnp.ravel(hyper['seed'])[0], carry.step, len(order) // size
 
-  def body(at, rows):
+  def body(at, _):
     carry, mean, first = at
+    done = jnp.ravel(carry.step - begun)[0]
+    rows = lax.dynamic_slice_in_dim(order, done * size, size)
     batch = jax.tree.map(lambda a: a[rows], data.train)
     batch = training.augmented(setting, batch, seed, jnp.ravel(carry.step)[0])
     new, seen = step(carry, batch, hyper)
     return (new, *training.tally(mean, first, seen, (carry.step, begun, steps))), None
 
   # Means grow on the way: to keep each step's values and average them later is more to compile.
-  zero, steps = jnp.zeros(begun.shape), jnp.float32(len(order))
+  zero, steps = jnp.zeros(begun.shape), jnp.float32(count)
   nothing = dict.fromkeys(training.SEEN, zero)
   with compacted(chunk == 1):
-    (carry, mean, first), _ = lax.scan(body, (carry, nothing, zero), order)
+    (carry, mean, first), _ = lax.scan(body, (carry, nothing, zero), length=count)
   return carry, mean | {'first_loss': first}
+
+
+def segments(setting: Setting, chunk: int, sizes: tuple[int, ...], which, *args):
+  """The segment of the batch size sizes[which], in one program with those of the others.
+
+  Their loops over parameters are the same, which XLA compiles once where it sees them together.
+  """
+  of = [functools.partial(segment, setting, chunk, size) for size in sizes]
+  return lax.switch(which, of, *args)
 
 
 def evaluation(setting: Setting, chunk: int, carry: State, data: Data, views: tuple) -> Curves:
@@ -79,16 +83,6 @@ def probed(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
   return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data.train)
 
 
-def chunk_size(wanted: int, width: int) -> int:
-  """The largest divisor of a tile's width that is not above the wanted number of lanes.
-
-  Left to choose (0): on a CPU one lane at a time, since many small products make a slow batched
-  one there; elsewhere all lanes at once, since one small product leaves an accelerator idle.
-  """
-  limit = wanted or (1 if jax.default_backend() == 'cpu' else width)
-  return max(d for d in range(1, width + 1) if width % d == 0 and d <= limit)
-
-
 class Shared(NamedTuple):
   """What groups that differ in batch size alone have in common."""
 
@@ -98,14 +92,6 @@ class Shared(NamedTuple):
   state: State  # of a chunk, as shapes
   evaluate: Callable[..., Curves]
   probe: Callable[..., Curves]
-
-
-class Block(NamedTuple):
-  """A chunk of one seed's lanes: what is computed at once."""
-
-  row: int  # of the tile: which seed
-  lanes: slice
-  hyper: dict[str, np.ndarray]
 
 
 def init(setting: Setting):
@@ -120,8 +106,8 @@ def init(setting: Setting):
 
 def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
   """Compiles what does not depend on the batch size."""
-  x, chunk = data.train.x[:1], chunk_size(chunk, tile.width)
-  block, variables = blocks(tile, chunk)[0], init(setting)
+  x, chunk = data.train.x[:1], chunks.size(chunk, tile.width)
+  block, variables = chunks.blocks(tile, chunk)[0], init(setting)
   own = jax.jit(variables)  # the lab's models draw nothing: one template serves every seed
   zero: training.Variables = own(np.uint32(0), x) if setting.own else {}
   shapes = jax.eval_shape(variables, 0, x)
@@ -144,44 +130,25 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
   )
 
 
-def compiled(setting: Setting, group: plan.Group, data: Data, parts: Shared, *, chunk: int):
-  """The group's segment, compiled from shapes alone."""
-  tile = group.tiles[0]
-  chunk = chunk_size(chunk, tile.width)
-  block = blocks(tile, chunk)[0]
-  steps = len(data.train.y) // group.static.batch_size
-  rows = jax.ShapeDtypeStruct((steps, group.static.batch_size), jnp.int32)
-  run = jax.jit(functools.partial(segment, setting, chunk), donate_argnums=0)
-  return run.lower(parts.state, data, rows, block.hyper).compile(compiler.options())
+def compiled(
+  setting: Setting,
+  sizes: tuple[int, ...],
+  tile: plan.Tile,
+  data: Data,
+  parts: Shared,
+  *,
+  chunk: int,
+) -> dict[int, Callable]:
+  """Batch size -> its segment, all of them one program, compiled from shapes alone."""
+  chunk = chunks.size(chunk, tile.width)
+  which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape))
+  run = jax.jit(functools.partial(segments, setting, chunk, sizes), donate_argnums=1)
+  lowered = run.lower(which, parts.state, data, order, chunks.blocks(tile, chunk)[0].hyper)
+  made = lowered.compile(compiler.options())
+  return {size: functools.partial(made, np.int32(i)) for i, size in enumerate(sizes)}
 
 
-def begin(parts: Shared, tile: plan.Tile, cut: list[Block], drawn) -> list[State]:
+def begin(parts: Shared, tile: plan.Tile, cut: list[chunks.Block], drawn) -> list[State]:
   """Each block's state before the first step; what a seed draws is drawn once for its lanes."""
-  templates = [parts.template(seed) for seed in seeds(tile)]
+  templates = [parts.template(seed) for seed in chunks.seeds(tile)]
   return [parts.start(templates[b.row], drawn[b.row], b.hyper) for b in cut]
-
-
-def seeds(tile: plan.Tile) -> np.ndarray:
-  """The seed of each row; a row of padding repeats one."""
-  spare = tile.trials[0]
-  return np.array([next(filter(None, row), spare).seed for row in tile.rows], np.uint32)
-
-
-def blocks(tile: plan.Tile, chunk: int) -> list[Block]:
-  """A tile cut into chunks, what is traced stacked; padding repeats a lane or is left out."""
-  made = []
-  for i, row in enumerate(tile.rows):
-    for j in range(0, tile.width, chunk):
-      trials = row[j : j + chunk]
-      spare = next(filter(None, trials), None)
-      if spare is None:
-        continue
-      values = [(trial or spare).hyper | {'seed': spare.seed} for trial in trials]
-      stacked = {k: np.array([v[k] for v in values], _dtype(k)) for k in values[0]}
-      hyper = {k: v[0] for k, v in stacked.items()} if chunk == 1 else stacked
-      made.append(Block(i, slice(j, j + chunk), hyper))
-  return made
-
-
-def _dtype(name: str):
-  return np.uint32 if name == 'seed' else np.float32

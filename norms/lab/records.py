@@ -102,12 +102,21 @@ def _read(file: pathlib.Path, columns: list[str] | None = None) -> pa.Table:
 
 def write_error(path, trials: Iterable[Trial], label: str, text: str) -> pathlib.Path:
   """Puts a group's failure on record beside the results; forgotten once the group succeeds."""
-  target = folder(path) / f'{tile_hash(trials)}.error.txt'
+  target = _error(path, trials)
   target.parent.mkdir(parents=True, exist_ok=True)
   target.write_text(f'{label}\n{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}\n{text}\n')
   return target
 
 
+def failed(path, trials: Iterable[Trial]) -> bool:
+  """Whether a group's failure is on record."""
+  return _error(path, trials).exists()
+
+
 def forget_error(path, trials: Iterable[Trial]) -> None:
   """Removes the record of a failure."""
-  (folder(path) / f'{tile_hash(trials)}.error.txt').unlink(missing_ok=True)
+  _error(path, trials).unlink(missing_ok=True)
+
+
+def _error(path, trials: Iterable[Trial]) -> pathlib.Path:
+  return folder(path) / f'{tile_hash(trials)}.error.txt'

@@ -11,8 +11,8 @@ from typing import Protocol
 import jax
 import numpy as np
 
+from norms.lab import chunks, plan, program, training
 from norms.lab import data as data_sets
-from norms.lab import plan, program, training
 from norms.lab.trial import Trial
 
 
@@ -22,18 +22,18 @@ class Source(Protocol):
   def draws(self, tile: plan.Tile, size: int) -> list[jax.Array]:
     """Standard normal numbers for all kernels, flat."""
 
-  def order(self, tile: plan.Tile, epoch: int, examples: int, batch_size: int) -> list[np.ndarray]:
-    """The examples of each step of an epoch, from 1 on: (steps, batch_size)."""
+  def order(self, tile: plan.Tile, epoch: int, examples: int) -> list[np.ndarray]:
+    """The examples of an epoch, from 1 on, one batch after the other: (examples,)."""
 
 
 class Keyed:
   """By keys of the seed: kernels by purpose 'init', a fresh permutation each epoch by 'order'."""
 
   def draws(self, tile, size):
-    return list(program.draws(program.seeds(tile), size))
+    return list(program.draws(chunks.seeds(tile), size))
 
-  def order(self, tile, epoch, examples, batch_size):
-    return list(program.order(program.seeds(tile), epoch, examples, batch_size))
+  def order(self, tile, epoch, examples):
+    return list(np.asarray(program.order(chunks.seeds(tile), epoch, examples)))
 
 
 class Legacy:
@@ -46,7 +46,7 @@ class Legacy:
   def draws(self, tile, size):
     return [self._drawn(trial.seed)[trial][0] for trial in tile.trials]
 
-  def order(self, tile, epoch, examples, batch_size):
+  def order(self, tile, epoch, examples):
     return [self._drawn(trial.seed)[trial][1][epoch - 1] for trial in tile.trials]
 
   @functools.lru_cache(maxsize=2)  # noqa: B019 (one object per run)
@@ -69,11 +69,12 @@ def kernel_size(trial: Trial) -> int:
 
 
 def batches(generator: np.random.RandomState, trial: Trial) -> np.ndarray:
-  """A draw with replacement for each step: (epochs, steps, batch_size)."""
+  """A draw with replacement for each step, then zeros that no step takes: (epochs, examples)."""
   n = data_sets.sizes(trial.data).train
-  shape = (trial.epochs, n // trial.batch_size)
-  drawn = [generator.choice(n, trial.batch_size) for _ in range(shape[0] * shape[1])]
-  return np.array(drawn, np.int32).reshape(*shape, trial.batch_size)
+  steps = n // trial.batch_size
+  drawn = [generator.choice(n, trial.batch_size) for _ in range(trial.epochs * steps)]
+  cut = np.array(drawn, np.int32).reshape(trial.epochs, -1)
+  return np.pad(cut, ((0, 0), (0, n - cut.shape[1])))
 
 
 def source(trials: Iterable[Trial], group: plan.Group) -> Source:

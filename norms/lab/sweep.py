@@ -24,7 +24,11 @@ def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
   missing = dataclasses.replace(study, trials=tuple(t for t in study.trials if t.hash not in done))
   statistics.check(study.claims)
   statistics.check_references(study.references)
-  return plan.groups(missing.trials, lanes=checks.check(missing))
+  groups = plan.groups(missing.trials, lanes=checks.check(missing))
+  if jax.default_backend() != 'cpu':  # what it saves was measured there
+    return groups
+  before = [group for group in groups if records.failed(workdir, group.trials)]
+  return plan.together(groups, at_once(len(groups)), apart=before)
 
 
 def results(study: Study, workdir) -> pd.DataFrame:
@@ -62,9 +66,10 @@ def run(
     tick(*progress)
 
   def works(worker: Worker) -> None:
-    mine: set = set()
+    mine: dict[tuple, bool] = {}
     while not stop.is_set() and (group := waiting.take(mine)) is not None:
       if line := worker(group, watched):
+        mine[group.family] = False  # what ended this one is not to end the others
         failed.append(line)
         if fail_fast:
           stop.set()
@@ -113,10 +118,11 @@ class Waiting:
     self._groups, self._lock = list(groups), threading.Lock()
     self._begun: set[tuple] = set()
 
-  def take(self, mine: set) -> plan.Group | None:
+  def take(self, mine: dict[tuple, bool]) -> plan.Group | None:
     """The next group for a worker with the families `mine`, to which that of the group is added.
 
-    First of these, whose programs it has; then of those that nobody has.
+    First of these, whose programs it has; then of those that nobody has. `mine` says of each family
+    whether this worker was the first: another one compiles what is left of it, group by group.
     """
     with self._lock:
       if not self._groups:
@@ -124,6 +130,6 @@ class Waiting:
       rank = lambda group: (group.family not in mine, group.family in self._begun)  # noqa: E731
       group = min(self._groups, key=rank)
       self._groups.remove(group)
+      first = mine.setdefault(group.family, group.family not in self._begun)
       self._begun.add(group.family)
-      mine.add(group.family)
-      return group
+      return group if first else group.alone

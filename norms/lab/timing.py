@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 import jax
+import numpy as np
 
-from norms.lab import compiler, plan, program, records
+from norms.lab import chunks, compiler, plan, program, records
 from norms.lab import data as data_sets
 from norms.lab.provenance import provenance
 from norms.lab.study import Study
@@ -68,20 +69,21 @@ class Lane:
     setting = Setting.of(group.static, self._data.classes)
     begun = time.perf_counter()
     parts = program.shared(setting, self._tile, self._data, chunk=1)
-    self._segment = program.compiled(setting, group, self._data, parts, chunk=1)
+    made = program.compiled(setting, (self._batch,), self._tile, self._data, parts, chunk=1)
+    self._segment = made[self._batch]
     self.compile_seconds = time.perf_counter() - begun
-    (self._block,) = program.blocks(self._tile, 1)
-    drawn = program.draws(program.seeds(self._tile), parts.kernel_size)
+    (self._block,) = chunks.blocks(self._tile, 1)
+    drawn = program.draws(chunks.seeds(self._tile), parts.kernel_size)
     (self._carry,) = program.begin(parts, self._tile, [self._block], drawn)
 
   def epoch(self, index: int) -> tuple[float, int]:
     """(seconds, steps) of one more epoch; its batches are drawn before the clock starts."""
-    seeds, examples = program.seeds(self._tile), len(self._data.train.y)
-    rows = program.order(seeds, index, examples, self._batch)[0]
+    seeds, examples = chunks.seeds(self._tile), len(self._data.train.y)
+    (order,) = np.asarray(program.order(seeds, index, examples))
     begun = time.perf_counter()
-    self._carry, _ = self._segment(self._carry, self._data, rows, self._block.hyper)
+    self._carry, _ = self._segment(self._carry, self._data, order, self._block.hyper)
     jax.block_until_ready(self._carry)
-    return time.perf_counter() - begun, len(rows)
+    return time.perf_counter() - begun, examples // self._batch
 
 
 def _rounds(lanes: list[Lane], rounds: int) -> Iterator[dict[str, Any]]:

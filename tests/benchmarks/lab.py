@@ -39,15 +39,18 @@ def run(*, tiny: bool) -> None:
     origins = records.provenance(folder)
   gc.freeze()  # as the processes of a sweep have it: no pass over all that JAX has imported
   rounds = [_compiled(groups) for _ in range(1 if tiny else 5)]
-  alone = _least(rounds)
-  print(f'{"group":24}{"compile s":>10}{"beside another":>16}{"run s":>8}')
+  single = [_compiled([group.alone for group in groups]) for _ in rounds]
+  share, alone = _least(rounds), _least(single)
+  wide = max(map(len, share))
+  print(f'{"group":{wide}}{"compile s":>11}{"by itself":>11}{"run s":>8}')
   for origin in origins:
-    label, beside = origin['group'], origin['compile_seconds']
-    print(f'{label:24}{alone[label]:10.2f}{beside:16.2f}{origin["run_seconds"]:8.2f}')
+    label = origin['group']
+    print(f'{label:{wide}}{share[label]:11.2f}{alone[label]:11.2f}{origin["run_seconds"]:8.2f}')
   each = ', '.join(f'{statistics.median(found.values()):.2f}' for found in rounds)
-  compiles = statistics.median(alone.values())
-  print(f'compilation, median per group: {compiles:.2f} s alone, on all cores, a group the least')
-  print(f'  of its rounds, whose own medians are {each} s')
+  compiles, apart = (statistics.median(found.values()) for found in (share, alone))
+  print(f'compilation, median per group: {compiles:.2f} s on all cores ({each} s in each round,')
+  print('  of which a group has its least): its share of the program of its family, the same norm')
+  print(f'  at other batch sizes; in a program by itself {apart:.2f} s')
   print(f'{len(asked.trials)} trials, compilation, training and evaluation: {seconds:.1f} s')
   with contextlib.suppress(ImportError):
     _against_torch(asked, groups, training.seconds(len(groups)), tiny)
@@ -57,7 +60,7 @@ def _compiled(groups) -> dict[str, float]:
   """Seconds by group, in the order of a sweep; nothing is known of an earlier round."""
   jax.clear_caches()
   once = Once()
-  return {group.label: _compile(group, once) for group in groups}
+  return {g.label: once((g.family, g.sizes), lambda g=g: _compile(g, once)) for g in groups}
 
 
 def _least(rounds: list[dict[str, float]]) -> dict[str, float]:
@@ -66,13 +69,16 @@ def _least(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _compile(group, once: Once) -> float:
-  """Seconds from a group to its program, traced and compiled anew, with nothing beside it."""
+  """Seconds from a group to its program, traced and compiled anew, with nothing beside it.
+
+  A group's share of them, where others are compiled with it.
+  """
   data, tile = data_sets.load(group.static.data), group.tiles[0]
   setting = Setting.of(group.static, data.classes)
   parts = once(group.family, lambda: program.shared(setting, tile, data, chunk=0))
   begun = time.perf_counter()
-  program.compiled(setting, group, data, parts, chunk=0)
-  return time.perf_counter() - begun
+  program.compiled(setting, group.sizes, tile, data, parts, chunk=0)
+  return (time.perf_counter() - begun) / len(group.sizes)
 
 
 class _Training:
@@ -107,7 +113,7 @@ def _against_torch(asked, groups, ours: float, tiny: bool) -> None:
     torch_loop.train(static.norm, x, y, static.batch_size, sample)
     each = (time.perf_counter() - begun) / sample
     total += each * static.epochs * (len(y) // static.batch_size) * len(group.trials)
-    print(f'{group.label:24}{each * 1e6:8.0f} us a step in PyTorch')
+    print(f'{group.label}: {each * 1e6:.0f} us a step in PyTorch')
   processes = sweep.at_once(len(groups))
   print(
     f'training alone: ours {ours:.1f} s, PyTorch {total:.1f} s: {total / ours:.1f} times as long'

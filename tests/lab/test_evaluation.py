@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import small
 
+from norms.lab import chunks, evaluation, plan, program, replay, study, training
 from norms.lab import data as data_sets
-from norms.lab import evaluation, plan, program, replay, study, training
 from norms.lab.data import Data, Split
 
 DATA = data_sets.load({'name': 'digits'})
@@ -22,7 +22,7 @@ def trained(norm, **changes):
   (group,) = plan.groups(study.from_config(small.config(norm=norm, **changes)).trials)
   setting, tile = training.Setting.of(group.static, 10), group.tiles[0]
   parts = program.shared(setting, tile, DATA, chunk=1)
-  (block,) = program.blocks(tile, 1)
+  (block,) = chunks.blocks(tile, 1)
   drawn = replay.Keyed().draws(tile, parts.kernel_size)
   (state,) = program.begin(parts, tile, [block], drawn)
   batch = Split(DATA.train.x[:256], DATA.train.y[:256])

@@ -33,8 +33,9 @@ def test_kernels_of_all_trials_are_drawn_first_then_the_batches_of_one_after_the
       drawn, np.concatenate([k.ravel() for k in kernel]).astype(np.float32)
     )
     for epoch in (1, 2):
-      (rows,) = source.order(tile, epoch, 1442, 100)
-      np.testing.assert_array_equal(rows, batch[(epoch - 1) * 14 : epoch * 14])
+      (order,) = source.order(tile, epoch, 1442)
+      assert order.shape == (1442,)
+      np.testing.assert_array_equal(order[:1400], np.ravel(batch[(epoch - 1) * 14 : epoch * 14]))
 
 
 def test_a_replayed_trials_place_in_line_is_part_of_what_it_is():

@@ -131,6 +131,25 @@ def test_the_longest_groups_come_first():
                    ('none', 256)]  # fmt: skip
 
 
+def test_groups_of_a_family_are_compiled_together_if_every_worker_has_a_family():
+  """Else some would wait for the others' programs."""
+  made = [
+    *trials(norm=('none', 'batch'), batch_size=(64, 128)),
+    *trials(norm='batch', batch_size=256, seed=(0, 1), model_options={'features': (16,)}),
+  ]
+  groups = plan.groups(made)
+  sizes = lambda groups: sorted((g.static.batch_size, sorted(g.sizes)) for g in groups)  # noqa: E731
+  apart = [(64, [64])] * 2 + [(128, [128])] * 2 + [(256, [256])]
+  assert sizes(groups) == apart == sizes(plan.together(groups, workers=4))
+  found = plan.together(groups, workers=3)
+  assert sizes(found) == [(64, [64, 128])] * 2 + [(128, [64, 128])] * 2 + [(256, [256])]
+  (third,) = [group for group in groups if group.static.batch_size == 256]
+  (fourth, *_) = [group for group in groups if group.static.batch_size == 128]
+  some = plan.together(groups, workers=2, apart=[third, fourth])
+  assert sizes(some) == [(64, [64]), (64, [64, 128]), (128, [64, 128]), (128, [128]), (256, [256])]
+  assert found == groups  # how they are compiled is not what they are
+
+
 def test_a_group_says_how_it_is_judged_where_that_is_not_as_usual():
   labels = [g.label for g in plan.groups(trials(norm='batch', eval_stats=('exact', 'running')))]
   assert [label.endswith('by running statistics') for label in labels] == [False, True]

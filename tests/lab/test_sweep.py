@@ -76,6 +76,16 @@ def test_a_failing_group_is_on_record_and_the_others_run_on(tmp_path, monkeypatc
   assert not list(records.folder(tmp_path).glob('*.error.txt'))
 
 
+def test_a_batch_size_that_cannot_be_compiled_fails_its_group_and_no_other(tmp_path, monkeypatch):
+  """Though the program of its family has all of them."""
+  monkeypatch.setattr(sweep, 'cores', lambda: 1)
+  made = small.config(norm='users_own:BreaksAt128', batch_size=(64, 128, 256))
+  frame, failed, groups = small.run(made, tmp_path)
+  assert all(len(group.sizes) == 3 for group in groups)
+  assert set(frame['batch_size']) == {64, 256}
+  assert len(failed) == 1 and 'batch 128' in failed[0] and 'not 128' in failed[0]
+
+
 def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
   def breaks(*_):
     raise RuntimeError('out of luck')

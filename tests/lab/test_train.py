@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from norms.lab import sweep
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -44,6 +46,7 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tmp_path):
   done = train('--config=configs/sweep.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 0, done.stderr
   assert '504 to run in 24 groups' in done.stdout
+  assert f'compiled as {6 if sweep.cores() <= 6 else 24} programs' in done.stdout
   assert 'estimated run time unknown' in done.stdout
   assert not list(tmp_path.iterdir())
 

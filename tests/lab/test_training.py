@@ -8,8 +8,8 @@ import optax
 import pytest
 import small
 
+from norms.lab import chunks, plan, program, replay, study, training
 from norms.lab import data as data_sets
-from norms.lab import plan, program, replay, study, training
 from norms.lab.data import Split
 
 DATA = data_sets.load({'name': 'digits'})
@@ -21,17 +21,23 @@ def begun(made):
   tile = group.tiles[0]
   setting = training.Setting.of(group.static, 10)
   parts = program.shared(setting, tile, DATA, chunk=made.chunk)
-  block = program.blocks(tile, program.chunk_size(made.chunk, tile.width))[0]
+  block = chunks.blocks(tile, chunks.size(made.chunk, tile.width))[0]
   drawn = replay.Keyed().draws(tile, parts.kernel_size)
   return setting, group, parts, program.begin(parts, tile, [block], drawn)[0], block
 
 
-def epoch(made):
-  """(state, curves) of the first chunk after one epoch."""
+def compiled(setting, group, parts, chunk, sizes=None):
+  """The group's segment, in one program with those of other batch sizes."""
+  tile, own = group.tiles[0], group.static.batch_size
+  return program.compiled(setting, sizes or (own,), tile, DATA, parts, chunk=chunk)[own]
+
+
+def epoch(made, sizes=None):
+  """(state, curves) of the first chunk after one epoch, compiled with other batch sizes."""
   setting, group, parts, state, block = begun(made)
-  segment = program.compiled(setting, group, DATA, parts, chunk=made.chunk)
-  rows = program.order(program.seeds(group.tiles[0]), 1, len(DATA.train.y), made.batch_size)
-  return segment(state, DATA, rows[0], block.hyper)
+  segment = compiled(setting, group, parts, made.chunk, sizes)
+  (order,) = np.asarray(program.order(chunks.seeds(group.tiles[0])[:1], 1, len(DATA.train.y)))
+  return segment(state, DATA, order, block.hyper)
 
 
 def first_lane(made):
@@ -50,15 +56,15 @@ def test_an_epochs_curves_are_the_first_loss_and_the_means_of_its_steps():
   """Also in a second epoch, which does not begin at step 0."""
   made = small.config(chunk=1, batch_size=256)
   setting, group, parts, state, block = begun(made)
-  segment = program.compiled(setting, group, DATA, parts, chunk=1)
+  segment = compiled(setting, group, parts, 1)
   step = jax.jit(functools.partial(training.step, setting))
   for index in (1, 2):
-    rows = program.order(program.seeds(group.tiles[0]), index, len(DATA.train.y), 256)[0]
+    (order,) = np.asarray(program.order(chunks.seeds(group.tiles[0]), index, len(DATA.train.y)))
     alone, seen = state, []
-    for at in rows:
+    for at in order[: 5 * 256].reshape(5, 256):
       alone, each = step(alone, Split(DATA.train.x[at], DATA.train.y[at]), block.hyper)
       seen.append({name: float(value) for name, value in each.items()})
-    state, curves = segment(jax.tree.map(jax.numpy.copy, state), DATA, rows, block.hyper)
+    state, curves = segment(jax.tree.map(jax.numpy.copy, state), DATA, order, block.hyper)
     # Roundings of five steps, compiled in a loop and alone.
     for name in training.SEEN:
       mean = np.mean([each[name] for each in seen])
@@ -80,13 +86,11 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms_and_scales():
 
 
 def test_the_order_is_of_the_seed_alone_and_a_fresh_permutation_each_epoch():
-  one = np.asarray(program.order(np.array([7], np.uint32), 1, 100, 10))
-  among = np.asarray(program.order(np.array([3, 7], np.uint32), 1, 100, 10))
+  one = np.asarray(program.order(np.array([7], np.uint32), 1, 100))
+  among = np.asarray(program.order(np.array([3, 7], np.uint32), 1, 100))
   np.testing.assert_array_equal(one[0], among[1])
-  assert sorted(one.ravel()) == list(range(100))
-  wider = np.asarray(program.order(np.array([7], np.uint32), 1, 100, 50))
-  np.testing.assert_array_equal(one.ravel(), wider.ravel())
-  assert (np.asarray(program.order(np.array([7], np.uint32), 2, 100, 10)) != one).any()
+  assert sorted(one[0]) == list(range(100))
+  assert (np.asarray(program.order(np.array([7], np.uint32), 2, 100)) != one).any()
 
 
 def test_init_scale_is_times_the_usual_deviation_and_weight_scale_absolute():
@@ -130,8 +134,21 @@ def test_alone_equals_in_its_group(norm):
     )
 
 
+@pytest.mark.parametrize('chunk', [1, 2])
+@pytest.mark.parametrize('norm', ['none', 'batch', 'layer', 'weight'])
+@pytest.mark.parametrize('size', [64, 256])
+def test_compiled_with_other_batch_sizes_equals_compiled_alone(norm, size, chunk):
+  """To the bit: a trial's figures do not depend on which others were asked for with it."""
+  made = small.config(norm=norm, batch_size=size, init_scale=(0.5, 1.0), chunk=chunk)
+  state, curves = epoch(made)
+  assert (state.step == 1442 // size).all()
+  among = epoch(made, (256, 128, 64))
+  jax.tree.map(np.testing.assert_array_equal, (state, curves), among)
+
+
 def test_chunks_that_do_not_divide_the_lanes_are_cut_to_ones_that_do():
-  assert [program.chunk_size(c, 6) for c in (1, 2, 4, 6, 9)] == [1, 2, 3, 6, 6]
+  assert [chunks.size(c, 6) for c in (1, 2, 4, 6, 9)] == [1, 2, 3, 6, 6]
+  assert chunks.size(0, 6) == (1 if jax.default_backend() == 'cpu' else 6)
 
 
 def step_inputs(norm):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import records, study, sweep
+from norms.lab import plan, records, study, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
@@ -56,19 +56,30 @@ def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
 
 
 def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
+  """Compiled together; a worker that takes over what another began compiles group by group."""
   asked = study.from_config(small.config(norm=('none', 'batch'), batch_size=(64, 128, 256)))
-  waiting = sweep.Waiting(sweep.plan.groups(asked.trials))
-  first, second = set(), set()
+  waiting = sweep.Waiting(plan.together(plan.groups(asked.trials), workers=2))
+  first, second = {}, {}
   taken = [
-    (worker, group.static.norm, group.static.batch_size)
+    (worker, group.static.norm, group.static.batch_size, len(group.sizes))
     for worker in (1, 2, 1, 1, 1, 2)
     if (group := waiting.take({1: first, 2: second}[worker]))
   ]
   assert taken == [
-    (1, 'none', 64), (2, 'batch', 64), (1, 'none', 128), (1, 'none', 256), (1, 'batch', 128),
-    (2, 'batch', 256),
+    (1, 'none', 64, 3), (2, 'batch', 64, 3), (1, 'none', 128, 3), (1, 'none', 256, 3),
+    (1, 'batch', 128, 1), (2, 'batch', 256, 3),
   ]  # fmt: skip
   assert waiting.take(first) is None
+
+
+def test_what_ends_the_process_of_a_family_ends_no_other_group_of_it(tmp_path, monkeypatch):
+  monkeypatch.setattr(sweep, 'cores', lambda: 2)
+  monkeypatch.setattr(sweep, 'at_once', lambda groups: 1)  # nobody else to take the others over
+  made = small.config(norm='users_own:DiesAt128', batch_size=(64, 128, 256), chunk=1)
+  for missing in ([64, 128], [128]):
+    frame, failed, _ = small.run(made, tmp_path, spawn=True)
+    assert len(frame['trial'].unique()) == 3 - len(missing)
+    assert sorted(int(line.split(', ')[1].split()[1]) for line in failed) == missing
 
 
 def _descendants(pid: int) -> list[int]:

@@ -75,3 +75,23 @@ class Dies(nn.Module):
     if multiprocessing.parent_process() is not None:
       os._exit(9)
     return x
+
+
+class DiesAt128(nn.Module):
+  """Ends the process that trains it in batches of 128."""
+
+  @nn.compact
+  def __call__(self, x):
+    if len(x) == 128 and multiprocessing.parent_process() is not None:
+      os._exit(9)
+    return x
+
+
+class BreaksAt128(nn.Module):
+  """Cannot be traced in batches of 128."""
+
+  @nn.compact
+  def __call__(self, x):
+    if len(x) == 128:
+      raise RuntimeError('not 128')
+    return x

@@ -78,7 +78,10 @@ def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, 
 
 
 def _order(trial: Trial, data: Data, epoch: int) -> np.ndarray:
-  return program.order(_seeds(trial), epoch, len(data.train.y), trial.batch_size)[0]
+  """The examples of each step: (steps, batch_size)."""
+  (drawn,) = np.asarray(program.order(_seeds(trial), epoch, len(data.train.y)))
+  steps = len(drawn) // trial.batch_size
+  return drawn[: steps * trial.batch_size].reshape(steps, -1)
 
 
 def _seeds(trial: Trial) -> np.ndarray:
