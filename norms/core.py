@@ -125,8 +125,11 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   dz = dz if k is None else dz - k * of_y
   dbias = 0.0 if dbias is None else dbias
   of_1 = 0.0 if mean_t is None else scaled(-mean_t)
-  # Without a mask added up at their own shape: one sum then serves the transposes of both.
-  dz = dz + (of_1 + dbias) if mask is None else keep(mask, dz + of_1) + dbias
+  if mask is None:  # added up at their own shape: one sum then serves the transposes of both
+    own = jnp.broadcast_shapes(jnp.shape(of_1), jnp.shape(dbias))
+    dz = dz + covariance.along(of_1 + covariance.along(dbias, own), x.shape)
+  else:
+    dz = keep(mask, dz + of_1) + covariance.along(dbias, x.shape)
   return dz, _dmoments(by, mean_t, mean_yt)
 
 

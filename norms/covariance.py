@@ -9,9 +9,12 @@ differentiate and transpose that without keeping a second array like x it is a p
 
 Each is the other's transpose in its first argument; c, shift and rstd have the sum's shape. For the
 same reason `scaled` multiplies so that its transposes are products of matrices.
+
+A few entries XLA:CPU adds up in one chain, rounding at each; here they are added in two stages.
 """
 
 import functools
+import math
 
 import jax
 from jax import lax
@@ -49,7 +52,29 @@ def times(c, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
 
 
 def _sum(a, axes):
-  return jnp.sum(a, axes, keepdims=True)
+  if not _staged(a.shape, axes):
+    return jnp.sum(a, axes, keepdims=True)
+  *rest, last = _longer(a.shape, axes)
+  parts = lax.optimization_barrier(jnp.sum(a, last, keepdims=True))  # else XLA makes it one sum
+  return jnp.sum(parts, rest, keepdims=True)
+
+
+def along(b, shape: tuple[int, ...]):
+  """b, to be broadcast to the shape: the transpose is a sum like those above."""
+  axes = [i for i, n in enumerate(jnp.shape(b)) if n == 1]
+  if not _staged(shape, axes):
+    return b
+  last = _longer(shape, axes)[-1]
+  return lax.optimization_barrier(jnp.broadcast_to(b, [*shape[:last], 1, *shape[last + 1 :]]))
+
+
+def _staged(shape, axes) -> bool:
+  few = math.prod(shape) < LARGE and jax.default_backend() == 'cpu'
+  return few and len(_longer(shape, axes)) > 1
+
+
+def _longer(shape, axes) -> list[int]:
+  return [i for i in axes if shape[i] > 1]
 
 
 def _scaled(rstd, total):

@@ -242,6 +242,18 @@ MUTANTS = (
     'test_covariance and gradient-offset',
   ),
   Mutant(
+    'few entries in one chain', 'covariance.py',
+    'if not _staged(a.shape, axes):',
+    'if True:',
+    'test_few_entries',
+  ),
+  Mutant(
+    'few cotangents in one chain', 'covariance.py',
+    'if not _staged(shape, axes):',
+    'if True:',
+    'test_few_entries',
+  ),
+  Mutant(
     'a group of one channel', 'reduction.py',
     'return pooled(r, jnp.sum(a, r.axes, keepdims=True))',
     'return jnp.sum(a, r.axes, keepdims=True)',
