@@ -122,10 +122,10 @@ def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
   scaled = functools.partial(covariance.scaled, scale)
   of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
   dz = _slope(by.rstd, scale) * dx + times_y(of_y)
-  dz = dz if k is None else dz - k * of_y
-  dbias = 0.0 if dbias is None else dbias
   of_1 = 0.0 if mean_t is None else scaled(-mean_t)
-  if mask is None:  # added up at their own shape: one sum then serves the transposes of both
+  of_1 = of_1 if k is None else of_1 - k * of_y
+  dbias = 0.0 if dbias is None else dbias
+  if mask is None:  # added up at their own shape: one sum then serves their transposes
     own = jnp.broadcast_shapes(jnp.shape(of_1), jnp.shape(dbias))
     dz = dz + covariance.along(of_1 + covariance.along(dbias, own), x.shape)
   else:
