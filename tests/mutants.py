@@ -75,8 +75,8 @@ MUTANTS = (
   ),
   Mutant(
     'mask ignored by the mean in the tangent', 'core.py',
-    'keep(mask, dz + of_1) + dbias',
-    'keep(mask, dz) + of_1 + dbias',
+    'keep(mask, dz + of_1) +',
+    'keep(mask, dz) + of_1 +',
     'batch-mask',
   ),
   Mutant(
@@ -147,14 +147,14 @@ MUTANTS = (
   ),
   Mutant(
     'dropped dbias', 'core.py',
-    'dz + (of_1 + dbias) if mask',
-    'dz + of_1 if mask',
+    'of_1 + covariance.along(dbias, own)',
+    'of_1',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dbias under a mask', 'core.py',
-    'keep(mask, dz + of_1) + dbias',
-    'keep(mask, dz + of_1)',
+    ' + covariance.along(dbias, x.shape)',
+    '',
     'batch-mask',
   ),
   Mutant(
@@ -525,17 +525,18 @@ def _copy(folder: pathlib.Path) -> None:
   shutil.copy(ROOT / 'pyproject.toml', folder)
 
 
-def _files(mutant: Mutant) -> tuple[str, ...]:
+def files(mutant: Mutant) -> tuple[str, ...]:
+  """Where the tests that are to kill it are."""
   lab = mutant.file.startswith('lab/')
   return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in (LAB if lab else LIBRARY))
 
 
-def _run(folder: pathlib.Path, tests: str, files: tuple[str, ...]) -> subprocess.CompletedProcess:
+def _run(folder: pathlib.Path, tests: str, where: tuple[str, ...]) -> subprocess.CompletedProcess:
   """pytest on the copy, in one process: most mutants are a matter of one quick test."""
   options = ['-x', '-q', '-n', '0', '-p', 'no:cacheprovider', '-k', tests]
   environment = {**os.environ, 'PYTHONPATH': str(folder)}
   return subprocess.run(
-    [sys.executable, '-m', 'pytest', *options, *files],
+    [sys.executable, '-m', 'pytest', *options, *where],
     cwd=folder,
     env=environment,
     capture_output=True,
@@ -551,7 +552,7 @@ def _try(folder: pathlib.Path, mutant: Mutant) -> str:
     return 'does not apply: its line has changed'
   path.write_text(text.replace(mutant.old, mutant.new))
   try:
-    found = _run(folder, mutant.tests, _files(mutant))
+    found = _run(folder, mutant.tests, files(mutant))
   finally:
     path.write_text(text)
   # 1: a test failed; anything else but 0 is an error of this script's, such as no test of the name.
@@ -560,9 +561,9 @@ def _try(folder: pathlib.Path, mutant: Mutant) -> str:
 
 def _unbroken(folder: pathlib.Path, mutants) -> None:
   """The tests that are to kill pass without any mutant, else the script ends."""
-  for files in dict.fromkeys(map(_files, mutants)):
-    every = ' or '.join(sorted({m.tests for m in mutants if _files(m) == files}))
-    found = _run(folder, every, files)
+  for where in dict.fromkeys(map(files, mutants)):
+    every = ' or '.join(sorted({m.tests for m in mutants if files(m) == where}))
+    found = _run(folder, every, where)
     if found.returncode:
       sys.exit(f'the tests fail without any mutant:\n{found.stdout[-2000:]}')
 

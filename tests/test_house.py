@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import norms
+from tests import mutants
 
 PACKAGE = pathlib.Path(norms.__file__).parent
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -161,6 +162,15 @@ def test_import_norms_is_light():
     [sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
   )
   assert found.stdout.split() == []
+
+
+@pytest.mark.parametrize('mutant', mutants.MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_has_its_line_and_its_test(mutant):
+  """tests/mutants.py would say so, too, but only at the end of what CI runs."""
+  assert mutant.old in (PACKAGE / mutant.file).read_text(), f'{mutant.file} has no {mutant.old!r}'
+  tests = ''.join(name + (ROOT / name).read_text() for name in mutants.files(mutant))
+  named = [word for word in mutant.tests.split() if word.startswith('test_')]
+  assert all(name in tests for name in named), f'{named} are not in {mutants.files(mutant)}'
 
 
 @pytest.mark.parametrize('path', _all_files(), ids=lambda path: path.name)
