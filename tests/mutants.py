@@ -254,6 +254,12 @@ MUTANTS = (
     'test_few_entries',
   ),
   Mutant(
+    'stages in bfloat16', 'covariance.py',
+    'b.astype(compute_dtype(b))',
+    'b',
+    'test_few_entries',
+  ),
+  Mutant(
     'a group of one channel', 'reduction.py',
     'return pooled(r, jnp.sum(a, r.axes, keepdims=True))',
     'return jnp.sum(a, r.axes, keepdims=True)',

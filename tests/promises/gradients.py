@@ -2,7 +2,8 @@
 
 In float64 on unit-scale inputs the rule, plain autodiff of the formula and the hand-derived
 formulas differ by rounding (1e-12), and centred differences by theirs (1e-8). On nasty float32
-inputs the rule stays at float32's own error, where plain autodiff of float32 loses all digits.
+inputs the rule stays at float32's own error, where plain autodiff of float32 loses all digits; in 16
+bits it is rounded once.
 """
 
 import functools
@@ -100,6 +101,15 @@ def check_nasty(name, row):
     measure.assert_near(ours[parameter], a, formula.FLOAT32, f'gradient of {parameter}', floor)
 
 
+def check_coarse(dtype, row):
+  """To one ulp of the largest entry: nothing is rounded to 16 bits before the end."""
+  arguments = row, *measure.case(row, dtype=dtype)
+  (_, ours), (_, plain) = measure.ours(*arguments), measure.plain(*arguments)
+  for parameter, a in plain.items():
+    ulp = float(jnp.finfo(dtype).eps)
+    measure.assert_near(ours[parameter], a, ulp, f'gradient of {parameter}')
+
+
 def _always(row):
   return True
 
@@ -119,4 +129,5 @@ PROMISES = (
     (f'gradient-{n}', functools.partial(check_nasty, n), lambda row, n=n: n not in row.skip)
     for n in measure.NASTY
   ),
+  *((f'gradient-{d}', functools.partial(check_coarse, d), _full) for d in ('bfloat16', 'float16')),
 )
