@@ -1,5 +1,6 @@
 """Norms of a layer's kernel: reparametrisations, not functions of the activations."""
 
+import functools
 import math
 
 import jax
@@ -37,10 +38,16 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
   # A sum is n means: core's rule, g and epsilon in its units. Of a v of length 0 all is 0, for the
   # length it is given is.
-  alive = jnp.sum(jnp.abs(v), axes, keepdims=True) > 0  # faster on a CPU than a search for one
-  length = jnp.where(alive, length, 0) / math.sqrt(n)
+  length = jnp.where(_alive(v, axes), length, 0) / math.sqrt(n)
   w, _ = core.normalize(v, length, None, axes=axes, epsilon=epsilon / n, center=False)
   return w.astype(jnp.result_type(v, g))
+
+
+def _alive(v, axes):
+  """Where v is not all 0: asked of its bits, since to XLA subnormal numbers are 0 on a CPU."""
+  parts = lax.stop_gradient((v.real, v.imag) if jnp.iscomplexobj(v) else (v,))
+  bits = [lax.bitcast_convert_type(a, f'uint{8 * a.dtype.itemsize}') << 1 for a in parts]  # no sign
+  return jnp.any(functools.reduce(jnp.bitwise_or, bits), axes, keepdims=True)
 
 
 def weight_norm_init(t, *, axis: core.Axes = -1, epsilon: float = 1e-10, mask=None):

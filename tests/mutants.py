@@ -291,8 +291,8 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm by the mean square', 'kernels.py',
-    'jnp.where(alive, length, 0) / math.sqrt(n)',
-    'jnp.where(alive, length, 0)',
+    'jnp.where(_alive(v, axes), length, 0) / math.sqrt(n)',
+    'jnp.where(_alive(v, axes), length, 0)',
     'weight-formula-unit',
   ),
   Mutant(
@@ -362,8 +362,14 @@ MUTANTS = (
     'test_a_learnt_epsilon',
   ),
   Mutant(
+    'weight norm: a subnormal kernel counts as 0', 'kernels.py',
+    "lax.bitcast_convert_type(a, f'uint{8 * a.dtype.itemsize}') << 1",
+    '(a != 0)',
+    'weight-gradient-subnormal',
+  ),
+  Mutant(
     'weight norm: gradient at a zero kernel', 'kernels.py',
-    'jnp.where(alive, length, 0)',
+    'jnp.where(_alive(v, axes), length, 0)',
     'jnp.where(True, length, 0)',
     'test_a_zero_kernel',
   ),

@@ -2,8 +2,8 @@
 
 In float64 on unit-scale inputs the rule, plain autodiff of the formula and the hand-derived
 formulas differ by rounding (1e-12), and centred differences by theirs (1e-8). On nasty float32
-inputs the rule stays at float32's own error, where plain autodiff of float32 loses all digits; in 16
-bits it is rounded once.
+inputs the rule stays at float32's own error, where plain autodiff of float32 loses all digits. In
+16 bits it is rounded once, at the end.
 """
 
 import functools

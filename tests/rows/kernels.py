@@ -17,7 +17,7 @@ def _weighted(axes):
     'masked': False,
     'complex': False,
     # A kernel of length 0 keeps still: see test_a_zero_kernel_keeps_still.
-    'skip': ('zero', 'subnormal'),
+    'skip': ('zero',),
   }
 
 

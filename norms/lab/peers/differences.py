@@ -72,8 +72,7 @@ CASTS: Mapping[Pair, str] = {
 
 # Why an input is hard, where that is not the formula's doing.
 INPUTS: Mapping[str, str] = {
-  'subnormal': 'XLA and TensorFlow count subnormal numbers as 0 on a CPU, PyTorch does not; a '
-  'kernel of zeros has gradient 0 here',
+  'subnormal': 'XLA and TensorFlow count subnormal numbers as 0 on a CPU, PyTorch does not',
   'one element': 'the gradients of scale and bias are single sums: the order of adding decides',
   'largest': 'squares overflow in float32; ours is 0 then',
 }
