@@ -27,6 +27,7 @@ from norms.reduction import compute_dtype
 # From 2**13 entries on one pass would be faster (1.2 to 1.8 times), but it rounds more than two: at
 # 2**15 group norm's outputs would be 5.7e-8 from other libraries' on average, and not below 5e-8.
 LARGE = 2**16
+FEW = 2**12  # so many, and more, XLA:CPU sums by a library, which rounds less than one chain
 
 
 def pays(x, *others) -> bool:
@@ -56,9 +57,9 @@ def times(c, x, shift, rstd, *, axes: tuple[int, ...], choose: bool):
 def _sum(a, axes):
   if not _staged(a.shape, axes):
     return jnp.sum(a, axes, keepdims=True)
-  *rest, last = _longer(a.shape, axes)
-  parts = lax.optimization_barrier(jnp.sum(a, last, keepdims=True))  # else XLA makes it one sum
-  return jnp.sum(parts, rest, keepdims=True)
+  first, *rest = _longer(a.shape, axes)
+  parts = lax.optimization_barrier(jnp.sum(a, rest, keepdims=True))  # else XLA makes it one sum
+  return jnp.sum(parts, first, keepdims=True)
 
 
 def along(b, shape: tuple[int, ...]):
@@ -66,13 +67,13 @@ def along(b, shape: tuple[int, ...]):
   axes = [i for i, n in enumerate(jnp.shape(b)) if n == 1]
   if not _staged(shape, axes):
     return b
-  last = _longer(shape, axes)[-1]
-  parts = jnp.broadcast_to(b.astype(compute_dtype(b)), [*shape[:last], 1, *shape[last + 1 :]])
-  return lax.optimization_barrier(parts)
+  first = _longer(shape, axes)[0]
+  parts = [*b.shape[:first], shape[first], *b.shape[first + 1 :]]
+  return lax.optimization_barrier(jnp.broadcast_to(b.astype(compute_dtype(b)), parts))
 
 
 def _staged(shape, axes) -> bool:
-  few = math.prod(shape) < LARGE and jax.default_backend() == 'cpu'
+  few = math.prod(shape) < FEW and jax.default_backend() == 'cpu'
   return few and len(_longer(shape, axes)) > 1
 
 
