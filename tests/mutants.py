@@ -254,6 +254,12 @@ MUTANTS = (
     'test_few_entries',
   ),
   Mutant(
+    'many entries in two stages', 'covariance.py',
+    'math.prod(shape) < FEW and',
+    'True and',
+    'test_many_entries',
+  ),
+  Mutant(
     'stages in bfloat16', 'covariance.py',
     'b.astype(compute_dtype(b))',
     'b',

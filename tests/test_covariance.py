@@ -91,6 +91,18 @@ def test_few_entries_are_added_in_two_stages(norm):
   assert np.max(list(_wrong(norm, 'bfloat16'))) < 2**-8 + 1e-6
 
 
+def test_many_entries_or_those_along_one_axis_are_one_sum():
+  """XLA:CPU sums 4096 and more by a library: stages would cost something and gain nothing."""
+  assert _stages((1, 16, 16, 8)) and _stages((16, 8, 8, 1))
+  assert not _stages((1, 16, 16, 16)) and not _stages((256, 8)) and not _stages((1, 1, 256, 8))
+
+
+def _stages(shape) -> bool:
+  x, param = (np.ones(s, 'float32') for s in (shape, shape[-1]))
+  pull = lambda x, *params: jax.vjp(lambda *p: norms.batch_norm(x, *p)[0], *params)[1](x)  # noqa: E731
+  return 'optimization_barrier' in str(jax.make_jaxpr(pull)(x, param, param))
+
+
 def _wrong(name, dtype):
   """How far off the gradients of scale and bias are, over their largest entry: 20 draws of both."""
   norm, axes = SMALL[name]
