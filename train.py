@@ -57,6 +57,8 @@ def main(argv: list[str]) -> int:
   if DRY_RUN.value:
     print(checks.describe(asked, groups, workdir))
     return 0
+  for line in records.unused(workdir) if groups else ():
+    print(line)
   # The report's imports take a second, which training hides.
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
   loading.start()

@@ -1,9 +1,11 @@
 """Statistics over a mini-batch."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
-from norms import core, running
+from norms import core, reduction, running
 from norms.running import BatchStats as BatchStats
 from norms.running import pooled as pooled
 from norms.running import update as update
@@ -131,15 +133,16 @@ def ghost_batch_norm(
       f'ghost_size={ghost_size} does not divide the first axis of {x.shape}, the examples: '
       f'use a divisor of {x.shape[0]}, and axis={axis} without axis 0'
     )
-  split = (x.shape[0] // size, size, *x.shape[1:])
+  ghosts = functools.partial(reduction.split_axis, axis=0, parts=x.shape[0] // size)
   scale = core.spread(scale, x.shape, features, 'scale')
   bias = core.spread(bias, x.shape, features, 'bias')
   z, moments = core.normalize(
-    x.reshape(split),
+    ghosts(x),
     None if scale is None else scale[None],
     None if bias is None else bias[None],
-    None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split),
+    None if mask is None else ghosts(jnp.broadcast_to(mask, x.shape)),
     axes=tuple(a + 1 for a in range(x.ndim) if a not in features),
     epsilon=epsilon,
   )
-  return z.reshape(x.shape), running.update_each(batch_stats, moments, momentum=momentum)
+  z = reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
+  return z, running.update_each(batch_stats, moments, momentum=momentum)

@@ -1,28 +1,26 @@
-"""Statistics, and the one derivative rule on which every normalisation by statistics stands.
+"""The one derivative rule on which every normalisation by statistics stands.
 
 With <.> the mean over the statistics' axes (over a named axis too, and over the entries that a
 mask leaves in), for x of any rank and statistics that keep their axes at size 1:
 
     y = r (x - <x>),   r = (<|x - <x>|^2> + epsilon)^-1/2,   z = y scale + bias
-    t = r dx,   dz = scale t + y (dscale - scale <y t>) + (dbias - scale <t>)
+    dz = s dx + y (dscale - s <y dx>) + (dbias - s <dx>),   s = r scale
 
 The second line is the exact tangent. It is linear in (dx, dscale, dbias), so JAX's transposition
 turns it into the papers' simplified backward pass; where scale does not vary along the statistics'
-axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias, and where it
-does only g and g y times scale, which are products of a matrix and a vector.
+axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 """
 
 import functools
-from typing import Any
 
 import jax
 from jax import lax
 from jax.extend.core import concrete_or_error
 import jax.numpy as jnp
 
-from norms import covariance, reduction
-from norms.moments import Fit, fit, raw
+from norms import reduction, xla_cpu
 from norms.moments import Moments as Moments
+from norms.moments import Stats, compute_stats, subtract_shift, sums_read_d
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
@@ -37,114 +35,128 @@ def affine_dtype(*arrays):
   return jnp.result_type(*(a for a in arrays if a is not None))
 
 
+def _centred(d, mask, stats: Stats):
+  """x - <x>; 0 under the mask."""
+  return d if stats.drift is None else keep(mask, d - stats.drift)
+
+
+def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
+  """z, in the promoted dtype of what was given, and the moments."""
+  if r.refine and not sums_read_d(r, x.ndim):  # by y, which the backward pass reads, too
+    z = reduction.affine(_centred(d, mask, stats) * stats.rstd, scale, bias)
+    return z.astype(affine_dtype(x, scale, bias)), stats.moments
+  d, k = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
+  return _affine(d, k, stats.rstd, x, scale, bias), stats.moments
+
+
 def _affine(d, k, rstd, x, scale, bias):
-  """(d - k) rstd scale + bias, in the promoted dtype of what was given."""
-  slope = _slope(rstd, scale)
-  offset = bias if k is None else (0.0 if bias is None else bias) - k * slope
+  """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
+  slope, offset = rstd if scale is None else rstd * scale, bias
+  if k is not None:  # rounded once less than d - k
+    offset = -k * slope if bias is None else bias - k * slope
   return reduction.affine(d, slope, offset).astype(affine_dtype(x, scale, bias))
 
 
-def _slope(rstd, scale):
-  # In this order wherever it is needed: two layers' loops are then the same, and compiled once.
-  return rstd if scale is None else rstd * scale
-
-
-def _apply(x, scale, bias, mask, by: Fit):
-  d, k = x.astype(compute_dtype(x)) - by.shift, by.drift
-  if mask is not None:
-    d, k = keep(mask, d if k is None else d - k), None
-  return _affine(d, k, by.rstd, x, scale, bias), by.moments
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _normalize(r: Reduction, x, scale, bias, mask):
-  return _apply(x, scale, bias, mask, fit(r, x, mask))
+def _normalize(r: Reduction, x, scale, bias, mask, epsilon):
+  return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
 
 
 @_normalize.defjvp
 def _normalize_jvp(r, primals, tangents):
-  x, scale, bias, mask = primals
-  by = fit(r, x, mask)
-  dx, dscale, dbias, _ = tangents
-  z, moments = _apply(x, scale, bias, mask, by)
-  # Recomputing y from x keeps the input itself for the backward pass and nothing else of its size.
-  recompute = reduction.recompute
-  sums = None
-  if r.axis_name is not None:  # psum outside of what is recomputed: there vmap's axis is unknown
-    own = recompute(functools.partial(_tangent_sums, r))(x, scale, mask, by, dx)
-    sums = jax.tree.map(functools.partial(reduction.over_devices, r), own)
-  tangent = recompute(functools.partial(_tangent, r))
-  dz, dmoments = tangent(x, scale, mask, by, dx, dscale, dbias, sums)
-  return (z, moments), (dz.astype(z.dtype), dmoments)
+  x, scale, bias, mask, epsilon = primals
+  dx, dscale, dbias, _, depsilon = tangents
+  d, stats = compute_stats(r, x, mask, epsilon)
+  z, moments = _apply(r, x, scale, bias, mask, d, stats)
+  from_d = functools.partial(_from_d, r, x, d)
+  # What devices exchange stays between the two: where they are recomputed, vmap's axis is unknown.
+  sums = from_d(_tangent_sums)(mask, stats, dx)
+  known = mask is None and r.axis_name is None
+  n = reduction.at_least_one(reduction.count_entries(r, x, mask) if known else moments.count)
+  means = jax.tree.map(lambda a: a / n, reduction.over_devices(r, sums))
+  dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+  return (z, moments), (dz.astype(z.dtype), _moments_tangent(stats, means))
 
 
-def _alike(r: Reduction, scale) -> bool:
-  """Whether scale is the same along the axes, so that it can be left to the statistics."""
-  return scale is None or all(scale.shape[a] == 1 for a in r.axes)
+def _from_d(r: Reduction, x, d, f):
+  """f(r, d, mask, stats, ...), which keeps one array of x's size for the backward pass.
 
-
-def _along_y(r: Reduction, x, scale, mask, by: Fit):
-  """(v -> sum of q v, c -> c q, k), with y = q - k; both linear, each the other's transpose.
-
-  k is None where there is none: times a zero XLA would still take its sums.
+  That is d where the sums are over it as it is, and else x, from which d is computed again.
   """
-  k = None if by.drift is None else by.drift * by.rstd
-  choose, x = raw(r, x, mask, scale), keep(mask, x).astype(compute_dtype(x))
-  # Not over devices: what they share varies over fewer mesh axes (shard_map) than its cotangent.
-  if _alike(r, scale) and r.axis_name is None and not jnp.iscomplexobj(x):
-    known = {'x': x, 'shift': by.shift, 'rstd': by.rstd, 'axes': r.axes, 'choose': choose}
-    covary, times = (functools.partial(f, **known) for f in (covariance.covary, covariance.times))
-    return covary, times, k
-  y = (x - by.shift) * by.rstd
-  y = y if k is None else y - k
-  return (lambda v: jnp.sum((jnp.conj(y) * v).real, r.axes, keepdims=True)), (lambda c: c * y), None
+  if x.dtype == d.dtype and sums_read_d(r, x.ndim):
+    return functools.partial(f, r, d)
+
+  @reduction.recompute
+  def recomputed(x, mask, stats, *rest):
+    return f(r, subtract_shift(r, x, mask, stats.shift), mask, stats, *rest)
+
+  return functools.partial(recomputed, x)
 
 
-def _tangent_sums(r: Reduction, x, scale, mask, by: Fit, dx):
-  """Sums of dx and of y dx, each over the standard deviation, on this device."""
-  along_y, _, k = _along_y(r, x, scale, mask, by)
-  dx = keep(mask, dx.astype(compute_dtype(x)))
-  # Divided and selected here for XLA:CPU, which in the transpose would else work these out again
-  # for every entry of x, and sum over groups in a loop over x.
-  over_std = lambda a: jnp.where(by.rstd == 0, 0, a / by.std)  # noqa: E731
-  of_dx, of_qdx = over_std(jnp.sum(dx, r.axes, keepdims=True)), over_std(along_y(dx))
-  of_ydx = of_qdx if k is None else of_qdx - (jnp.conj(k) * of_dx).real
-  return reduction.pooled(r, of_dx) if r.center else None, reduction.pooled(r, of_ydx)
+def _y_by_parts(r: Reduction, d, mask, stats: Stats):
+  """(q, k, c) with y = (q - k) c.
+
+  Where sums read d, q is d as it is written down; k and c are small. Else q is y.
+  """
+  if sums_read_d(r, d.ndim):
+    return d, stats.drift, stats.rstd
+  return _centred(d, mask, stats) * stats.rstd, None, None
 
 
-def _tangent(r: Reduction, x, scale, mask, by: Fit, dx, dscale, dbias, sums):
-  """The rule of this module's docstring; `sums` where they were taken over devices."""
-  sums = _tangent_sums(r, x, scale, mask, by, dx) if sums is None else sums
-  count = jnp.maximum(by.moments.count, 1)
-  means: list[Any] = [None if a is None else a / count for a in sums]
-  mean_t, mean_yt = means
-  _, times_y, k = _along_y(r, x, scale, mask, by)
-  scaled = functools.partial(covariance.scaled, scale)
-  of_y = (0.0 if dscale is None else dscale) + scaled(-mean_yt)
-  dz = _slope(by.rstd, scale) * dx + times_y(of_y)
-  of_1 = 0.0 if mean_t is None else scaled(-mean_t)
-  of_1 = of_1 if k is None else of_1 - k * of_y
-  dbias = 0.0 if dbias is None else dbias
-  if mask is None:  # added up at their own shape: one sum then serves their transposes
-    own = jnp.broadcast_shapes(jnp.shape(of_1), jnp.shape(dbias))
-    dz = dz + covariance.along(of_1 + covariance.along(dbias, own), x.shape)
-  else:
-    dz = keep(mask, dz + of_1) + covariance.along(dbias, x.shape)
-  return dz, _dmoments(by, mean_t, mean_yt)
+def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
+  """The sums of dx and of y dx on this device."""
+  (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, dx.astype(d.dtype))
+  r = reduction.on_this_device(r)
+  of_dx = reduction.total(r, dx) if r.center else None
+  of_ydx = reduction.total(r, (jnp.conj(q) * dx).real if jnp.iscomplexobj(q) else q * dx)
+  if k is not None:
+    of_ydx = of_ydx - (jnp.conj(k) * of_dx).real
+  return of_dx, _times(c, of_ydx)
 
 
-def _dmoments(by: Fit, mean_t, mean_yt) -> Moments:
-  rstd = jnp.where(by.rstd == 0, 1, by.rstd)
-  dmean = jnp.zeros_like(by.moments.mean) if mean_t is None else mean_t / rstd
-  return Moments(dmean, 2 * mean_yt / rstd / rstd, jnp.zeros_like(by.moments.count))
+def _scaled(r: Reduction, a, scale, more):
+  """a scale + more, where they are given."""
+  if r.special and scale is not None and xla_cpu.is_outer(a, scale):
+    a, scale = xla_cpu.outer(a, scale), None
+  return reduction.affine(a, scale, more)
 
 
-# Traced and lowered once in a program, for all its layers of a shape.
+def _times(c, a):
+  # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
+  return a if c is None else keep(c != 0, c * a)
+
+
+def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, depsilon, means):
+  """The rule of this module's docstring."""
+  mean_dx, mean_ydx = means
+  if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
+    mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
+  q, k, c = _y_by_parts(r, d, mask, stats)
+  of_q = _times(c, _scaled(r, -stats.rstd * mean_ydx, scale, dscale))
+  dx = stats.rstd * keep(mask, dx.astype(d.dtype))
+  dz = reduction.affine(dx, scale, None) + q * of_q
+  if not r.center:
+    return dz if dbias is None else dz + dbias
+  of_1 = _scaled(r, -stats.rstd * mean_dx, scale, None if mask is not None else dbias)
+  of_1 = of_1 if k is None else of_1 - k * of_q
+  dz = keep(mask, dz + of_1)
+  return dz if mask is None or dbias is None else dz + dbias
+
+
+def _moments_tangent(stats: Stats, means) -> Moments:
+  mean_dx, mean_ydx = means
+  mean, _, count = stats.moments
+  dmean = jnp.zeros_like(mean) if mean_dx is None else mean_dx
+  std = keep(stats.rstd != 0, 1 / stats.rstd)
+  return Moments(dmean, 2 * mean_ydx * std, jnp.zeros_like(count))
+
+
+# Traced and lowered once in a program, for all its layers of a shape; one call on values.
 _normalize_once = jax.jit(_normalize, static_argnums=0)
 
 
 def _in_a_program(x) -> bool:
-  """Whether x has no value yet: on values one program rounds otherwise than Flax's operations."""
+  """Whether x has no value yet."""
   try:
     concrete_or_error(None, x)
   except jax.errors.ConcretizationTypeError:
@@ -159,28 +171,34 @@ def normalize(
   mask=None,
   *,
   axes: tuple[int, ...],
-  epsilon: float,
+  epsilon,
   center: bool = True,
   axis_name: str | None = None,
   axis_index_groups=None,
   refine: bool = True,
   groups: int | None = None,
+  keep_input: bool = False,
 ) -> tuple[jax.Array, Moments]:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
+  epsilon may be traced, and has a derivative then.
   refine=False leaves the mean's rounding error in: the textbook's two passes, to the bit.
   groups: of the last axis, over each of which statistics are taken too (it is none of `axes`); the
   moments are at each of its entries.
+  keep_input: the backward pass keeps x and nothing of its size besides, for callers that keep it.
   """
   x = inexact(x)
-  r = reduction.over(axes, epsilon, center, axis_name, axis_index_groups, refine, groups)
-  # Not over devices: vmap's axis would be unknown in it.
-  once = axis_name is None and _in_a_program(x)
-  return (_normalize_once if once else _normalize)(r, x, scale, bias, mask)
+  static, traced = reduction.split_epsilon(epsilon, compute_dtype(x.real))
+  r = reduction.over(axes, static, center, axis_name, axis_index_groups, refine, groups)
+  special = axis_name is None and xla_cpu.special_formulas()
+  r = r._replace(keep_input=keep_input, special=special)
+  # On values one program rounds otherwise than operations do, and with refine=False these are
+  # Flax's to the bit. Over devices vmap's axis would be unknown in it.
+  as_one = axis_name is None and (refine or _in_a_program(x))
+  return (_normalize_once if as_one else _normalize)(r, x, scale, bias, mask, traced)
 
 
-def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon: float) -> jax.Array:
+def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon) -> jax.Array:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
   deviation = keep(mask, x.astype(compute_dtype(x)) - mean)
-  rstd = lax.rsqrt(var.astype(compute_dtype(var)) + epsilon)
-  return _affine(deviation, None, rstd, x, scale, bias)
+  return _affine(deviation, None, lax.rsqrt(var.astype(compute_dtype(var)) + epsilon), x, scale, bias)

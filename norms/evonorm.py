@@ -4,6 +4,8 @@ The rule of core gives the statistics and their derivatives; x is not standardis
 that plain autodiff takes it from there.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -66,10 +68,12 @@ def evonorm_b0(
 
   def normalized(x, scale, bias, slope, mask):
     scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
-    own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1].var
+    own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1].var
     seen, var = None, None if known is None else known / unit / unit
     if training:
-      _, batch = core.normalize(scaled, mask=mask, axes=(0, *positions), epsilon=1.0, **options)
+      _, batch = core.normalize(
+        scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
+      )
       seen, var = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count), batch.var
     least, own = (jnp.sqrt(v + epsilon / unit / unit) for v in (var, own))
     return reduction.recompute(_b0)(scaled, least, own, slope, scale, bias), seen
@@ -127,24 +131,25 @@ def evonorm_s0(
   x = core.inexact(x)
   last, channels = x.ndim - 1, x.shape[-1]
   groups = reduction.count_groups(channels, num_groups, group_size)
-  split = (*x.shape[:-1], groups, channels // groups)
+  split = functools.partial(reduction.split_axis, axis=-1, parts=groups)
   named = {'scale': scale, 'bias': bias, 'slope': slope}
   spread = {name: core.spread(p, x.shape, (last,), name) for name, p in named.items()}
-  parameters = [None if p is None else p.reshape(*[1] * last, *split[-2:]) for p in spread.values()]
-  present = None if mask is None else jnp.broadcast_to(mask, x.shape).reshape(split)
+  parameters = [None if p is None else split(p) for p in spread.values()]
+  present = None if mask is None else split(jnp.broadcast_to(mask, x.shape))
 
   def normalized(x, present, *parameters):
     scaled, unit = reduction.in_range(x, present, axis_name)
     _, moments = core.normalize(
       scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
-      axis_name=axis_name, axis_index_groups=axis_index_groups,
+      axis_name=axis_name, axis_index_groups=axis_index_groups, keep_input=True,
     )  # fmt: skip
     own = jnp.sqrt(moments.var + epsilon / unit / unit)
     return reduction.recompute(_s0)(scaled, unit, own, *parameters)
 
   recomputed = reduction.recompute_wide(normalized, x, axis_name)
-  z = recomputed(x.reshape(split), present, *parameters)
-  return z.reshape(x.shape).astype(core.affine_dtype(x, scale, bias, slope))
+  z = recomputed(split(x), present, *parameters).reshape(x.shape)
+  z = reduction.lay_out(z, jax.typeof(x).sharding.spec)
+  return z.astype(core.affine_dtype(x, scale, bias, slope))
 
 
 def _s0(x, unit, own, scale, bias, slope):

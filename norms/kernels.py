@@ -7,7 +7,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from norms import core
+from norms import core, reduction
 
 
 def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-12) -> jax.Array:
@@ -36,10 +36,10 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   n = max(1, math.prod(v.shape[a] for a in axes))
   g = jnp.ones([v.shape[a] for a in features], v.dtype) if g is None else jnp.asarray(g)
   length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
-  # A sum is n means: core's rule, g and epsilon in its units. Of a v of length 0 all is 0, for the
-  # length it is given is.
-  length = jnp.where(_alive(v, axes), length, 0) / math.sqrt(n)
-  w, _ = core.normalize(v, length, None, axes=axes, epsilon=epsilon / n, center=False)
+  # A sum is n means: core's rule, g and epsilon in its units. A v of length 0 is given the length 0:
+  # so w is 0, and so is its gradient.
+  length = jnp.where(_alive(v, axes), length, 0) / reduction.root(n, length.dtype)
+  w, _ = core.normalize(v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True)
   return w.astype(jnp.result_type(v, g))
 
 

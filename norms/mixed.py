@@ -68,7 +68,7 @@ def switchable_norm(
 
   def normalized(x, scale, bias, mean_weights, var_weights, mask):
     scaled, unit, shift = _shifted(x, mask, **options)
-    instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0)[1]
+    instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1]
     layer, seen = _pooled(reduction.over(features), instance), None
     if known is None:
       batch = _pooled(reduction.over((0,), **options), instance)

@@ -1,17 +1,12 @@
-"""Mean, variance and their root, in a form that loses no digit of an offset input.
+"""Mean, variance and their root, in a form that loses no digit of an offset input."""
 
-In general in two passes. Where the mean is at most twice the standard deviation, <x^2> - <x>^2 is
-as exact up to a few ulp: large arrays are asked for it at run time, and then take one pass.
-"""
-
-import functools
 from typing import NamedTuple
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
-from norms import covariance, reduction
+from norms import reduction, xla_cpu
 from norms.reduction import Reduction, compute_dtype, keep
 
 
@@ -23,65 +18,96 @@ class Moments(NamedTuple):
   count: jax.Array  # type: ignore[assignment]  # hides tuple.count, as the field's name must
 
 
-class Fit(NamedTuple):
+class Stats(NamedTuple):
   """What the rule needs besides x, axes kept: the mean is shift + drift, more than a float."""
 
-  shift: jax.Array
-  drift: jax.Array | None  # None: there is none to take out
+  shift: jax.Array | None  # None: not centred
+  drift: jax.Array | None  # None: not centred, or not refined
   rstd: jax.Array
-  std: jax.Array  # 1 / rstd, and 1 where that is 0
   moments: Moments
 
 
-def raw(r: Reduction, x, mask, *parameters) -> bool:
-  """Whether sums of x as it is serve, as in covariance.py."""
-  plain = r.center and r.refine and mask is None and r.axis_name is None
-  return plain and covariance.pays(x, *parameters)
+def sums_read_d(r: Reduction, ndim: int) -> bool:
+  """Whether the derivative's sums are over products with d = x - shift, and not with y.
+
+  Over leading axes, along which rstd and scale do not vary, that saves a pass.
+  """
+  return bool(r.axes) and ndim - 1 not in r.axes and not r.keep_input
 
 
-def fit(r: Reduction, x, mask) -> Fit:
-  """The statistics of x over the reduction's axes."""
-  one_pass, count = raw(r, x, mask), reduction.count_entries(r, x, mask)
-  x = keep(mask, x).astype(compute_dtype(x))
-  mean = reduction.mean(r, count, x) if r.center else jnp.zeros((), x.dtype)
-  two_passes = functools.partial(_two_passes, r, count, mask)
-  passes = functools.partial(_one_pass, r, count, two_passes) if one_pass else two_passes
-  shift, drift, var = passes(x, mean)
-  guarded = var + r.epsilon
-  if r.epsilon < jnp.finfo(var.dtype).tiny:
+def subtract_shift(r: Reduction, x, mask, shift):
+  """d = x - shift in at least float32; 0 under the mask."""
+  if r.special and sums_read_d(r, x.ndim) and mask is None and shift is not None:
+    return xla_cpu.subtract(x, shift)
+  d = keep(mask, x).astype(compute_dtype(x))
+  return d if shift is None else keep(mask, d - shift)
+
+
+def compute_stats(r: Reduction, x, mask, epsilon=None) -> tuple[jax.Array, Stats]:
+  """d and the statistics of x, over the reduction's axes and its devices.
+
+  epsilon: traced, and added to the reduction's own.
+  """
+  own = reduction.on_this_device(r)
+  count = reduction.count_entries(own, x, mask)
+  d, shift, drift, var = _two_passes(own, count, x, mask)
+  if r.axis_name is not None:
+    count, shift, drift, var = _merge_devices(r, count, shift, drift, var)
+    d = subtract_shift(r, x, mask, shift)
+  guarded = var + (r.epsilon if epsilon is None else r.epsilon + epsilon)
+  if epsilon is not None or r.epsilon < jnp.finfo(var.dtype).tiny:
     guarded = jnp.where(guarded == 0, jnp.inf, guarded)
   rstd = lax.rsqrt(guarded)
-  std = jnp.where(rstd == 0, 1, guarded * rstd)
-  mean = jnp.broadcast_to(shift if drift is None else shift + drift, var.shape)
-  return Fit(shift, drift, rstd, std, Moments(mean, var, count))
+  if r.center and mask is None and r.axis_name is None and reduction.entries(r, x.shape) == 1:
+    rstd = jnp.zeros_like(rstd)  # nothing is left of one entry, nor of its gradient
+  mean = jnp.zeros_like(var) if shift is None else shift if drift is None else shift + drift
+  count = jnp.full([1] * x.ndim, count, var.dtype) if jnp.ndim(count) == 0 else count
+  return d, Stats(shift, drift, rstd, Moments(mean, var, count))
 
 
-def _two_passes(r: Reduction, count, mask, x, mean):
-  """(shift, drift, var): the second pass also finds what rounding left in the mean of the first."""
-  unit, drift, largest = reduction.unit_of_squares(r, x.shape), None, float(jnp.finfo(x.dtype).max)
+def _two_passes(r: Reduction, count, x, mask):
+  """d, shift, drift, var: the second pass also finds what rounding left in the first one's mean."""
+  d, shift = subtract_shift(r, x, mask, None), None
+  unit, largest = reduction.unit_of_squares(r, x.shape), float(jnp.finfo(d.dtype).max)
   if r.center:
-    # Means beyond these limits belong to squares beyond the largest float: rstd = 0 and y = 0.
-    mean = _below(largest**0.8, mean)
-    x = keep(mask, x - mean)
-  # Scaled where x is written: in the sum of squares it would be a slower loop on a CPU.
-  x = x * unit
-  if r.center and r.refine:
-    drift = _below(largest**0.5, reduction.mean(r, count, x) / unit)
-  var = reduction.mean(r, count, reduction.square(x)) / unit**2
-  if drift is None:
-    return mean, None, var
-  bias = reduction.square(drift)
-  rounding = 16 * float(jnp.finfo(x.dtype).eps) * bias  # all that is left of a constant input
-  return mean, drift, jnp.where(var - bias <= rounding, 0, var - bias)
+    # A mean beyond this limit belongs to squares beyond the largest float: rstd = 0 and y = 0.
+    shift = _below(largest**0.8, reduction.mean(r, count, d))
+    d = subtract_shift(r, x, mask, shift)
+  if unit == 1:
+    var = reduction.mean(r, count, reduction.square(d))
+  else:
+    var = reduction.mean(r, count, reduction.square(d * unit)) / unit**2
+  if not (r.center and r.refine):
+    return d, shift, None, var
+  drift = _below(largest**0.5, reduction.mean(r, count, d))
+  return d, shift, drift, _less_square(var, drift)
 
 
 def _below(limit: float, a):
-  return jnp.where(jnp.abs(a) < limit, a, 0)
+  return reduction.keep(jnp.abs(a) < limit, a)
 
 
-def _one_pass(r: Reduction, count, two_passes, x, mean):
-  """The same by <x^2> - <x>^2 where that is exact, and else by two passes."""
-  var = reduction.mean(r, count, x * x) - mean * mean
-  exact = jnp.all((mean * mean <= 4 * var) & jnp.isfinite(var))
-  at_once = lambda x, mean: (jnp.zeros_like(mean), mean, var)  # noqa: E731
-  return lax.cond(exact, at_once, two_passes, x, mean)
+def _less_square(var, drift):
+  """<d^2> - <d>^2; 0 where that is the rounding that a constant input leaves."""
+  square = reduction.square(drift)
+  rounding = 16 * float(jnp.finfo(var.dtype).eps) * square
+  return reduction.keep(var - square > rounding, var - square)
+
+
+def _merge_devices(r: Reduction, count, shift, drift, var):
+  """The statistics of all devices' entries from those of each: one exchange, nothing cancels.
+
+  Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
+  """
+  own = (jnp.broadcast_to(count, var.shape), *(a for a in (var, shift, drift) if a is not None))
+  counts, variances, *means = reduction.gather(r, own)
+  counts, variances = counts.real, variances.real
+  count = jnp.sum(counts, 0)
+  share = counts / jnp.maximum(count, 1)
+  if shift is None:
+    return count, None, None, jnp.sum(share * variances, 0)
+  shift = jnp.sum(share * means[0], 0)  # its rounding is a part of the drift below
+  apart = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)
+  drift = jnp.sum(share * apart, 0)
+  var = jnp.sum(share * (variances + reduction.square(apart - drift)), 0)
+  return count, shift, drift, var

@@ -114,8 +114,9 @@ def _of_length(scale, x, reduction_axes, epsilon, mask, axis_name, axis_index_gr
   devices = r.devices if r.axis_index_groups is None else len(r.axis_index_groups[0])
   n = max(1, devices * math.prod(x.shape[a] for a in axes))
   length = core.spread(1.0 if scale is None else scale, x.shape, (), 'scale')
+  length = length.astype(core.compute_dtype(length))
   z, _ = core.normalize(
-    core.keep(mask, x), length.astype(core.compute_dtype(length)) / math.sqrt(n), axes=axes,
+    core.keep(mask, x), length / reduction.root(n, length.dtype), axes=axes,
     epsilon=epsilon / n, center=False, axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
   return z.astype(core.affine_dtype(x, scale))

@@ -1,12 +1,14 @@
 """What every norm does with axes, parameters, dtypes, masks and named axes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import functools
 import math
+import operator
 from typing import NamedTuple
 
 import jax
 from jax import lax
+import jax.export
 import jax.numpy as jnp
 
 Axes = int | Sequence[int]
@@ -26,11 +28,14 @@ class Reduction(NamedTuple):
   devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
   refine: bool = True
   groups: int | None = None  # of the last axis, which is then not one of `axes`
+  keep_input: bool = False  # for the backward pass, and no other array of its size
+  special: bool = False  # what is special to a platform may be used
 
 
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
   """Sorted non-negative axes; ValueError where one is out of range or named twice."""
-  given = (axes,) if isinstance(axes, int) else tuple(axes)
+  given = tuple(axes) if isinstance(axes, Iterable) else (axes,)
+  given = tuple(map(operator.index, given))
   if any(not -ndim <= axis < ndim for axis in given):
     raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')
   found = tuple(sorted({axis % ndim for axis in given}))
@@ -86,7 +91,42 @@ def inexact(x) -> jax.Array:
 
 def keep(mask, a):
   """Zero where masked out: by selection, since NaN times zero is NaN."""
-  return a if mask is None else jnp.where(mask, a, jnp.zeros_like(a))
+  return a if mask is None else select(mask, a, jnp.zeros_like(a))
+
+
+def select(which, a, b):
+  """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
+  spec = jax.typeof(a).sharding.spec
+  # jnp.where takes longer to trace.
+  return lax.select(lay_out(jnp.broadcast_to(which, a.shape), spec), a, lay_out(b, spec))
+
+
+def lay_out(a, spec):
+  """a with that spec on its mesh of explicit axes; a itself where there is none."""
+  sharding = jax.typeof(a).sharding
+  if sharding.mesh.empty or not sharding.mesh.explicit_axes or sharding.spec == spec:
+    return a
+  return jax.sharding.reshard(a, sharding.update(spec=spec))
+
+
+def split_axis(a, axis: int, parts: int):
+  """a with that axis as (parts, the rest of it).
+
+  On a mesh with explicit axes an axis whose parts do not lie on whole devices is gathered first.
+  """
+  sharding, axis = jax.typeof(a).sharding, axis % a.ndim
+  names = sharding.spec[axis]
+  names = () if names is None else names if isinstance(names, tuple) else (names,)
+  if names and parts % math.prod(sharding.mesh.shape[name] for name in names):
+    a = gather_axis(a, axis)
+  return a.reshape(*a.shape[:axis], parts, a.shape[axis] // max(parts, 1), *a.shape[axis + 1 :])
+
+
+def gather_axis(a, axis: int):
+  """a, on a mesh with explicit axes with that axis whole on each device."""
+  partitions = list(jax.typeof(a).sharding.spec)
+  partitions[axis] = None
+  return lay_out(a, jax.typeof(a).sharding.spec.update(partitions=partitions))
 
 
 def compute_dtype(x) -> jnp.dtype:
@@ -94,14 +134,14 @@ def compute_dtype(x) -> jnp.dtype:
   return jnp.promote_types(x.dtype, jnp.float32)
 
 
-def entries(r: Reduction, shape) -> int:
+def entries(r: Reduction, shape):
   """How many entries of an array of this shape one statistic is taken over."""
   return math.prod(shape[a] for a in r.axes) * (shape[-1] // r.groups if r.groups else 1)
 
 
 def unit(r: Reduction, shape) -> float:
   """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
-  return 2.0 ** -(1 + (r.devices * entries(r, shape)).bit_length())
+  return 2.0 ** -(1 + (r.devices * _static(entries(r, shape))).bit_length())
 
 
 def unit_of_squares(r: Reduction, shape) -> float:
@@ -109,8 +149,18 @@ def unit_of_squares(r: Reduction, shape) -> float:
 
   It is 1 for up to 128 entries: then no pass is spent on it, and tiny entries keep their squares.
   """
-  n = r.devices * entries(r, shape)
+  n = r.devices * _static(entries(r, shape))
   return 2.0 ** -max(0, math.ceil(math.log2(max(n, 1) / 128) / 2))
+
+
+def _static(n) -> int:
+  """A number of entries; where an exported program leaves it open, more than most arrays have."""
+  return 2**24 if jax.export.is_symbolic_dim(n) else n
+
+
+def root(n, dtype):
+  """The square root of a number of entries; of that dtype where an exported program leaves it open."""
+  return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)
 
 
 def over(
@@ -122,30 +172,37 @@ def over(
   return Reduction(tuple(axes), float(epsilon), center, axis_name, each, devices, refine, groups)
 
 
+def split_epsilon(epsilon, dtype):
+  """(epsilon, None) where its value is known, else (0, epsilon) for the rule to differentiate."""
+  if isinstance(epsilon, jax.Array):
+    return 0.0, epsilon.astype(dtype)
+  return float(epsilon), None
+
+
+def on_this_device(r: Reduction) -> Reduction:
+  """The same without the named axis."""
+  return r._replace(axis_name=None, axis_index_groups=None, devices=1)
+
+
 def total(r: Reduction, a):
-  """The sum over the axes, and over the devices."""
-  return over_devices(r, own_total(r, a))
+  """The sum over the axes, each channel's and then each group's at its channels; over devices."""
+  return over_devices(r, _sum_groups(r, jnp.sum(a, r.axes, keepdims=True)))
 
 
-def own_total(r: Reduction, a):
-  """The sum over the axes on this device: each channel's, then each group's at its channels."""
-  return pooled(r, jnp.sum(a, r.axes, keepdims=True))
-
-
-def pooled(r: Reduction, a):
+def _sum_groups(r: Reduction, a):
   """The sum over each group of the last axis, put where each of its channels is."""
   if r.groups is None:
     return a
-  split = a.reshape(*a.shape[:-1], r.groups, a.shape[-1] // r.groups)
+  split = split_axis(a, -1, r.groups)
   return jnp.broadcast_to(jnp.sum(split, -1, keepdims=True), split.shape).reshape(a.shape)
 
 
-def over_devices(r: Reduction, a):
+def over_devices(r: Reduction, tree):
   """The sum over the devices; ValueError where JAX knows no groups of them."""
   if r.axis_name is None:
-    return a
+    return tree
   try:
-    return lax.psum(a, r.axis_name, axis_index_groups=r.axis_index_groups)
+    return lax.psum(tree, r.axis_name, axis_index_groups=r.axis_index_groups)
   except NotImplementedError as error:
     raise ValueError(
       f'axis_index_groups={r.axis_index_groups} work under pmap and shard_map(check_vma=False) '
@@ -153,15 +210,32 @@ def over_devices(r: Reduction, a):
     ) from error
 
 
+def gather(r: Reduction, arrays):
+  """Each array of every device, along a new first axis, the same on all: in one exchange.
+
+  As a sum, in which each device fills a place of its own: JAX knows of a sum that it does not
+  vary over the devices, and so may run where statistics are returned by shard_map.
+  """
+  stacked = jnp.stack(arrays)
+  place = jnp.arange(r.devices).reshape(-1, *[1] * stacked.ndim) == lax.axis_index(r.axis_name)
+  return jnp.moveaxis(over_devices(r, jnp.where(place, stacked, 0)), 1, 0)
+
+
 def mean(r: Reduction, count, a):
   """The mean over `count` entries; 0 over none."""
-  return total(r, a) / jnp.maximum(count, 1)
+  return total(r, a) / at_least_one(count)
+
+
+def at_least_one(count):
+  """A number of entries to divide by."""
+  return max(count, 1) if isinstance(count, int) else jnp.maximum(count, 1)
 
 
 def count_entries(r: Reduction, x, mask):
-  """How many entries the mask leaves in, over the devices too."""
+  """How many entries the mask leaves in, over the devices too; an int where that is known."""
   if mask is None and r.axis_name is None:
-    return jnp.full([1] * x.ndim, entries(r, x.shape), compute_dtype(x.real))
+    n = entries(r, x.shape)
+    return jnp.asarray(n, compute_dtype(x.real)) if jax.export.is_symbolic_dim(n) else n
   present = jnp.broadcast_to(True if mask is None else mask, x.shape)
   return total(r, present.astype(compute_dtype(x.real)))
 

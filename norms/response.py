@@ -186,8 +186,9 @@ def _local_response(size, axis, x, k, alpha, beta, mask):
   scaled, unit = reduction.in_range(x, mask)
   width = [(0, 0)] * x.ndim
   width[axis] = ((size - 1) // 2, size // 2)
-  padded = jnp.pad(reduction.square(scaled), width)
+  padded = jnp.pad(reduction.gather_axis(reduction.square(scaled), axis), width)
   near = sum(lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
+  near = reduction.lay_out(near, jax.typeof(x).sharding.spec)
   # (unit^2 a)^-beta in two steps, since unit^2 alone may overflow.
   return (scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)).astype(
     x.dtype

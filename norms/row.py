@@ -16,6 +16,17 @@ Kind = Literal['none', 'activation', 'kernel']
 _OF_A_CALL = ('mask', 'training')
 
 
+@dataclasses.dataclass(frozen=True)
+class Constant:
+  """JAX's initialiser of that name, as a value: it can be compared, and pickled."""
+
+  value: float
+
+  def __call__(self, *args, **kwargs):
+    """An array of it."""
+    return initializers.constant(self.value)(*args, **kwargs)
+
+
 class Parameter(NamedTuple):
   """A learnt argument of a norm's function.
 
@@ -31,9 +42,9 @@ class Parameter(NamedTuple):
   def init(self, features: int | None = None):
     """Its initialiser; None where that depends on the number of features, and none is given."""
     if callable(self.initial):
-      return None if features is None else initializers.constant(self.initial(features))
+      return None if features is None else Constant(self.initial(features))
     known: dict[float, Any] = {0: initializers.zeros, 1: initializers.ones}
-    return known.get(self.initial, initializers.constant(self.initial))
+    return known.get(self.initial, Constant(self.initial))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

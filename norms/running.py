@@ -4,9 +4,11 @@ from typing import Any, NamedTuple
 
 import jax
 from jax import lax
+import jax.export
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
 
-from norms import core
+from norms import core, reduction
 
 
 class BatchStats(NamedTuple):
@@ -19,6 +21,9 @@ class BatchStats(NamedTuple):
   mean: jax.Array
   var: jax.Array
   count: Any = None  # an array or None; a narrower type clashes with tuple.count
+
+
+jax.export.register_namedtuple_serialization(BatchStats, serialized_name='norms.BatchStats')
 
 
 def spread(batch_stats: BatchStats | None, shape, features, norm: str) -> BatchStats:
@@ -57,7 +62,7 @@ def update(
   else:
     new = _averaged(batch_stats, batch, momentum, unbiased, zero_debias)
   return jax.tree.map(
-    lambda old, new: jnp.where(n > 0, new, old).astype(old.dtype), batch_stats, new
+    lambda old, new: reduction.select(n > 0, new.astype(old.dtype), old), batch_stats, new
   )
 
 
@@ -104,9 +109,14 @@ def update_each(batch_stats: BatchStats | None, moments: core.Moments, *, moment
   """`update` by one batch after the other, which lie along the moments' first axis."""
   if batch_stats is None:
     return None
-  each = core.Moments(*(jnp.broadcast_to(m, moments.var.shape) for m in moments))
+  shape = (moments.var.shape[0], *batch_stats.var.shape)
+  each = core.Moments(*(jnp.broadcast_to(m, moments.var.shape).reshape(shape) for m in moments))
+  # On a mesh with explicit axes: a scan is not over devices, and its carry stays where it is.
+  _, *spec = jax.typeof(each.var).sharding.spec
+  each = core.Moments(*(reduction.lay_out(m, P(None, *spec)) for m in each))
+  carry = BatchStats(*(None if s is None else reduction.lay_out(s, P(*spec)) for s in batch_stats))
 
   def step(stats: Any, batch: core.Moments):
     return update(stats, batch, momentum=momentum), None
 
-  return lax.scan(step, batch_stats, each)[0]
+  return lax.scan(step, carry, each)[0]

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from norms import core
+from norms import core, reduction
 from norms.reduction import count_groups as count_groups
 from norms.reduction import positions as positions
 
@@ -161,10 +161,11 @@ def group_norm(
   # Every position has statistics of its own: one for each channel would be as large as x.
   mask = None if mask is None else jnp.broadcast_to(mask, x.shape)
   split = (
-    None if a is None else a.reshape(*a.shape[:-1], groups, channels // groups)
+    None if a is None else reduction.split_axis(a, -1, groups)
     for a in (x, scale, bias, mask)
   )
-  return core.normalize(*split, axes=(x.ndim,), epsilon=epsilon, **options)[0].reshape(x.shape)
+  z = core.normalize(*split, axes=(x.ndim,), epsilon=epsilon, **options)[0]
+  return reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
 
 
 def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from norms import core
+from norms import core, reduction
 
 
 def weight_standardization(w, *, axis: core.Axes | None = -1, epsilon: float = 1e-10) -> jax.Array:
@@ -28,7 +28,7 @@ def weight_standardization(w, *, axis: core.Axes | None = -1, epsilon: float = 1
   """
   w = core.inexact(w)
   features = () if axis is None else core.canonical_axes(w.ndim, axis)
-  return core.normalize(w, axes=_inputs(w, features), epsilon=epsilon)[0]
+  return core.normalize(w, axes=_inputs(w, features), epsilon=epsilon, keep_input=True)[0]
 
 
 def scaled_weight_standardization(
@@ -59,9 +59,9 @@ def scaled_weight_standardization(
   axes = _inputs(w, features)
   n = max(1, math.prod(w.shape[a] for a in axes))
   gain = core.spread(gain, w.shape, features, 'gain')
-  factor = jnp.asarray(gamma / math.sqrt(n), core.compute_dtype(w))
+  factor = jnp.asarray(gamma / reduction.root(n, core.compute_dtype(w)), core.compute_dtype(w))
   scale = factor if gain is None else factor * gain
-  w_hat, _ = core.normalize(w, scale, axes=axes, epsilon=epsilon / n)
+  w_hat, _ = core.normalize(w, scale, axes=axes, epsilon=epsilon / n, keep_input=True)
   return w_hat.astype(core.affine_dtype(w, gain))
 
 

@@ -1,4 +1,4 @@
-"""What must be set before jax is imported: two virtual devices, and a cache of compilations."""
+"""What must be set before jax is imported: eight virtual devices, and a cache of compilations."""
 
 import hashlib
 import os
@@ -6,8 +6,10 @@ import pathlib
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ['XLA_FLAGS'] = ' '.join(
-  (os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=2')
+  (os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=8')
 ).strip()
+# Tests run in several processes: none is to take an accelerator's memory for itself.
+os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

@@ -21,13 +21,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Mutant(NamedTuple):
-  """`old` becomes `new` in a file of the library; `tests` is what pytest -k gets."""
+  """`old` becomes `new` in a file of the library; `tests` is what pytest -k gets.
+
+  within: the tests' files, where these are not the usual ones: to collect all takes its time.
+  """
 
   name: str
   file: str
   old: str
   new: str
   tests: str
+  within: tuple[str, ...] = ()
 
 
 MUTANTS = (
@@ -39,8 +43,8 @@ MUTANTS = (
   ),
   Mutant(
     'N - 1 for N', 'moments.py',
-    'var = reduction.mean(r, count, reduction.square(x))',
-    'var = reduction.mean(r, count - 1, reduction.square(x))',
+    'var = reduction.mean(r, count, reduction.square(',
+    'var = reduction.mean(r, count - 1, reduction.square(',
     'batch-formula-unit',
   ),
   Mutant(
@@ -51,50 +55,56 @@ MUTANTS = (
   ),
   Mutant(
     'mask ignored by the statistics', 'moments.py',
-    '  x = keep(mask, x).astype(compute_dtype(x))\n',
-    '  x = x.astype(compute_dtype(x))\n',
+    'd = keep(mask, x).astype(compute_dtype(x))',
+    'd = x.astype(compute_dtype(x))',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the variance', 'moments.py',
-    'x = keep(mask, x - mean)',
-    'x = x - mean',
+    'else keep(mask, d - shift)',
+    'else d - shift',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the value', 'core.py',
-    'd, k = keep(mask, d if k is None else d - k), None',
-    'd, k = d if k is None else d - k, None',
+    'else keep(mask, d - stats.drift)',
+    'else d - stats.drift',
+    'batch-mask',
+  ),
+  Mutant(
+    "mask ignored by the tangent's sums", 'core.py',
+    '_y_by_parts(r, d, mask, stats), keep(mask, dx.astype(d.dtype))',
+    '_y_by_parts(r, d, mask, stats), dx.astype(d.dtype)',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the tangent', 'core.py',
-    'dx = keep(mask, dx.astype(compute_dtype(x)))',
-    'dx = dx.astype(compute_dtype(x))',
-    'batch-mask',
+    'stats.rstd * keep(mask, dx.astype(d.dtype))',
+    'stats.rstd * dx.astype(d.dtype)',
+    'rms-mask',
   ),
   Mutant(
     'mask ignored by the mean in the tangent', 'core.py',
-    'keep(mask, dz + of_1) +',
-    'keep(mask, dz) + of_1 +',
+    'dz = keep(mask, dz + of_1)',
+    'dz = keep(mask, dz) + of_1',
     'batch-mask',
   ),
   Mutant(
     'mask by multiplication', 'reduction.py',
-    'jnp.where(mask, a, jnp.zeros_like(a))',
-    'jnp.where(mask, a, 0 * a)',
+    'select(mask, a, jnp.zeros_like(a))',
+    'select(mask, a, 0 * a)',
     'batch-mask-nothing-leaks',
   ),
   Mutant(
     'an empty mask moves the running statistics', 'running.py',
-    'jnp.where(n > 0, new, old)',
-    'jnp.where(True, new, old)',
+    'reduction.select(n > 0, new, old)',
+    'reduction.select(n >= 0, new, old)',
     'batch-state-empty-batch',
   ),
   Mutant(
     'one empty feature moves its running statistics', 'running.py',
-    'jnp.where(n > 0, new, old)',
-    'jnp.where(jnp.any(n > 0), new, old)',
+    'reduction.select(n > 0, new, old)',
+    'reduction.select(jnp.any(n > 0), new, old)',
     'batch-two-axes-state',
   ),
   Mutant(
@@ -104,15 +114,51 @@ MUTANTS = (
     'batch-state-update',
   ),
   Mutant(
-    'unweighted synchronisation', 'reduction.py',
-    'return total(r, present.astype(compute_dtype(x.real)))',
-    'return jnp.sum(present.astype(compute_dtype(x.real)), r.axes, keepdims=True) * r.devices',
+    'unweighted synchronisation', 'moments.py',
+    'share = counts / jnp.maximum(count, 1)',
+    'share = 1 / r.devices',
+    'batch-devices-vmap',
+  ),
+  Mutant(
+    'a device without entries counted', 'moments.py',
+    'apart = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)',
+    'apart = sum(means[1:], means[0] - shift)',
+    'batch-devices or batch-eight',
+  ),
+  Mutant(
+    "devices' means taken for one", 'moments.py',
+    'share * (variances + reduction.square(apart - drift))',
+    'share * variances',
+    'batch-devices-vmap',
+  ),
+  Mutant(
+    "rounding left in the devices' mean", 'moments.py',
+    'drift = jnp.sum(share * apart, 0)',
+    'drift = 0 * shift',
+    'batch-eight',
+  ),
+  Mutant(
+    "devices' drifts forgotten", 'moments.py',
+    'sum(means[1:], means[0] - shift)',
+    'means[0] - shift',
+    'batch-eight',
+  ),
+  Mutant(
+    'not centred: devices unweighted', 'moments.py',
+    'return count, None, None, jnp.sum(share * variances, 0)',
+    'return count, None, None, jnp.mean(variances, 0)',
+    'rms-devices',
+  ),
+  Mutant(
+    'all devices in one place', 'reduction.py',
+    '== lax.axis_index(r.axis_name)',
+    '== 0 * lax.axis_index(r.axis_name)',
     'batch-devices-vmap',
   ),
   Mutant(
     'no synchronisation of the backward pass', 'core.py',
-    'jax.tree.map(functools.partial(reduction.over_devices, r), own)',
-    'jax.tree.map(lambda a: a * r.devices, own)',
+    'reduction.over_devices(r, sums)',
+    'jax.tree.map(lambda a: a * r.devices, sums)',
     'batch-devices-vmap',
   ),
   Mutant(
@@ -122,81 +168,144 @@ MUTANTS = (
     'batch-formula-bfloat16',
   ),
   Mutant(
-    'running statistics in the batch\'s dtype', 'running.py',
-    'jnp.where(n > 0, new, old).astype(old.dtype)',
-    'jnp.where(n > 0, new, old).astype(new.dtype)',
+    "running statistics in the batch's dtype", 'running.py',
+    'new, old).astype(old.dtype)',
+    'new, old).astype(new.dtype)',
     'batch-state-carry',
   ),
   Mutant(
     'dropped <dx>', 'core.py',
-    'scaled(-mean_t)',
-    'scaled(-0 * mean_t)',
+    '-stats.rstd * mean_dx,',
+    '0 * mean_dx,',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped y <y dx>', 'core.py',
-    '(0.0 if dscale is None else dscale) + scaled(-mean_yt)',
-    '(0.0 if dscale is None else dscale) + scaled(-0 * mean_yt)',
+    '-stats.rstd * mean_ydx,',
+    '0 * mean_ydx,',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dscale', 'core.py',
-    '(0.0 if dscale is None else dscale) + scaled(-mean_yt)',
-    'scaled(-mean_yt)',
+    '* mean_ydx, scale, dscale)',
+    '* mean_ydx, scale, None)',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dbias', 'core.py',
-    'of_1 + covariance.along(dbias, own)',
-    'of_1',
+    'scale, None if mask is not None else dbias)',
+    'scale, None)',
     'batch-gradient-unit',
   ),
   Mutant(
+    'dropped dbias where nothing is centred', 'core.py',
+    'return dz if dbias is None else dz + dbias',
+    'return dz',
+    'filter-response-gradient-unit',
+  ),
+  Mutant(
     'dropped dbias under a mask', 'core.py',
-    ' + covariance.along(dbias, x.shape)',
-    '',
+    'return dz if mask is None or dbias is None else dz + dbias',
+    'return dz',
     'batch-mask',
   ),
   Mutant(
     'sums not over the deviation', 'core.py',
-    'jnp.where(by.rstd == 0, 0, a / by.std)',
-    'jnp.where(by.rstd == 0, 0, a)',
+    'return of_dx, _times(c, of_ydx)',
+    'return of_dx, of_ydx',
     'batch-gradient-unit',
   ),
   Mutant(
     'no end to a sum over no deviation', 'core.py',
-    'jnp.where(by.rstd == 0, 0, a / by.std)',
-    'a / by.std',
+    'else keep(c != 0, c * a)',
+    'else c * a',
     'test_no_gradient_where_the_variance_overflows',
   ),
   Mutant(
     'dropped scale before dx', 'core.py',
-    '_slope(by.rstd, scale) * dx',
-    'by.rstd * dx',
+    'reduction.affine(dx, scale, None) + q * of_q',
+    'dx + q * of_q',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped mean tangent', 'core.py',
-    'else mean_t / rstd',
-    'else 0 * mean_t',
+    'if mean_dx is None else mean_dx',
+    'if mean_dx is None else 0 * mean_dx',
     'state-gradient',
   ),
   Mutant(
     'dropped variance tangent', 'core.py',
-    'Moments(dmean, 2 * mean_yt / rstd / rstd',
-    'Moments(dmean, 0 * mean_yt',
+    '2 * mean_ydx * std',
+    '0 * mean_ydx * std',
     'state-gradient',
   ),
   Mutant(
+    'a variance tangent where there is no deviation', 'core.py',
+    'std = keep(stats.rstd != 0, 1 / stats.rstd)',
+    'std = 1 / stats.rstd',
+    'batch-state or no-nan',
+  ),
+  Mutant(
+    "traced epsilon: its derivative's factor", 'core.py',
+    '0.5 * stats.rstd * depsilon',
+    'stats.rstd * depsilon',
+    'test_of_a_function',
+    within=('traced_epsilon',),
+  ),
+  Mutant(
+    "traced epsilon: its derivative's sign", 'core.py',
+    'mean_ydx + 0.5 * stats.rstd',
+    'mean_ydx - 0.5 * stats.rstd',
+    'test_of_a_function',
+    within=('traced_epsilon',),
+  ),
+  Mutant(
+    'traced epsilon for the static one', 'moments.py',
+    'else r.epsilon + epsilon)',
+    'else r.epsilon)',
+    'test_of_a_function',
+    within=('traced_epsilon',),
+  ),
+  Mutant(
     'rounding left in the mean', 'moments.py',
-    '_below(largest**0.5, reduction.mean(r, count, x) / unit)',
-    '0 * mean',
+    '_below(largest**0.5, reduction.mean(r, count, d))',
+    '0 * shift',
     'batch-formula-offset',
   ),
   Mutant(
+    'drift forgotten by the value', 'core.py',
+    'offset = -k * slope if bias is None else bias - k * slope',
+    'offset = bias',
+    'batch-formula-offset',
+  ),
+  Mutant(
+    'drift forgotten by y', 'core.py',
+    'else keep(mask, d - stats.drift)',
+    'else d',
+    'layer-formula-offset',
+  ),
+  Mutant(
+    "drift forgotten by the derivative's sums", 'core.py',
+    'of_ydx = of_ydx - (jnp.conj(k) * of_dx).real',
+    'pass',
+    'batch-gradient-offset',
+  ),
+  Mutant(
+    'drift forgotten by the derivative', 'core.py',
+    'of_1 if k is None else of_1 - k * of_q',
+    'of_1',
+    'batch-gradient-offset',
+  ),
+  Mutant(
+    'a constant has a variance of rounding', 'moments.py',
+    'return reduction.keep(var - square > rounding, var - square)',
+    'return var - square',
+    'constant or invariance',
+  ),
+  Mutant(
     'one pass for the variance', 'moments.py',
-    'var = reduction.mean(r, count, reduction.square(x)) / unit**2',
-    'var = reduction.mean(r, count, reduction.square(x + mean)) - reduction.square(mean)',
+    'reduction.square(d))',
+    'reduction.square(d + shift)) - reduction.square(shift)',
     'batch-formula-offset',
   ),
   Mutant(
@@ -207,75 +316,209 @@ MUTANTS = (
   ),
   Mutant(
     'overflow of the square', 'moments.py',
-    '_below(largest**0.5, reduction.mean(r, count, x) / unit)',
-    'reduction.mean(r, count, x) / unit',
+    '_below(largest**0.5, reduction.mean(r, count, d))',
+    'reduction.mean(r, count, d)',
     'no-nan-largest',
   ),
   Mutant(
+    'overflow of the mean', 'moments.py',
+    '_below(largest**0.8, reduction.mean(r, count, d))',
+    'reduction.mean(r, count, d)',
+    'no-nan-largest',
+  ),
+  Mutant(
+    'no end to no variance and no epsilon', 'moments.py',
+    'guarded = jnp.where(guarded == 0, jnp.inf, guarded)',
+    'pass',
+    'batch',
+  ),
+  Mutant(
     'no conjugate', 'core.py',
-    '(jnp.conj(y) * v).real',
-    '(y * v).real',
+    '(jnp.conj(q) * dx).real',
+    '(q * dx).real',
     'batch-dtype-complex',
   ),
   Mutant(
-    'one pass where it loses digits', 'moments.py',
-    'mean * mean <= 4 * var',
-    'mean * mean <= 4000 * var',
-    'test_both_sides',
+    'no conjugate of the drift', 'core.py',
+    '(jnp.conj(k) * of_dx).real',
+    '(k * of_dx).real',
+    'batch-complex',
   ),
   Mutant(
-    'overflow of one pass', 'moments.py',
-    ' & jnp.isfinite(var)',
+    'a call on a mesh', 'xla_cpu.py',
+    "'num_devices', None) == 1",
+    "'num_devices', None) != 0",
+    'test_on_a_mesh',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'a call for few entries', 'xla_cpu.py',
+    'large = known and max(',
+    'large = known or max(',
+    'test_which_programs',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'a call for any number of entries', 'xla_cpu.py',
+    'known = all(',
+    'known = True or all(',
+    'test_exported',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'no call for many entries', 'xla_cpu.py',
+    'special = on_cpu if large and alone else plain',
+    'special = plain',
+    'test_which_programs',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'a call on any machine', 'xla_cpu.py',
+    "lower_on_cpu, platform='cpu')",
+    'lower_on_cpu)',
+    'test_which_programs',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'a call that XLA may look into', 'xla_cpu.py',
+    "inlineable='false'",
     '',
-    'test_a_sum_of_squares',
+    'test_which_programs',
+    within=('xla_cpu',),
   ),
   Mutant(
-    'drift of one pass forgotten', 'core.py',
-    '- k * of_y\n',
-    '\n',
-    'test_covariance and gradient-unit',
+    'plain formulas wanted in vain', 'xla_cpu.py',
+    'return not _plain_wanted.get()',
+    'return True',
+    'test_which_programs',
+    within=('xla_cpu',),
   ),
   Mutant(
-    'shift forgotten by the sum', 'covariance.py',
-    'lax.cond(jnp.all(shift == 0)',
-    'lax.cond(jnp.all(shift == shift)',
-    'test_covariance and gradient-offset',
+    'plain formulas wanted from here on', 'xla_cpu.py',
+    '_plain_wanted.reset(token)',
+    'pass',
+    'test_which_programs',
+    within=('xla_cpu',),
   ),
   Mutant(
-    'few entries in one chain', 'covariance.py',
-    'if not _staged(a.shape, axes):',
-    'if True:',
-    'test_few_entries',
+    'plain formulas wanted by any value', 'xla_cpu.py',
+    "not in ('', '0')",
+    "not in ('',)",
+    'test_an_environment',
+    within=('xla_cpu',),
   ),
   Mutant(
-    'few cotangents in one chain', 'covariance.py',
-    'if not _staged(shape, axes):',
-    'if True:',
-    'test_few_entries',
+    'a call under a mask', 'moments.py',
+    'mask is None and shift is not None',
+    'shift is not None',
+    'test_which_programs',
+    within=('xla_cpu',),
   ),
   Mutant(
-    'many entries in two stages', 'covariance.py',
-    'math.prod(shape) < FEW and',
-    'True and',
-    'test_many_entries',
+    'x - shift: the shift has no tangent', 'xla_cpu.py',
+    '_difference(dx, dshift)',
+    '_difference(dx, 0 * dshift)',
+    'batch-gradient-second-order',
   ),
   Mutant(
-    'stages in bfloat16', 'covariance.py',
-    'b.astype(compute_dtype(b))',
-    'b',
-    'test_few_entries',
+    'special operations: a lane for another', 'xla_cpu.py',
+    'jax.vmap(plain, tuple(dims))(*args), 0',
+    'jax.vmap(plain, tuple(dims))(*args)[::-1], 0',
+    'transform-vmap',
+  ),
+  Mutant(
+    'special operations: gradients in another order', 'xla_cpu.py',
+    'lambda g, a, b: _sum_to_row_p.bind(g, a)',
+    'lambda g, a, b: 2 * _sum_to_row_p.bind(g, a)',
+    'layer-gradient-unit',
+  ),
+  Mutant(
+    'products of matrices: rows for columns', 'xla_cpu.py',
+    'return _dot(g, b.reshape(-1), (g.ndim - 1,), (0,), (*g.shape[:-1], 1))',
+    'return _sum_to_column(g, 1 + 0 * b)',
+    'layer-gradient-unit',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'products of matrices: the row forgotten', 'xla_cpu.py',
+    '_dot(a, b.reshape(1, -1),',
+    '_dot(a, 1 + 0 * b.reshape(1, -1),',
+    'layer-gradient-unit',
+    within=('xla_cpu',),
+  ),
+  Mutant(
+    'products of matrices: the column forgotten', 'xla_cpu.py',
+    '_dot(a.reshape(a.shape[:-1]), g,',
+    '_dot(1 + 0 * a.reshape(a.shape[:-1]), g,',
+    'layer-gradient',
+    within=('xla_cpu',),
   ),
   Mutant(
     'a group of one channel', 'reduction.py',
-    'return pooled(r, jnp.sum(a, r.axes, keepdims=True))',
-    'return jnp.sum(a, r.axes, keepdims=True)',
+    '_sum_groups(r, jnp.sum(a, r.axes, keepdims=True))',
+    'jnp.sum(a, r.axes, keepdims=True)',
     'group-formula-unit',
   ),
   Mutant(
+    'a mask that lies elsewhere', 'reduction.py',
+    'lay_out(jnp.broadcast_to(which, a.shape), spec), a, lay_out(b, spec))',
+    'jnp.broadcast_to(which, a.shape), a, b)',
+    'batch-meshes',
+  ),
+  Mutant(
+    'nothing laid out', 'reduction.py',
+    'return jax.sharding.reshard(a, sharding.update(spec=spec))',
+    'return a',
+    'meshes-types',
+  ),
+  Mutant(
+    'parts of an axis not on whole devices', 'reduction.py',
+    '    a = gather_axis(a, axis)\n',
+    '    pass\n',
+    'group-meshes',
+  ),
+  Mutant(
+    'ghosts in parts', 'batch.py',
+    'reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)',
+    'z.reshape(x.shape)',
+    'ghost-meshes',
+  ),
+  Mutant(
+    'a scan over devices', 'running.py',
+    'reduction.lay_out(m, P(None, *spec)) for m in each',
+    'm for m in each',
+    'ghost-meshes',
+  ),
+  Mutant(
+    'one entry has a gradient', 'moments.py',
+    'rstd = jnp.zeros_like(rstd)',
+    'pass',
+    'test_a_batch_of_one_entry',
+    within=('edge_inputs',),
+  ),
+  Mutant(
+    'layers traced one by one', 'core.py',
+    'as_one = axis_name is None and (refine or _in_a_program(x))',
+    'as_one = False',
+    'test_layers_of_one_shape',
+  ),
+  Mutant(
     'y kept as well as x', 'core.py',
-    'recompute = reduction.recompute',
-    'recompute = lambda f: f',
+    '  @reduction.recompute\n',
+    '',
+    'layer-memory',
+  ),
+  Mutant(
+    'x - shift kept of a narrower x', 'core.py',
+    'x.dtype == d.dtype and sums_read_d',
+    'sums_read_d',
     'batch-memory',
+  ),
+  Mutant(
+    'x - shift kept beside an x that is kept', 'moments.py',
+    ' and not r.keep_input',
+    '',
+    'memory',
   ),
   Mutant(
     'centred root mean square', 'sample.py',
@@ -297,7 +540,7 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm by the mean square', 'kernels.py',
-    'jnp.where(_alive(v, axes), length, 0) / math.sqrt(n)',
+    'jnp.where(_alive(v, axes), length, 0) / reduction.root(n, length.dtype)',
     'jnp.where(_alive(v, axes), length, 0)',
     'weight-formula-unit',
   ),
@@ -327,7 +570,7 @@ MUTANTS = (
   ),
   Mutant(
     'ghosts that share running statistics', 'running.py',
-    'return lax.scan(step, batch_stats, each)[0]',
+    'return lax.scan(step, carry, each)[0]',
     'return update(batch_stats, core.Moments(*(m[0] for m in each)), momentum=momentum)',
     'test_ghosts',
   ),
@@ -529,11 +772,35 @@ MUTANTS = (
     'return table',
     'test_a_seed_counts_once',
   ),
+  Mutant(
+    'figures of another arithmetic taken for done', 'lab/trial.py',
+    'if numerics.NUMERICS != numerics.BEFORE:',
+    'if False:',
+    'test_the_number_is_part',
+  ),
+  Mutant(
+    'a number for trials from before there was one', 'lab/trial.py',
+    'if numerics.NUMERICS != numerics.BEFORE:',
+    'if True:',
+    'test_trials_of_number_1',
+  ),
+  Mutant(
+    "records without a number under today's", 'lab/numerics.py',
+    "origin.get('numerics', BEFORE)",
+    "origin.get('numerics', NUMERICS)",
+    'test_older_records',
+  ),
+  Mutant(
+    "older files in a report's sums", 'lab/report/page.py',
+    'if _number(line) == numerics.NUMERICS]',
+    'if _number(line)]',
+    'test_older_records',
+  ),
 )  # fmt: skip
 
 
-LIBRARY = ('norms', 'further_norms', 'covariance')
-LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics', 'workers')
+LIBRARY = ('norms', 'further_norms')
+LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics', 'workers', 'numerics')
 
 
 def _copy(folder: pathlib.Path) -> None:
@@ -546,7 +813,8 @@ def _copy(folder: pathlib.Path) -> None:
 def files(mutant: Mutant) -> tuple[str, ...]:
   """Where the tests that are to kill it are."""
   lab = mutant.file.startswith('lab/')
-  return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in (LAB if lab else LIBRARY))
+  names = mutant.within or (LAB if lab else LIBRARY)
+  return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in names)
 
 
 def _run(folder: pathlib.Path, tests: str, where: tuple[str, ...]) -> subprocess.CompletedProcess:

@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 from promises import measure
 import pytest
 
@@ -76,39 +75,6 @@ def test_the_moment_shortcut_restores_x():
   y, mean, std = norms.positional_norm(X)
   assert mean.shape == std.shape == (12, 5, 1)
   measure.assert_near(norms.moment_shortcut(y, mean, std), X, 1e-6, 'x')
-
-
-@pytest.mark.parametrize('offset', [0, 1e4])
-@pytest.mark.parametrize('cuts', [(4, 8), (1, 2), (11,), (3, 3, 7)])
-def test_precise_statistics_do_not_depend_on_the_batches(cuts, offset):
-  """Batches differ in size, one may be empty: each entry counts once."""
-  data = X + np.float32(offset)
-  found = norms.precise_statistics(jax.jit(norms.batch_statistics), np.split(data, cuts))
-  mean, var, _ = oracles.moments(measure.double(data), (0, 1))
-  measure.assert_near(found.mean, mean.reshape(8), 1e-6, 'mean')
-  # Means of batches are rounded to an ulp of the offset, and lie about 1 apart.
-  measure.assert_near(found.var, var.reshape(8), 2e-6, 'variance', floor=1.2e-7 * offset)
-  np.testing.assert_array_equal(found.count, 60)
-
-
-def test_precise_statistics_of_a_tree_of_norms_and_masks():
-  mask = measure.scattered(X.shape)
-
-  def collect(batch):
-    counted = norms.BatchStats(STATS.mean, STATS.var, np.ones(8, 'float32'))
-    return {'a': norms.batch_statistics(batch[0], mask=batch[1]), 'b': [counted]}
-
-  found = norms.precise_statistics(collect, zip(np.split(X, 3), np.split(mask, 3), strict=True))
-  mean, var, present = oracles.moments(measure.double(X), (0, 1), mask)
-  measure.assert_near(found['a'].mean, mean.reshape(8), 1e-6, 'mean')
-  measure.assert_near(found['a'].var, var.reshape(8), 1e-6, 'variance')
-  np.testing.assert_array_equal(found['a'].count, present.sum((0, 1)))
-  np.testing.assert_array_equal(found['b'][0].count, 3)
-
-
-def test_precise_statistics_need_a_batch():
-  with pytest.raises(ValueError, match='batches is empty'):
-    norms.precise_statistics(norms.batch_statistics, [])
 
 
 def test_weight_norm_starts_with_outputs_of_variance_1():

@@ -156,3 +156,56 @@ def test_spectral_norm_finds_the_largest_singular_value_over_calls():
   u = module.batch_stats[('kernel', 'u')][...]
   np.testing.assert_allclose(module(X), X @ (kernel / largest), rtol=1e-4, atol=1e-5)
   assert np.array_equal(module.batch_stats[('kernel', 'u')][...], u)
+
+
+def test_without_parameters_of_its_own_a_wrapper_has_what_the_function_has():
+  """Lengths and gains of 1."""
+  kernel = draw(1, shape=(6, 3))
+  functions = {
+    'WeightNorm': ('scale', norms.weight_norm),
+    'ScaledWeightStandardization': ('gain', norms.scaled_weight_standardization),
+  }
+  for name, (parameter, function) in functions.items():
+    layer = nnx.Linear(6, 3, use_bias=False, rngs=nnx.Rngs(0))
+    layer.kernel[...] = kernel
+    module = _wrapped(name, layer, **{f'use_{parameter}': False})
+    close(module(X), X @ function(kernel), 1e-5)
+    assert len(nnx.to_flat_state(nnx.state(module, nnx.Param))) == 1
+    linen = getattr(norms.linen, name)(nn.Dense(3, use_bias=False), **{f'use_{parameter}': False})
+    params = {'layer_instance': {'kernel': kernel}}
+    assert linen.init(KEY, X)['params'].keys() == params.keys()
+    close(linen.apply({'params': params}, X), X @ function(kernel), 1e-5)
+
+
+def test_spectral_norm_keeps_its_estimate_unless_told_to_update():
+  """Also where its collection may be written to."""
+  module = norms.linen.SpectralNorm(nn.Dense(3))
+  variables = module.init(KEY, X, update_stats=False)
+  for update in (False, True):
+    _, new = module.apply(variables, X, update_stats=update, mutable=['batch_stats'])
+    for before, after in zip(*map(jax.tree.leaves, (variables['batch_stats'], new['batch_stats'])),
+                             strict=True):  # fmt: skip
+      assert np.array_equal(before, after) != update
+
+
+@pytest.mark.parametrize('library', ('linen', 'nnx'))
+def test_no_gradient_comes_back_through_the_estimate_that_is_kept(library):
+  """Nor through sigma, which the output of the next call is not divided by."""
+  linen = norms.linen.SpectralNorm(nn.Dense(3, use_bias=False))
+  variables = linen.init(KEY, X, update_stats=False)
+
+  def by_linen(kernel):
+    given = {**variables, 'params': {'layer_instance': {'kernel': kernel}}}
+    _, new = linen.apply(given, X, update_stats=True, mutable=['batch_stats'])
+    return jax.tree.leaves(new)
+
+  def by_nnx(kernel):
+    layer = nnx.Linear(6, 3, rngs=nnx.Rngs(0))
+    layer.kernel[...] = kernel
+    module = _wrapped('SpectralNorm', layer)
+    module(X)
+    return [module.batch_stats[('kernel', name)][...] for name in ('u', 'sigma')]
+
+  kept = by_linen if library == 'linen' else by_nnx
+  loss = jax.jit(jax.grad(lambda w: sum(jnp.sum(jnp.sin(a)) for a in kept(w))))
+  assert not np.any(loss(draw(1, shape=(6, 3))))

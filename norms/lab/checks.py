@@ -130,7 +130,7 @@ def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
     f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
     f'estimated run time {f"{total:.0f} s" if known and groups else "unknown" if groups else "0 s"}'
   )
-  return '\n'.join(lines)
+  return '\n'.join([*lines, *records.unused(workdir)])
 
 
 def _seconds_per_trial(workdir) -> dict[str, float]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from norms.lab import numerics
 from norms.lab.trial import Trial
 
 _KEY = b'norms.provenance'
@@ -27,9 +28,8 @@ def write(path, trials: Iterable[Trial], frame: pd.DataFrame, provenance: Mappin
   """Stores a tile's rows under the hash of its trials; atomic, so kill -9 leaves no torn file."""
   target = folder(path) / f'{tile_hash(trials)}.parquet'
   table = pa.Table.from_pandas(frame, preserve_index=False)
-  table = table.replace_schema_metadata(
-    {**(table.schema.metadata or {}), _KEY: json.dumps(dict(provenance)).encode()}
-  )
+  origin = json.dumps({'numerics': numerics.NUMERICS, **provenance}).encode()
+  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin})
   target.parent.mkdir(parents=True, exist_ok=True)
   # The process id keeps two runs on one folder from writing into the same temporary file.
   temporary = target.with_name(f'.{target.name}.{os.getpid()}')
@@ -62,13 +62,16 @@ def files(path) -> list[pathlib.Path]:
 def load(path) -> pd.DataFrame:
   """All rows of a study, one per trial and epoch; `path` is results/<study>.
 
+  The column `numerics` says under which number of norms.lab.numerics a row was made: with another
+  than numerics.NUMERICS it is an older one, which no sweep takes for done.
+
   Raises:
     ValueError: where a file cannot be read, or a trial stands in two files.
   """
   found = files(path)
   if not found:
     return pd.DataFrame()
-  frames = [_read(file).to_pandas() for file in found]
+  frames = [_frame(_read(file)) for file in found]
   owner: dict[str, pathlib.Path] = {}
   for file, frame in zip(found, frames, strict=True):
     for trial in frame['trial'].unique():
@@ -86,8 +89,24 @@ def done(path) -> set[str]:
 
 def provenance(path) -> list[dict[str, Any]]:
   """What each file says of how it came to be: command, commit, versions, device, seconds."""
-  metadata = [_read(file, ['trial']).schema.metadata or {} for file in files(path)]
-  return [json.loads(each.get(_KEY, b'{}')) for each in metadata]
+  return [_origin(_read(file, ['trial'])) for file in files(path)]
+
+
+def unused(path) -> list[str]:
+  """A line where there are trials of another numerics, which no sweep takes for done."""
+  tables = [_read(file, ['trial']) for file in files(path)]
+  each = [(numerics.of(_origin(table)), len(table['trial'].unique())) for table in tables]
+  found = numerics.unused(each)
+  return [f'{folder(path)}: {found}'] if found else []
+
+
+def _origin(table: pa.Table) -> dict[str, Any]:
+  origin = json.loads((table.schema.metadata or {}).get(_KEY, b'{}'))
+  return {**origin, 'numerics': numerics.of(origin)}
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+  return table.to_pandas().assign(numerics=_origin(table)['numerics'])
 
 
 def _read(file: pathlib.Path, columns: list[str] | None = None) -> pa.Table:

@@ -11,6 +11,8 @@ import math
 import pathlib
 from typing import Any
 
+from norms.lab import numerics
+
 # Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
 # options.) Every other key is static: another value is another group and another compilation.
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
@@ -50,6 +52,8 @@ class Trial:
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
     row = {k: v for k, v in dataclasses.asdict(self).items() if not _as_before(k, v)}
+    if numerics.NUMERICS != numerics.BEFORE:
+      row['numerics'] = numerics.NUMERICS
     return _digest(json.dumps(row, sort_keys=True))
 
   @functools.cached_property

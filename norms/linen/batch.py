@@ -1,19 +1,15 @@
 """Batch norm, with its running statistics in the collection `batch_stats`."""
 
-from typing import Any
-
 from flax import linen as nn
 from flax.linen.module import merge_param
-from flax.typing import Dtype, Initializer
 import jax
-from jax.nn import initializers
 import jax.numpy as jnp
 
 from norms import batch, core
 from norms.linen import parameters, running
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(nn.BatchNorm):
   """`norms.batch_norm` with parameters and running statistics; stands in for flax.linen.BatchNorm.
 
   Parameters `scale` and `bias`; `mean` and `var` in `batch_stats`, which keep dtype and shape
@@ -42,20 +38,6 @@ class BatchNorm(nn.Module):
     zero_debias: the initial running statistics have no share; `count` keeps the sum of weights.
   """
 
-  use_running_average: bool | None = None
-  axis: int = -1
-  momentum: float | None = 0.99
-  epsilon: float = 1e-5
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_bias: bool = True
-  use_scale: bool = True
-  bias_init: Initializer = initializers.zeros
-  scale_init: Initializer = initializers.ones
-  axis_name: str | None = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
   zero_centered_scale: bool = False
   unbiased: bool = False
   zero_debias: bool = False
@@ -65,14 +47,15 @@ class BatchNorm(nn.Module):
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
+    is_complex = jnp.iscomplexobj(x)
     counted = ('count',) if self.momentum is None or self.zero_debias else ()
     kept = running.variables(
       self, ('mean', 'var', *counted), shape,
       jnp.dtype(jnp.float32 if self.force_float32_reductions else self.param_dtype),
-      is_complex=jnp.iscomplexobj(x),
+      is_complex=is_complex,
     )  # fmt: skip
     z, new = batch.batch_norm(
-      x, scale, bias, running.held(kept, shape),
+      x, scale, bias, running.held(kept, shape, is_complex=is_complex),
       axis=self.axis, training=not evaluate, momentum=self.momentum,
       unbiased=self.unbiased, zero_debias=self.zero_debias,
       refine=self.use_fast_variance, **parameters.shared(self, mask),

@@ -45,8 +45,9 @@ class Averaging(nn.Module):
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, learnt, options, dtype = _arguments(self, x, mask, options)
     shape = [x.shape[a] for a in self.row.features(x.ndim, options)]
-    kept = running.variables(self, self.row.keeps, shape, is_complex=jnp.iscomplexobj(x))
-    stats = running.held(kept, shape)
+    is_complex = jnp.iscomplexobj(x)
+    kept = running.variables(self, self.row.keeps, shape, is_complex=is_complex)
+    stats = running.held(kept, shape, is_complex=is_complex)
     z, new = self.row.function(x, **learnt, batch_stats=stats, training=not evaluate, **options)
     if not evaluate:
       running.store(self, kept, new)

@@ -1,19 +1,17 @@
 """Norms of a wrapped layer's kernels."""
 
 from collections.abc import Iterable
-import dataclasses
 
 from flax import linen as nn
 from flax.linen import dtypes
-from flax.typing import Axes, Dtype, Initializer
+from flax.typing import Axes
 import jax
-from jax.nn import initializers
 import jax.numpy as jnp
 
 from norms import core, kernels
 
 
-class WeightNorm(nn.Module):
+class WeightNorm(nn.WeightNorm):
   """A layer whose kernels are `norms.weight_norm` of its own; stands in for flax.linen.WeightNorm.
 
   The lengths are parameters `<path of the kernel>/scale`. A kernel of length 0 stays 0, with
@@ -30,15 +28,6 @@ class WeightNorm(nn.Module):
     variable_filter: parts of paths: parameters whose path holds one of them are normalised; None
       or empty: all parameters.
   """
-
-  layer_instance: nn.Module
-  epsilon: float = 1e-12
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_scale: bool = True
-  scale_init: Initializer = initializers.ones
-  feature_axes: Axes | None = -1
-  variable_filter: Iterable | None = dataclasses.field(default_factory=lambda: {'kernel'})
 
   @nn.compact
   def __call__(self, *args, **kwargs):
@@ -74,7 +63,7 @@ def with_kernels(
   return with_parameters(module, change, *args, **kwargs)
 
 
-class SpectralNorm(nn.Module):
+class SpectralNorm(nn.SpectralNorm):
   """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.linen.SpectralNorm.
 
   Of every parameter of two or more axes u and sigma are kept, as `<path>/u` and `<path>/sigma`.
@@ -89,14 +78,6 @@ class SpectralNorm(nn.Module):
     error_on_non_matrix: raise ValueError for more than two axes (else all but the last are one).
     collection_name: the collection of u and sigma.
   """
-
-  layer_instance: nn.Module
-  n_steps: int = 1
-  epsilon: float = 1e-12
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  error_on_non_matrix: bool = False
-  collection_name: str = 'batch_stats'
 
   @nn.compact
   def __call__(self, *args, update_stats: bool, **kwargs):

@@ -49,19 +49,23 @@ def distance_from_one(init):
 
 def promoted(module: nn.Module, x, *parameters) -> tuple[jax.Array, jnp.dtype]:
   """x as a function is to take it, and the dtype of the result."""
-  given = [p for p in parameters if p is not None]
-  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
-  dtype = jnp.dtype(dtypes.canonicalize_dtype(x, *given, dtype=module.dtype))
+  given, came = [p for p in parameters if p is not None], x
   x = core.inexact(x)
+  if module.dtype is None and all(p.dtype == x.dtype for p in given):
+    return x, x.dtype
+  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
+  dtype = jnp.dtype(dtypes.canonicalize_dtype(came, *given, dtype=module.dtype))
   return (x if module.dtype is None else widen(x, dtype, *given)), dtype
 
 
 def widen(x, dtype, *parameters):
   """x itself where its statistics and result have the precision of dtype; else x in it."""
-  reached = (core.compute_dtype(x), jnp.result_type(x, *parameters))
-  if all(jnp.promote_types(d, dtype) == d for d in reached):
-    return x
-  return x.astype(jnp.promote_types(x.dtype, dtype))
+  # The module says its dtype, so strict promotion, which is for what nobody said, is not asked.
+  with jax.numpy_dtype_promotion('standard'):
+    reached = (core.compute_dtype(x), jnp.result_type(x, *parameters))
+    if all(jnp.promote_types(d, dtype) == d for d in reached):
+      return x
+    return x.astype(jnp.promote_types(x.dtype, dtype))
 
 
 def shared(module: nn.Module, mask) -> dict:

@@ -12,7 +12,7 @@ Running = dict[str, nn.Variable]
 
 # Functions, since Flax's tables list a module's methods as calls of their own.
 def variables(
-  module: nn.Module, names: Sequence[str], shape, dtype=jnp.float32, *, is_complex: bool = False
+  module: nn.Module, names: Sequence[str], shape, dtype=jnp.float32, *, is_complex: bool
 ) -> Running:
   """The module's variables of these names; `dtype` is the variance's."""
   # The mean of complex entries is complex from the start, so that it never changes dtype.
@@ -25,9 +25,14 @@ def variables(
   return {name: module.variable('batch_stats', name, *start[name]) for name in names}
 
 
-def held(running: Running, shape) -> BatchStats:
-  """Their values, and those a norm starts from for a mean or variance that is not kept."""
+def held(running: Running, shape, *, is_complex: bool) -> BatchStats:
+  """Their values, and those a norm starts from for a mean or variance that is not kept.
+
+  A mean that started real takes complex entries too, and is complex from then on.
+  """
   values = {name: variable.value for name, variable in running.items()}
+  if is_complex and not jnp.iscomplexobj(values['mean']):
+    values['mean'] = values['mean'].astype(jnp.promote_types(values['mean'].dtype, jnp.complex64))
   dtype = next(iter(values.values())).dtype
   unused = {'mean': jnp.zeros, 'var': jnp.ones}
   made = {name: full(shape, dtype) for name, full in unused.items() if name not in values}

@@ -1,18 +1,13 @@
 """Norms whose statistics lie within one example."""
 
-from typing import Any
-
 from flax import linen as nn
-from flax.typing import Axes, Dtype, Initializer
 import jax
-from jax.nn import initializers
-import jax.numpy as jnp
 
 from norms import sample
 from norms.linen import parameters
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(nn.LayerNorm):
   """`norms.layer_norm` with parameters `scale` and `bias`; stands in for flax.linen.LayerNorm.
 
   Attributes:
@@ -33,19 +28,6 @@ class LayerNorm(nn.Module):
     zero_centered_scale: keep scale - 1 as the parameter, so that weight decay pulls scale to 1.
   """
 
-  epsilon: float = 1e-6
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_bias: bool = True
-  use_scale: bool = True
-  bias_init: Initializer = initializers.zeros
-  scale_init: Initializer = initializers.ones
-  reduction_axes: Axes = -1
-  feature_axes: Axes = -1
-  axis_name: str | None = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
   zero_centered_scale: bool = False
 
   @nn.compact
@@ -59,23 +41,12 @@ class LayerNorm(nn.Module):
     return z.astype(dtype)
 
 
-class RMSNorm(nn.Module):
+class RMSNorm(nn.RMSNorm):
   """`norms.rms_norm` with a parameter `scale`; stands in for flax.linen.RMSNorm.
 
   Attributes: as `LayerNorm`'s, without a bias.
   """
 
-  epsilon: float = 1e-6
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_scale: bool = True
-  scale_init: Initializer = initializers.ones
-  reduction_axes: Axes = -1
-  feature_axes: Axes = -1
-  axis_name: str | None = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
   zero_centered_scale: bool = False
 
   @nn.compact
@@ -89,7 +60,7 @@ class RMSNorm(nn.Module):
     return z.astype(dtype)
 
 
-class GroupNorm(nn.Module):
+class GroupNorm(nn.GroupNorm):
   """`norms.group_norm` with parameters `scale` and `bias`; stands in for flax.linen.GroupNorm.
 
   A mask may be of any shape that broadcasts to the input's, one channel included.
@@ -100,20 +71,6 @@ class GroupNorm(nn.Module):
     reduction_axes: the axes of the statistics, the last one among them; None: all but the first.
   """
 
-  num_groups: int | None = 32
-  group_size: int | None = None
-  epsilon: float = 1e-6
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_bias: bool = True
-  use_scale: bool = True
-  bias_init: Initializer = initializers.zeros
-  scale_init: Initializer = initializers.ones
-  reduction_axes: Axes | None = None
-  axis_name: str | None = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
   zero_centered_scale: bool = False
 
   @nn.compact
@@ -128,24 +85,12 @@ class GroupNorm(nn.Module):
     return z.astype(dtype)
 
 
-class InstanceNorm(nn.Module):
+class InstanceNorm(nn.InstanceNorm):
   """`norms.instance_norm` with parameters `scale`, `bias`; stands in for flax.linen.InstanceNorm.
 
   Attributes: as `LayerNorm`'s; the statistics are over all axes but the first and `feature_axes`.
   """
 
-  epsilon: float = 1e-6
-  dtype: Dtype | None = None
-  param_dtype: Dtype = jnp.float32
-  use_bias: bool = True
-  use_scale: bool = True
-  bias_init: Initializer = initializers.zeros
-  scale_init: Initializer = initializers.ones
-  feature_axes: Axes = -1
-  axis_name: str | None = None
-  axis_index_groups: Any = None
-  use_fast_variance: bool = True
-  force_float32_reductions: bool = True
   zero_centered_scale: bool = False
 
   @nn.compact

@@ -14,7 +14,7 @@ from norms import batch, core
 from norms.nnx.running import Averaging
 
 
-class BatchNorm(Averaging):
+class BatchNorm(Averaging, nnx.BatchNorm):
   """`norms.batch_norm` with parameters and running statistics; stands in for flax.nnx.BatchNorm.
 
   Params `scale` and `bias`, BatchStats `mean` and `var`, which keep dtype and shape, are not
@@ -85,7 +85,7 @@ class BatchNorm(Averaging):
   def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
     evaluate = self._evaluates(use_running_average)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
-    old = self._held(self._kept, shape)
+    old = self._held(self._kept, shape, x)
     x, scale, bias, dtype = self._inputs(x, self.axis, old.mean, old.var)
     z, new = batch.batch_norm(
       x, scale, bias, old, axis=self.axis, training=not evaluate, momentum=self.momentum,

@@ -64,7 +64,7 @@ class Averaging(Activation, running.Averaging):
     evaluate, x = self._evaluates(use_running_average), jnp.asarray(x)
     options = self._options(mask, options)
     shape = [x.shape[a] for a in self.row.features(x.ndim, options)]
-    old = self._held(self.row.keeps, shape)
+    old = self._held(self.row.keeps, shape, x)
     held = [getattr(old, name) for name in self.row.keeps]
     x, learnt, dtype = self._learnt(x, options, *held)
     z, new = self.row.function(x, **learnt, batch_stats=old, training=not evaluate, **options)

@@ -11,7 +11,7 @@ from norms import kernels
 from norms.nnx import wrapping
 
 
-class WeightNorm(wrapping.Wrapper):
+class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
   """A layer whose kernels are `norms.weight_norm` of its own; stands in for flax.nnx.WeightNorm.
 
   The layer keeps its kernels as they are, and the lengths are Params, so both train: Flax
@@ -62,7 +62,7 @@ class WeightNorm(wrapping.Wrapper):
     return self._with_kernels(normalize, {'scale': self.scales}, x, *args, **kwargs)
 
 
-class SpectralNorm(nnx.Module):
+class SpectralNorm(nnx.SpectralNorm):
   """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.nnx.SpectralNorm.
 
   The layer keeps its kernels as they are, where Flax overwrites them. For every Param of two or

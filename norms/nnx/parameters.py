@@ -58,12 +58,15 @@ class Norm(nnx.Module):
     """
     held = {name: getattr(self, name) for name in shapes if hasattr(self, name)}
     x, *promoted = self.promote_dtype(
-      (x, *statistics, *(p if p is None else _shaped(p[...], shapes[n]) for n, p in held.items())),
+      (x, *statistics, *(p if p is None else shaped(p[...], shapes[n]) for n, p in held.items())),
       dtype=self.dtype,
     )
     learnt = dict(zip(held, promoted[len(statistics) :], strict=True))
-    dtype = jnp.dtype(dtypes.canonicalize_dtype(x, *learnt.values(), dtype=self.dtype))
-    return core.inexact(x), learnt, dtype
+    came, x = x, core.inexact(x)
+    if self.dtype is None and all(p is None or p.dtype == x.dtype for p in learnt.values()):
+      return x, learnt, x.dtype
+    dtype = jnp.dtype(dtypes.canonicalize_dtype(came, *learnt.values(), dtype=self.dtype))
+    return x, learnt, dtype
 
   def _shared(self, mask) -> dict[str, Any]:
     """The options that all of them have."""
@@ -84,11 +87,14 @@ def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]):
   return nnx.Param(value, **given[f'{name}_metadata'])
 
 
-def _shaped(parameter, shape):
+def shaped(values, shape):
+  """Parameters or statistics, kept flat, in the shape of the feature axes."""
+  if values.shape == tuple(shape):
+    return values
   # TypeError, as Flax (which leaves the message to a reshape).
-  if parameter.size != math.prod(shape):
+  if values.size != math.prod(shape):
     raise TypeError(
-      f'num_features={parameter.size}, but the feature axes of this input have shape {shape}: '
+      f'num_features={values.size}, but the feature axes of this input have shape {shape}: '
       f'construct the module with num_features={math.prod(shape)}'
     )
-  return parameter.reshape(shape)
+  return values.reshape(shape)

@@ -7,7 +7,7 @@ from flax.nnx.module import first_from
 import jax
 import jax.numpy as jnp
 
-from norms.nnx.parameters import Norm
+from norms.nnx.parameters import Norm, shaped
 from norms.running import BatchStats
 
 
@@ -22,9 +22,14 @@ class Averaging(Norm):
       dtype = jnp.complex64 if name == 'mean' and is_complex else jnp.float32
       setattr(self, name, nnx.BatchStat(full((size,), dtype)))
 
-  def _held(self, names: Sequence[str], shape) -> BatchStats:
-    """Their values, and those a norm starts from for a mean or variance that is not kept."""
-    values = {name: getattr(self, name)[...].reshape(shape) for name in names}
+  def _held(self, names: Sequence[str], shape, x) -> BatchStats:
+    """Their values, and those a norm starts from for a mean or variance that is not kept.
+
+    A mean that started real takes complex entries x too, and is complex from then on.
+    """
+    values = {name: shaped(getattr(self, name)[...], shape) for name in names}
+    if jnp.iscomplexobj(x) and 'mean' in names:
+      values['mean'] = values['mean'].astype(jnp.promote_types(values['mean'].dtype, jnp.complex64))
     unused = {'mean': jnp.zeros, 'var': jnp.ones}
     made = {name: full(shape) for name, full in unused.items() if name not in values}
     return BatchStats(**made, **values)
@@ -32,8 +37,12 @@ class Averaging(Norm):
   def _keep(self, names: Sequence[str], new: BatchStats | None) -> None:
     if new is not None:
       for name in names:
-        value = getattr(new, name).reshape(-1)
-        getattr(self, name)[...] = jax.lax.stop_gradient(value)
+        variable, value = getattr(self, name), getattr(new, name)
+        value = jax.lax.stop_gradient(shaped(value, variable.shape))
+        if value.dtype == variable.dtype:
+          variable[...] = value
+        else:  # an assignment to its entries would drop the imaginary part
+          variable.set_value(value)
 
   def _evaluates(self, use_running_average: bool | None) -> bool:
     return first_from(
@@ -43,11 +52,4 @@ class Averaging(Norm):
       'constructor',
     )
 
-  def set_view(self, use_running_average: bool | None = None):
-    """For nnx.view: a view may have a value of its own.
-
-    Args:
-      use_running_average: normalise by the running statistics.
-    """
-    if use_running_average is not None:
-      self.use_running_average = use_running_average
+  set_view = nnx.BatchNorm.set_view  # for nnx.view: a view may have a mode of its own

@@ -14,7 +14,7 @@ from norms import sample
 from norms.nnx.parameters import Norm
 
 
-class LayerNorm(Norm):
+class LayerNorm(Norm, nnx.LayerNorm):
   """`norms.layer_norm` with Params `scale` and `bias`; stands in for flax.nnx.LayerNorm.
 
   Args:
@@ -73,7 +73,7 @@ class LayerNorm(Norm):
     return z.astype(dtype)
 
 
-class RMSNorm(Norm):
+class RMSNorm(Norm, nnx.RMSNorm):
   """`norms.rms_norm` with a Param `scale`; stands in for flax.nnx.RMSNorm.
 
   Args: as `LayerNorm`'s, without a bias; `promote_dtype` promotes (x, scale).
@@ -110,7 +110,7 @@ class RMSNorm(Norm):
     return z.astype(dtype)
 
 
-class GroupNorm(Norm):
+class GroupNorm(Norm, nnx.GroupNorm):
   """`norms.group_norm` with Params `scale` and `bias`; stands in for flax.nnx.GroupNorm.
 
   A mask may be of any shape that broadcasts to the input's, one channel included.
@@ -159,7 +159,7 @@ class GroupNorm(Norm):
     return z.astype(dtype)
 
 
-class InstanceNorm(Norm):
+class InstanceNorm(Norm, nnx.InstanceNorm):
   """`norms.instance_norm` with Params `scale` and `bias`; stands in for flax.nnx.InstanceNorm.
 
   Args: as `LayerNorm`'s; the statistics are over all axes but the first and `feature_axes`.

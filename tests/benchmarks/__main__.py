@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import sys
@@ -9,9 +10,16 @@ import sys
 # Before numerical libraries start: as many threads for every side as the machine has cores.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
-from tests.benchmarks import cnn, lab, library, memory  # noqa: E402
+from tests.benchmarks import cnn, eager, lab, library, memory, models  # noqa: E402
 
-BENCHMARKS = {'cnn': cnn.run, 'lab': lab.run, 'library': library.run, 'memory': memory.run}
+BENCHMARKS = {
+  'cnn': cnn.run,
+  'eager': eager.run,
+  'lab': lab.run,
+  'library': library.run,
+  'memory': memory.run,
+  'models': models.run,
+}
 KEPT = pathlib.Path(__file__).parents[2] / 'results' / 'benchmarks'
 
 
@@ -30,11 +38,15 @@ class Tee:
       stream.flush()
 
 
-def keep(name: str) -> None:
-  """Runs a benchmark, its output in a file too, below what it was measured with."""
+def keep(name: str, **options) -> None:
+  """Runs a benchmark, its output in a file too, below what it was measured with.
+
+  What it returns, if anything, is kept beside it, as JSON.
+  """
   from norms.lab.provenance import provenance
 
-  command = f'python -m tests.benchmarks {name} --keep'
+  chosen = f' --only={",".join(options["only"])}' if options.get('only') else ''
+  command = f'python -m tests.benchmarks {name} --keep{chosen}'
   origin = provenance(command)
   KEPT.mkdir(parents=True, exist_ok=True)
   with (KEPT / f'{name}.txt').open('w', encoding='utf-8') as file:
@@ -43,7 +55,10 @@ def keep(name: str) -> None:
           f'{origin["cores"]} cores', file=file)  # fmt: skip
     print(', '.join(f'{k} {v}' for k, v in origin['versions'].items()) + '\n', file=file)
     with contextlib.redirect_stdout(Tee(sys.stdout, file)):
-      BENCHMARKS[name](tiny=False)
+      figures = BENCHMARKS[name](tiny=False, **options)
+  if figures is not None:
+    text = json.dumps({'command': command, 'provenance': origin, **figures}, indent=1)
+    (KEPT / f'{name}.json').write_text(text + '\n', encoding='utf-8')
 
 
 def main() -> None:
@@ -52,12 +67,15 @@ def main() -> None:
   parser.add_argument('names', nargs='*', choices=[[], *BENCHMARKS], default=[])
   parser.add_argument('--tiny', action='store_true', help='the code once, at a tiny size')
   parser.add_argument('--keep', action='store_true', help='in results/benchmarks/ too')
+  parser.add_argument('--only', default='', help='of models, those of these names: resnet,vit')
   given = parser.parse_args()
+  only = [name for name in given.only.split(',') if name]
   for name in given.names or BENCHMARKS:
+    options = {'only': only} if name == 'models' else {}
     if given.keep and not given.tiny:
-      keep(name)
+      keep(name, **options)
     else:
-      BENCHMARKS[name](tiny=given.tiny)
+      BENCHMARKS[name](tiny=given.tiny, **options)
 
 
 if __name__ == '__main__':

@@ -46,6 +46,14 @@ def standardise(
   return affine(y, scale, bias, features)
 
 
+def standardise_by(
+  x, mean, var, scale=None, bias=None, *, epsilon, features=None, mask=None, xp=np
+):
+  """(x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
+  y = (x - mean) / xp.sqrt(var + epsilon)
+  return affine(y if mask is None else xp.where(mask, y, 0), scale, bias, features)
+
+
 def _positive(length, xp):
   return xp.where(length == 0, 1, length)
 
@@ -64,7 +72,7 @@ def group(
 
 def weight(v, g=1.0, *, axes, epsilon, xp=np):
   """g v / ||v||, the length over `axes`."""
-  length = xp.sqrt(xp.sum(v * v, axis=axes, keepdims=True) + epsilon)
+  length = xp.sqrt(xp.sum((v * xp.conj(v)).real, axis=axes, keepdims=True) + epsilon)
   return g * v / _positive(length, xp)
 
 

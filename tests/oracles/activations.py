@@ -41,6 +41,11 @@ def mean_only(x, bias, *, epsilon, mask=None, xp=np):
   return xp.where(present, x - mean, 0) + bias
 
 
+def mean_only_by(x, mean, var, bias, *, epsilon, mask=None, xp=np):
+  """x less a mean that is given; the variance has no part."""
+  return (x - mean if mask is None else xp.where(mask, x - mean, 0)) + bias
+
+
 def unit(x, scale=1.0, *, axes, epsilon, mask=None, xp=np):
   """x over its length."""
   x = x if mask is None else xp.where(mask, x, 0)

@@ -5,15 +5,25 @@ Those whose names begin with slow- are for pytest -m slow.
 """
 
 from promises import (
+  axes,
+  complexes,
   devices,
   dtypes,
+  eight,
+  evaluation,
+  export,
   formula,
   gradients,
+  handed,
   invariances,
+  left_out,
+  lowering,
   masks,
   memory,
+  meshes,
   modules,
   states,
+  synchronised,
   transforms,
 )  # fmt: skip
 
@@ -27,9 +37,19 @@ PROMISES = tuple(
     dtypes,
     transforms,
     devices,
+    eight,
+    meshes,
     states,
+    synchronised,
+    evaluation,
+    axes,
+    complexes,
+    left_out,
     memory,
     modules,
+    handed,
+    export,
+    lowering,
   )  # fmt: skip
   for promise in module.PROMISES
 )

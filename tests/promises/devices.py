@@ -41,12 +41,35 @@ def parts(row, a):
   return jnp.stack(jnp.split(jnp.broadcast_to(a, measure.SHAPE), 2, row.split))
 
 
-def _whole(row, parts):
+def whole(row, parts):
+  """What the devices hold, side by side."""
   return np.concatenate(list(np.asarray(parts)), row.split)
 
 
 def both(params):
   return jax.tree.map(lambda p: jnp.stack([p, p]), params)
+
+
+def along(row, name):
+  """The axis of a parameter that devices share, since it is that of x; None: each has all of it."""
+  axes = row.params[name]
+  axes = [] if isinstance(axes, int) else sorted(a % 3 for a in axes)
+  return axes.index(row.split) if row.split in axes else None
+
+
+def shared(row, params):
+  """Parameters as the devices have them."""
+  axes = {name: along(row, name) for name in params}
+  return {
+    name: jnp.stack([p, p] if axes[name] is None else jnp.split(p, 2, axes[name]))
+    for name, p in params.items()
+  }
+
+
+def together(row, name, gradients):
+  """The gradient of a parameter, from each device's."""
+  each, axis = [np.asarray(a) for a in gradients], along(row, name)
+  return sum(each) if axis is None else np.concatenate(each, axis)
 
 
 def masks(row):
@@ -61,43 +84,44 @@ def masks(row):
   )
 
 
-def _pull_back(f, compiled):
-  def value_and_gradients(arguments, ct):
-    z, pull = jax.vjp(f, *arguments)
-    return z, *pull(ct)[:2]
-
-  return jax.jit(value_and_gradients) if compiled else value_and_gradients
+def value_and_gradients(f, arguments, ct):
+  """z and what <ct, z> has as gradients of x and the parameters, on each device."""
+  z, pull = jax.vjp(f, *arguments)
+  return z, *pull(ct)[:2]
 
 
 def check_whole_batch(mode, row):
   f = MODES[mode](lambda x, params, mask: row.call(x, params, mask=mask, axis_name=AXIS))
-  pull_back = _pull_back(f, compiled=mode != 'pmap')
+  pull_back = functools.partial(value_and_gradients, f)
+  pull_back = pull_back if mode == 'pmap' else jax.jit(pull_back)
   x, params, ct = measure.case(row)
   for mask in masks(row):
     z, gradients = measure.ours(row, x, params, ct, mask=mask)
-    arguments = parts(row, x), both(params), parts(row, mask)
+    arguments = parts(row, x), shared(row, params), parts(row, mask)
     found, dx, dparams = pull_back(arguments, parts(row, ct))
-    measure.assert_near(_whole(row, found), z, 2e-6, 'z')
-    measure.assert_near(_whole(row, dx), gradients['x'], 2e-6, 'gradient of x')
+    measure.assert_near(whole(row, found), z, 2e-6, 'z')
+    measure.assert_near(whole(row, dx), gradients['x'], 2e-6, 'gradient of x')
     for name, a in dparams.items():
       floor = 1e-7 * np.linalg.norm(ct)
-      measure.assert_near(sum(a), gradients[name], 2e-6, f'gradient of {name}', floor)
+      a = together(row, name, a)
+      measure.assert_near(a, gradients[name], 2e-6, f'gradient of {name}', floor)
 
 
 def check_unmasked(row):
   f = MODES['shard_map'](lambda x, params: row.call(x, params, axis_name=AXIS))
   x, params, ct = measure.case(row)
   z, _ = measure.ours(row, x, params, ct)
-  measure.assert_near(_whole(row, f(parts(row, x), both(params))), z, 2e-6, 'z')
+  measure.assert_near(whole(row, f(parts(row, x), shared(row, params))), z, 2e-6, 'z')
 
 
 def check_groups(mode, row):
   """Devices in groups of their own share nothing."""
   x, params, _ = measure.case(row)
   f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
-  found = MODES[mode](f)(parts(row, x), both(params))
-  for part, z in zip(parts(row, x), found, strict=True):
-    measure.assert_near(z, measure.forward(row.call, part, params), 2e-6, 'z')
+  each = parts(row, x), shared(row, params)
+  for device, z in enumerate(MODES[mode](f)(*each)):
+    alone = jax.tree.map(lambda a: a[device], each)  # noqa: B023
+    measure.assert_near(z, measure.forward(row.call, *alone), 2e-6, 'z')
 
 
 def check_groups_refused(mode, row):
@@ -105,7 +129,7 @@ def check_groups_refused(mode, row):
   x, params, _ = measure.case(row)
   f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
   with pytest.raises(ValueError, match=r'axis_index_groups=.*pmap and shard_map\(check_vma=False'):
-    MODES[mode](f)(parts(row, x), both(params))
+    MODES[mode](f)(parts(row, x), shared(row, params))
 
 
 _unchecked = functools.partial(check_whole_batch, 'shard_map-unchecked')

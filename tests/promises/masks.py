@@ -10,7 +10,7 @@ def _masked_case(row, mask):
   return np.where(mask, x, np.float32(0)), params, ct
 
 
-def _bias(row, params, shape):
+def bias_alone(row, params, shape):
   """z where y = 0."""
   found = np.zeros(shape, np.float32)
   if 'bias' not in params:
@@ -21,7 +21,7 @@ def _bias(row, params, shape):
 
 def check_value_and_gradient(row):
   """Against the oracle: entries scattered at random, whole examples, positions and a feature."""
-  for mask in _masks():
+  for mask in various():
     x, params, ct = _masked_case(row, mask)
     z, gradients = measure.ours(row, x, params, ct, mask=mask)
     expected, plain = measure.plain(row, x, params, ct, mask=mask)
@@ -39,7 +39,8 @@ def check_broadcast(row):
   measure.assert_near(measure.forward(row.call, x, params, mask=mask), z, 1e-6, 'z')
 
 
-def _masks():
+def various():
+  """Entries scattered at random, whole positions, whole examples, all features but one."""
   narrow = [measure.scattered((4, 6, 1)), measure.scattered((4, 1, 1), seed=5), np.arange(8) > 0]
   return measure.scattered(measure.SHAPE), *(np.broadcast_to(m, measure.SHAPE) for m in narrow)
 
@@ -64,7 +65,7 @@ def check_masked_positions(row):
   hidden = np.where(mask, np.float32(0), ct)
   z, gradients = measure.ours(row, x, params, hidden, mask=mask)
   out = np.broadcast_to(~mask, z.shape)
-  measure.assert_same(np.asarray(z)[out], _bias(row, params, z.shape)[out], 'z under the mask')
+  measure.assert_same(np.asarray(z)[out], bias_alone(row, params, z.shape)[out], 'z under the mask')
   for name, a in gradients.items():
     if name != 'bias':
       assert not np.any(a), f'a cotangent under the mask reaches {name}'
@@ -79,7 +80,7 @@ def check_empty(row):
   _, params, ct = measure.case(row)
   x = np.full(measure.SHAPE, np.nan, np.float32)
   z, gradients = measure.ours(row, x, params, ct, mask=mask)
-  measure.assert_same(z, _bias(row, params, z.shape), 'z')
+  measure.assert_same(z, bias_alone(row, params, z.shape), 'z')
   for name, a in gradients.items():
     assert np.all(np.isfinite(a)), f'gradient of {name} with an empty mask'
     assert name == 'bias' or not np.any(a), f'gradient of {name} with an empty mask'

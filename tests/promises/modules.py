@@ -12,7 +12,7 @@ import numpy as np
 import norms
 import norms.linen
 import norms.nnx
-from promises import measure
+from promises import measure, states
 
 # What Flax calls otherwise than the function does.
 _FLAXS = {'weight': {'axis': 'feature_axes', 'g': 'scale'}}
@@ -43,8 +43,8 @@ def _stats(row, x):
   """Running statistics that a module keeps, none of them at its initial value."""
   if not _known(row).state:
     return {}
-  mean = np.full(_features(row), 0.3, x.dtype if np.iscomplexobj(x) else np.float32)
-  stats = {'mean': mean, 'var': np.full(_features(row), 1.7, np.float32)}
+  held = states.initial(row, x.dtype if np.iscomplexobj(x) else 'float32')
+  stats = {'mean': held.mean, 'var': held.var}
   return {name: stats[name] for name in _known(row).keeps}
 
 
@@ -64,14 +64,14 @@ def _pure(row, x, params, ct, training, call):
   return y, {name: getattr(new, name) for name in stats}, {'x': dx, **dparams}
 
 
-def _linen(row, x, params, ct, training, call):
+def by_linen(row, x, params, ct, training, call):
   call = {**call, 'use_running_average': not training} if _known(row).state else call
   module = norms.linen.module(_known(row))(**_given(row))
   variables = {'params': params, 'batch_stats': _stats(row, x)}
   return modules.run_linen(module, variables, x, ct, **call)
 
 
-def _nnx(row, x, params, ct, training, call):
+def by_nnx(row, x, params, ct, training, call):
   call = {**call, 'use_running_average': not training} if _known(row).state else call
   number = math.prod(_features(row))
   dtype = {'param_dtype': x.dtype} if np.iscomplexobj(x) and _known(row).state else {}
@@ -101,8 +101,8 @@ def check_activation(training, row):
   params = {name: jax.numpy.asarray(p) for name, p in params.items()}
   for call in ({}, {'mask': measure.scattered(x.shape)})[: 2 if row.masked else 1]:
     expected = _pure(row, x, params, ct, training, call)
-    _assert_same(_linen(row, x, params, ct, training, call), expected, 'linen')
-    _assert_same(_nnx(row, x, params, ct, training, call), expected, 'nnx')
+    _assert_same(by_linen(row, x, params, ct, training, call), expected, 'linen')
+    _assert_same(by_nnx(row, x, params, ct, training, call), expected, 'nnx')
 
 
 class _Linen(nn.Module):

@@ -15,7 +15,6 @@ def _weighted(axes):
     'oracle': functools.partial(oracles.weight, axes=axes),
     'gradients': (functools.partial(oracles.weight_gradient, axes=axes),),
     'masked': False,
-    'complex': False,
     # A kernel of length 0 keeps still: see test_a_zero_kernel_keeps_still.
     'skip': ('zero',),
   }
@@ -33,7 +32,7 @@ ROWS = (
       options={'axis': None}, scale_free=(), variant=True, **_weighted((0, 1, 2))),
   # A whole float32 product of two arrays and a copy of w: no promise of memory.
   Row('spectral', 'spectral', norms.spectral_norm, kernels.spectral, 1e-12, {}, drawn=_direction,
-      scale_free=(), masked=False, stops=True, kept=None, complex=False,
+      scale_free=(), masked=False, stops=True, kept=None, fixed=(2,), complex=False,
       skip=('subnormal', 'no-example')),
   Row('weight-standardization', 'weight_standardization', norms.weight_standardization,
       functools.partial(oracles.standardise, axes=(0, 1)), 1e-10, {}, scale_free=(2,),

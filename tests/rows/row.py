@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 import dataclasses
+import functools
 from typing import Any
+
+import oracles
 
 SHAPE = (
   4,
@@ -29,9 +32,13 @@ class Row:
     shift_free: axes along which x may be shifted by amounts of their own, with the same z.
     masked: takes a mask.
     state: the running statistics that it takes and returns.
-    evaluation: the oracle in evaluation: evaluation(x, mean, var, **params, epsilon=) -> z.
+    evaluation: the oracle in evaluation: evaluation(x, mean, var, **params, epsilon=, mask=, xp=)
+      -> z, mean and var with an axis of size 1 for each that they have not; None: standardised by
+      them.
+    parts: how many parts of a batch update the running statistics, one after the other.
     stops: holds parts of itself constant in the gradient, which differences cannot.
     split: the axis of x that devices share under `axis_name`; None: it knows no named axis.
+    fixed: axes of x that must stay first (0) or last (2); no option says where they are.
     kept: the share of x's bytes that may be kept for the backward pass; None: no promise.
     complex: takes complex input.
     variant: another choice of options of a norm whose own row owes the promises in full; this one
@@ -53,12 +60,21 @@ class Row:
   masked: bool = True
   state: tuple[str, ...] = ()
   evaluation: Callable[..., Any] | None = None
+  parts: int = 1
   stops: bool = False
   split: int | None = None
+  fixed: tuple[int, ...] = ()
   kept: float | None = 1.05
   complex: bool = True
   variant: bool = False
   skip: tuple[str, ...] = ()
+
+  @property
+  def features(self) -> tuple[int, ...]:
+    """The axes of running statistics, which are those of the bias."""
+    axes = self.params['bias']
+    assert isinstance(axes, tuple)
+    return tuple(sorted(a % len(SHAPE) for a in axes))
 
   def call(self, x, params, **more):
     """z alone, in training."""
@@ -69,3 +85,10 @@ class Row:
     """The oracle's z."""
     epsilon = self.epsilon if epsilon is None else epsilon
     return self.oracle(x, **params, epsilon=epsilon, **{**self.drawn(x.shape), **more})
+
+  def plain_by(self, x, params, mean, var, **more):
+    """The oracle's z in evaluation."""
+    known = functools.partial(oracles.standardise_by, features=self.features)
+    shape = [n if a in self.features else 1 for a, n in enumerate(x.shape)]
+    mean, var = mean.reshape(shape), var.reshape(shape)
+    return (self.evaluation or known)(x, mean, var, **params, epsilon=self.epsilon, **more)

@@ -15,7 +15,7 @@ import warnings
 import pandas as pd
 
 import norms
-from norms.lab import peers, records
+from norms.lab import numerics, peers, records
 from norms.lab.provenance import provenance
 
 
@@ -66,7 +66,8 @@ def describe(study: Study, units: tuple[Unit, ...], workdir) -> str:
   """The plan in words, for --dry_run."""
   lines = [unit.label for unit in units] + ([study.absent] if study.absent else [])
   done = len(study.units) - len(units)
-  return '\n'.join([*lines, f'{study.name}: {len(study.units)} units, {done} done, in {workdir}'])
+  lines += [f'{study.name}: {len(study.units)} units, {done} done, in {workdir}']
+  return '\n'.join(lines + records.unused(workdir))
 
 
 def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False) -> list[str]:
@@ -110,7 +111,7 @@ def results(study: Study, workdir) -> pd.DataFrame:
 
 def digest(known: Mapping[str, Any]) -> str:
   """A short hash of all that identifies a unit."""
-  text = json.dumps(known, sort_keys=True)
+  text = json.dumps({**known, 'numerics': numerics.NUMERICS}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

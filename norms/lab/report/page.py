@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from norms.lab import statistics
+from norms.lab import numerics, statistics
 from norms.lab.report import (
   clock,
   figures,
@@ -111,6 +111,8 @@ def timed(view: View) -> list[tables.Table]:
 
 def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
   """Where the records come from, over all their files."""
+  older = numerics.unused((_number(line), line.get('trials') or 0) for line in provenance)
+  provenance = _used(provenance)
   versions = {
     f'{package} {version}'
     for line in provenance
@@ -123,6 +125,7 @@ def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     ('commits', ', '.join(_distinct(provenance, 'commit'))),
     ('devices', '; '.join(dict.fromkeys(devices))),
     ('versions', ', '.join(sorted(versions))),
+    ('numerics', '; '.join(filter(None, [str(numerics.NUMERICS), older]))),
     ('started', ' to '.join(dict.fromkeys([started[0], started[-1]])) if started else ''),
     ('compilation', _seconds(sum(line.get('compile_seconds') or 0 for line in provenance))),
     ('training', _seconds(sum(line.get('run_seconds') or 0 for line in provenance))),
@@ -146,7 +149,7 @@ def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
       ],
       False,
     )
-    for line in provenance
+    for line in _used(provenance)
   ]
   return tables.Table('files', 'Files of records', note, columns, rows)
 
@@ -165,6 +168,16 @@ def _templates() -> jinja2.Environment:
 def put(path: pathlib.Path, text: str) -> None:
   """Writes a text with the same line ends on every machine."""
   path.write_text(text, encoding='utf-8', newline='\n')
+
+
+def _used(provenance: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+  """The files that a report rests on."""
+  return [line for line in provenance if _number(line) == numerics.NUMERICS]
+
+
+def _number(line: Mapping[str, Any]) -> int:
+  """Which records.provenance says of each file; of none where it did not come from one."""
+  return int(line.get('numerics', numerics.NUMERICS))
 
 
 def _distinct(provenance: Iterable[Mapping[str, Any]], key: str) -> list[str]:

@@ -1,0 +1,101 @@
+"""Promises 1, 2, 4 and 6 for complex input: a complex mean, a real variance.
+
+Tolerances as in promises 1 and 2: 2e-6 in float32, 1e-12 in float64.
+"""
+
+import functools
+
+import jax
+import numpy as np
+
+from promises import devices, evaluation, measure, states
+
+EXACT = 1e-12
+
+
+def _case(row, dtype='complex128'):
+  """Parameters are real, of half the input's bits."""
+  params = measure.parameters(row, dtype=np.zeros((), dtype).real.dtype)
+  return measure.draw(dtype=dtype), params, measure.draw(dtype=dtype, seed=2)
+
+
+def check_value(row):
+  """In complex64 on offsets and magnitudes, of which each part has its own."""
+  for name in ('unit', 'offset_1e4', 'magnitude_1e9', 'magnitude_1e-9'):
+    x, params = measure.draw(dtype='complex64', name=name), measure.parameters(row)
+    z = measure.forward(row.call, x, params)
+    assert z.dtype == np.complex64
+    measure.assert_near(z, row.plain(*measure.double((x, params))), 2e-6, f'z of {name}')
+
+
+def _assert_exact(found, expected):
+  (z, gradients), (plain, plainly) = found, expected
+  measure.assert_near(z, plain, EXACT, 'z')
+  for name, a in plainly.items():
+    assert measure.relative(gradients[name], a) <= EXACT, f'gradient of {name}'
+
+
+def check_mask(row):
+  """Against plain autodiff; NaN in one part alone under the mask changes no bit."""
+  mask = measure.scattered(measure.SHAPE)
+  x, params, ct = _case(row)
+  with jax.enable_x64(True):
+    found, *filled = (
+      measure.ours(row, np.where(mask, x, filling), params, ct, mask=mask)
+      for filling in (0, complex(np.nan, 1), complex(1, np.nan), 3e300)
+    )
+  _assert_exact(found, measure.plain(row, np.where(mask, x, 0), params, ct, mask=mask))
+  for other in filled:
+    jax.tree.map(lambda a, b: measure.assert_same(a, b, 'z or a gradient'), other, found)
+
+
+def check_evaluation(row):
+  """Value and gradients by a complex mean and a real variance, with a mask."""
+  mask = measure.scattered(measure.SHAPE)
+  x, params, ct = _case(row)
+  with jax.enable_x64(True):
+    stats = states.initial(row, 'complex128')
+    filled = np.where(mask, x, complex(1, np.nan))
+    found = evaluation.ours(row, filled, params, stats, ct, {'mask': mask})
+  plain = evaluation.plain(row, np.where(mask, x, 0), params, stats, ct, mask=mask)
+  _assert_exact(found, plain)
+
+
+def check_update(row):
+  """The running mean is complex and the running variance real, also by part of a batch."""
+  x, params, _ = _case(row, 'complex64')
+  stats = states.initial(row, 'complex64')
+  for mask in (None, measure.scattered(measure.SHAPE)):
+    _, new = states.compiled(row)(x, params, stats, mask)
+    assert (new.mean.dtype, new.var.dtype) == (np.complex64, np.float32)
+    states.assert_stats(new, states.moved(row, *measure.double((x, stats)), mask))
+
+
+def check_devices(row):
+  """Two devices with different counts are one, in value and gradient."""
+  x, params, ct = _case(row)
+  mask = devices.masks(row)[1]
+  with jax.enable_x64(True):
+    f = devices.MODES['vmap'](
+      lambda x, params, mask: row.call(x, params, mask=mask, axis_name=devices.AXIS)
+    )
+    z, gradients = measure.ours(row, x, params, ct, mask=mask)
+    run = functools.partial(devices.value_and_gradients, f)
+    arguments = devices.parts(row, x), devices.shared(row, params), devices.parts(row, mask)
+    found, dx, dparams = jax.jit(run)(arguments, devices.parts(row, ct))
+  whole = functools.partial(devices.whole, row)
+  together = {name: devices.together(row, name, a) for name, a in dparams.items()}
+  _assert_exact((whole(found), {'x': whole(dx), **together}), (z, gradients))
+
+
+def _full(row):
+  return row.complex and not row.variant
+
+
+PROMISES = (
+  ('complex-value', check_value, _full),
+  ('complex-mask', check_mask, lambda row: row.complex and row.masked),
+  ('complex-evaluation', check_evaluation, lambda row: row.complex and bool(row.state)),
+  ('complex-update', check_update, lambda row: row.complex and bool(row.state)),
+  ('complex-devices', check_devices, lambda row: _full(row) and row.split is not None),
+)

@@ -1,0 +1,130 @@
+"""Promises 1, 2 and 4 in evaluation: z by running statistics that differ from feature to feature.
+
+2e-6 of the largest entry, as in promise 1.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from promises import devices, masks, measure, states
+
+FLOAT32 = 2e-6
+
+
+def call(row, x, params, stats, **more):
+  """z alone."""
+  return states.step(row, x, params, stats, training=False, **more)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def ours(row, x, params, stats, ct, more):
+  """z and the gradients of <ct, z>, those of the running statistics among them."""
+  z, pull = jax.vjp(lambda *given: call(row, *given, **more), x, params, stats)
+  dx, dparams, dstats = pull(ct.astype(z.dtype))
+  return z, {'x': dx, 'mean': dstats.mean, 'var': dstats.var, **dparams}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _plain(row, x, params, stats, ct, more):
+  f = lambda *given: row.plain_by(*given, xp=jnp, **more)  # noqa: E731
+  z, pull = jax.vjp(f, x, params, stats.mean, stats.var)
+  dx, dparams, dmean, dvar = pull(ct.astype(z.dtype))
+  return z, {'x': dx, 'mean': dmean, 'var': dvar, **dparams}
+
+
+def plain(row, x, params, stats, ct, **more):
+  """The oracle's, in float64."""
+  with jax.enable_x64(True):
+    return jax.tree.map(np.asarray, _plain(row, *measure.double((x, params, stats, ct)), more))
+
+
+def case(row, **options):
+  """Input, parameters, running statistics and cotangent."""
+  x, params, ct = measure.case(row, **options)
+  return x, params, states.initial(row), ct
+
+
+def check_oracle(row):
+  """Value and gradients, with and without a mask; the running statistics stay as they are."""
+  x, params, stats, ct = case(row)
+  for more in ({}, *({'mask': mask} for mask in masks.various())):
+    given = np.where(more.get('mask', True), x, np.float32(0))
+    z, gradients = ours(row, given, params, stats, ct, more)
+    expected, plainly = plain(row, given, params, stats, ct, **more)
+    measure.assert_near(z, expected, FLOAT32, 'z')
+    for name, a in plainly.items():
+      floor = 1e-7 * np.linalg.norm(ct)
+      measure.assert_near(gradients[name], a, FLOAT32, f'gradient of {name}', floor)
+  _, kept = states.step(row, x, params, stats, training=False)
+  for found, before in zip(kept[:2], stats[:2], strict=True):
+    measure.assert_same(found, before, 'running statistics')
+
+
+def check_nasty(row):
+  """Offsets and magnitudes, in which an instance's own statistics may have a part."""
+  for name in ('offset_1e4', 'magnitude_1e-9', 'magnitude_1e9'):
+    x, params, stats, ct = case(row, name=name)
+    z, _ = ours(row, x, params, stats, ct, {})
+    wide = measure.double((x, params, stats.mean, stats.var))
+    measure.assert_near(z, row.plain_by(*wide), FLOAT32, f'z of {name}')
+
+
+def check_mask(row):
+  """What lies under the mask changes no bit; there z is the bias, which alone has a gradient."""
+  x, params, stats, ct = case(row)
+  mask = measure.scattered(measure.SHAPE)
+  run = lambda filling, ct, mask: ours(  # noqa: E731
+    row, np.where(mask, x, np.float32(filling)), params, stats, ct, {'mask': mask}
+  )
+  z, gradients = run(0, ct, mask)
+  for filling in (np.nan, np.inf, 3e38):
+    z_filled, filled = run(filling, ct, mask)
+    measure.assert_same(z_filled, z, f'z with {filling} under the mask')
+    for name, a in gradients.items():
+      measure.assert_same(filled[name], a, f'gradient of {name} with {filling}')
+  for left_in in (mask, np.zeros_like(mask)):
+    z, gradients = run(np.nan, np.where(left_in, np.float32(0), ct), left_in)
+    bias = masks.bias_alone(row, params, z.shape)
+    measure.assert_same(np.asarray(z)[~left_in], bias[~left_in], 'z under the mask')
+    for name, a in gradients.items():
+      assert np.any(a) == (name == 'bias'), f'a cotangent under the mask and {name}'
+
+
+def check_axis(row):
+  """No named axis is needed: statistics that are known are exchanged with nobody."""
+  x, params, stats, _ = case(row)
+  f = jax.jit(functools.partial(call, row, axis_name=devices.AXIS))
+  measure.assert_near(f(x, params, stats), call(row, x, params, stats), 1e-6, 'z')
+
+
+def check_dtype(row):
+  """As in training: the promoted dtype of x and the parameters."""
+  stats = states.initial(row)
+  for x_dtype, dtype in (('bfloat16', 'bfloat16'), ('bfloat16', 'float32'), ('float16', 'float16')):
+    x, params = measure.draw(dtype=x_dtype), measure.parameters(row, dtype=dtype)
+    z = jax.eval_shape(functools.partial(call, row), x, params, stats)
+    assert z.dtype == jnp.result_type(x_dtype, dtype)
+
+
+def check_nothing_known(row):
+  x, params, _, _ = case(row)
+  with pytest.raises(ValueError, match=f'{row.function.__name__}: batch_stats=None in evaluation'):
+    call(row, x, params, None)
+
+
+def _full(row):
+  return row.state and not row.variant
+
+
+PROMISES = (
+  ('evaluation-oracle', check_oracle, lambda row: row.state),
+  ('evaluation-nasty', check_nasty, _full),
+  ('evaluation-mask', check_mask, lambda row: row.state),
+  ('evaluation-named-axis', check_axis, lambda row: _full(row) and row.split is not None),
+  ('evaluation-dtype', check_dtype, _full),
+  ('evaluation-nothing-known', check_nothing_known, _full),
+)

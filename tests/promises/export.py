@@ -1,0 +1,199 @@
+"""Promise 9: sizes may be left open in an exported program.
+
+An exported program may sum in another order than the compiled one that it is held against: each is
+within 2e-6 of the exact value, as in promise 1, and the gradient of a parameter within 1e-7 of the
+cotangent's length, as the sum that it is.
+"""
+
+import functools
+
+import jax
+import jax.export
+import numpy as np
+
+import norms
+from promises import formula, measure, modules
+
+# The first makes the shape of all promises; the last 2**16 entries, so that none is too large.
+SIZES = {'activation': (4, 64, 1366), 'kernel': (6, 64, 2048)}
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+
+
+def kind(row):
+  """'activation' or 'kernel'."""
+  known = norms.NORMS.get(row.norm)  # None: a norm of a user's
+  return 'activation' if known is None else known.kind
+
+
+def _open(row, positions=False):
+  """The shape of x: of activations the examples are open, of a kernel what goes in."""
+  if kind(row) == 'kernel':
+    return jax.export.symbolic_shape('4, n, 8')
+  ghosts = row.options.get('ghost_size', 1)
+  return jax.export.symbolic_shape(f'{ghosts}*b, {"n" if positions else 6}, 8')
+
+
+def shape_at(row, size):
+  """The shape of x where what `_open` leaves open is of that size."""
+  return (4, size, 8) if kind(row) == 'kernel' else (size, 6, 8)
+
+
+def _described(shape, dtype='float32'):
+  return jax.ShapeDtypeStruct(tuple(shape), dtype)
+
+
+def described_case(row, shape):
+  """Input, parameters and cotangent, as descriptions."""
+  axes = row.params.items()
+  shapes = {name: (a,) if isinstance(a, int) else [shape[b] for b in a] for name, a in axes}
+  return _described(shape), {n: _described(s) for n, s in shapes.items()}, _described(shape)
+
+
+def _through_bytes(f, *described, **options):
+  """f as another process has it that reads the exported program from a file."""
+  made = jax.export.export(jax.jit(f), **options)(*described)
+  return jax.jit(jax.export.deserialize(made.serialize()).call)
+
+
+def pulled(row):
+  """Value and gradients."""
+  return lambda x, params, ct, more: measure.evaluate(row.call, x, params, ct, more)
+
+
+def _assert_near(found, expected, ct):
+  for (path, a), (_, b) in zip(*map(jax.tree.leaves_with_path, (found, expected)), strict=True):
+    floor = 0 if a.shape == ct.shape else 1e-7 * np.linalg.norm(ct)
+    measure.assert_near(a, b, formula.FLOAT32, jax.tree_util.keystr(path), floor)
+
+
+def _check_sizes(row, program, sizes):
+  for size in sizes:
+    x, params, ct = measure.case(row, shape=shape_at(row, size))
+    _assert_near(program(x, params, ct, {}), measure.ours(row, x, params, ct), ct)
+
+
+def check_sizes(row):
+  """One program for all sizes, in value and gradient; and what is nasty is so no less there."""
+  program = _through_bytes(pulled(row), *described_case(row, _open(row)), {})
+  _check_sizes(row, program, SIZES[kind(row)])
+  for name in set(measure.NASTY) - set(row.skip):
+    x, params, ct = measure.case(row, name=name)
+    z, _ = program(x, params, ct, {})
+    expected = row.plain(*measure.double((x, params)))
+    measure.assert_near(z, expected, formula.FLOAT32, f'z, {name}', formula.floor_of(row, name))
+
+
+def check_positions(row):
+  """Two sizes open at once, which no comparison can order."""
+  program = _through_bytes(pulled(row), *described_case(row, _open(row, positions=True)), {})
+  _check_sizes(row, program, SIZES[kind(row)][:1])
+
+
+def check_masked(row):
+  """With a mask as open as x, and one of an entry for each example."""
+  x, params, ct = measure.case(row)
+  shape = _open(row, positions=True)
+  for mask in (measure.scattered(x.shape), measure.scattered((4, 1, 1))):
+    described = _described(
+      [a if n > 1 else 1 for a, n in zip(shape, mask.shape, strict=True)], bool
+    )
+    program = _through_bytes(pulled(row), *described_case(row, shape), {'mask': described})
+    found = program(x, params, ct, {'mask': mask})
+    _assert_near(found, measure.ours(row, x, params, ct, mask=mask), ct)
+
+
+def check_platforms(row):
+  """One file for several kinds of machines, of open or of many entries; this one runs its part."""
+  small, *_, large = SIZES[kind(row)]
+  for shape, size in ((_open(row), small), (shape_at(row, large), large)):
+    described = *described_case(row, shape), {}
+    _check_sizes(row, _through_bytes(pulled(row), *described, platforms=PLATFORMS), [size])
+
+
+def check_derivative(row):
+  """The value alone is exported, and its derivative with it: JAX exports what it differentiates."""
+  made = jax.export.export(jax.jit(row.call))(*described_case(row, _open(row))[:2])
+  call = jax.export.deserialize(made.serialize(vjp_order=1)).call
+  x, params, ct = measure.case(row)
+  found = measure.evaluate(call, x, params, ct, {})
+  _assert_near(found, measure.ours(row, x, params, ct), ct)
+
+
+def check_shapes(row):
+  """jax.eval_shape of value and gradient, with open sizes, says the same shapes."""
+  for positions in (False, True):
+    x, params, ct = described_case(row, _open(row, positions))
+    z, gradients = jax.eval_shape(pulled(row), x, params, ct, {})
+    assert z.shape == x.shape
+    assert {n: g.shape for n, g in gradients.items()} == (
+      {'x': x.shape, **{n: p.shape for n, p in params.items()}}
+    )
+
+
+def check_state(training, row):
+  """Running statistics come and go."""
+
+  def f(x, params, mean, var, ct):
+    options = {**row.options, 'batch_stats': norms.BatchStats(mean, var), 'training': training}
+    apply = lambda x, params: row.function(x, **params, **options)  # noqa: E731
+    z, pull, new = jax.vjp(apply, x, params, has_aux=True)
+    return z, (new.mean, new.var), pull(ct)
+
+  described = described_case(row, _open(row))
+  kept = _described(described[1]['bias'].shape)
+  program = _through_bytes(f, *described[:2], kept, kept, described[2])
+  x, params, ct = measure.case(row)
+  stats = (np.full(params['bias'].shape, value, np.float32) for value in (0.3, 1.7))
+  arguments = x, params, *stats, ct
+  _assert_near(program(*arguments), jax.jit(f)(*arguments), ct)
+
+
+def check_module(run, training, row):
+  """A module's output, new statistics and gradients."""
+  f = lambda x, params, ct: run(row, x, params, ct, training, {})  # noqa: E731
+  program = _through_bytes(f, *described_case(row, _open(row)))
+  x, params, ct = measure.case(row)
+  _assert_near(program(x, params, ct), jax.jit(f)(x, params, ct), ct)
+
+
+def _always(row):
+  return True
+
+
+def _full(row):
+  return not row.variant
+
+
+def _flaxs(row):
+  return row.id in ('batch', 'layer', 'rms', 'group', 'instance')
+
+
+def _with_statistics(row):
+  return row.id == 'batch'
+
+
+PROMISES = (
+  ('export-sizes', check_sizes, _full),
+  ('slow-export-sizes', check_sizes, lambda row: row.variant),
+  ('export-shapes', check_shapes, _always),
+  ('export-positions', check_positions, measure.representative),
+  ('slow-export-positions', check_positions, _always),
+  ('export-masked', check_masked, measure.representative),
+  ('slow-export-masked', check_masked, lambda row: row.masked),
+  ('export-platforms', check_platforms, measure.representative),
+  ('slow-export-platforms', check_platforms, _always),
+  ('export-derivative', check_derivative, measure.representative),
+  ('slow-export-derivative', check_derivative, _always),
+  *(
+    (f'export-state-{name}', functools.partial(check_state, training), lambda row: row.state)
+    for name, training in (('training', True), ('evaluation', False))
+  ),
+  *(
+    (f'export-{name}', functools.partial(check_module, run, True), _flaxs)
+    for name, run in (('linen', modules.by_linen), ('nnx', modules.by_nnx))
+  ),
+  *(
+    (f'export-{name}-evaluation', functools.partial(check_module, run, False), _with_statistics)
+    for name, run in (('linen', modules.by_linen), ('nnx', modules.by_nnx))
+  ),
+)

@@ -1,0 +1,99 @@
+"""What is at an edge: batches of one entry, and axes and sizes that are NumPy's integers."""
+
+from flax import nnx
+import jax
+import jax.numpy as jnp
+import modules
+from modules import draw
+import numpy as np
+import pytest
+
+import norms
+import norms.linen
+import norms.nnx
+
+X, KEY = draw(), jax.random.key(0)
+LIBRARIES = pytest.mark.parametrize('library', ('function', 'linen', 'nnx'))
+
+
+def _batch_norm(library, features, x, **options):
+  """A function of x alone, in training; `features` is nnx's size."""
+  if library == 'function':
+    return lambda x: norms.batch_norm(x, **options)[0]
+  if library == 'nnx':
+    module = norms.nnx.BatchNorm(features, **options, rngs=nnx.Rngs(0))
+    return lambda x: nnx.clone(module)(x)
+  module = norms.linen.BatchNorm(use_running_average=False, **options)
+  variables = module.init(KEY, x)
+  return lambda x: module.apply(variables, x, mutable=['batch_stats'])[0]
+
+
+@LIBRARIES
+@pytest.mark.parametrize('shape', ((1, 8), (1, 1, 3), (1,)))
+@pytest.mark.parametrize('compiled', (False, True), ids=('eager', 'jit'))
+def test_a_batch_of_one_entry_has_no_gradient(library, shape, compiled):
+  """It is its own mean: z is the bias whatever x is. Flax leaves up to 3e-5 of rounding."""
+  x, ct = draw(shape=shape), draw(1, shape=shape)
+  f = _batch_norm(library, shape[-1], x)
+  gradient = jax.grad(lambda x: jnp.sum(ct * f(x)))
+  found = (jax.jit(gradient) if compiled else gradient)(x)
+  np.testing.assert_allclose(found, 0, rtol=0, atol=1e-7 * np.max(np.abs(ct)))
+  np.testing.assert_array_equal(f(x), 0)
+
+
+ONE, BOTH = np.int64(-1), (np.int32(1), np.int64(2))
+OPTIONS = {  # as Python has them, and as NumPy
+  'batch': ({'axis': -1}, {'axis': ONE}),
+  'batch-two': ({'axis': (1, 2)}, {'axis': BOTH}),
+  'layer': ({'reduction_axes': -1, 'feature_axes': -1},
+            {'reduction_axes': ONE, 'feature_axes': ONE}),
+  'layer-two': ({'reduction_axes': (1, 2), 'feature_axes': (1, 2)},
+                {'reduction_axes': BOTH, 'feature_axes': BOTH}),
+  'rms': ({'reduction_axes': -1, 'feature_axes': -1},
+          {'reduction_axes': ONE, 'feature_axes': ONE}),
+  'group': ({'num_groups': 4, 'reduction_axes': (1, 2)},
+            {'num_groups': np.int64(4), 'reduction_axes': BOTH}),
+  'group-size': ({'num_groups': None, 'group_size': 2, 'reduction_axes': -1},
+                 {'num_groups': None, 'group_size': np.int32(2), 'reduction_axes': ONE}),
+  'instance': ({'feature_axes': -1}, {'feature_axes': ONE}),
+  'unit': ({'reduction_axes': -1}, {'reduction_axes': ONE}),
+}  # fmt: skip
+AXES = pytest.mark.parametrize('id', OPTIONS)
+
+
+def _features(id):
+  return 48 if id.endswith('-two') else 8
+
+
+@AXES
+def test_axes_of_a_function_may_be_numpys(id):
+  row = norms.NORMS[id.split('-')[0]]
+  found = [row.function(X, **options) for options in OPTIONS[id]]
+  found.append(row.function(X, **{name: _array(v) for name, v in OPTIONS[id][1].items()}))
+  first, *others = (jax.tree.map(modules.bits, f) for f in found)
+  assert others == [first, first]
+
+
+def _array(value):
+  return np.array(value) if isinstance(value, tuple) else value
+
+
+@AXES
+def test_axes_of_a_module_may_be_numpys(id):
+  """And the variables are the same, too."""
+  row = norms.NORMS[id.split('-')[0]]
+  state, linen, other = {'use_running_average': False} if row.state else {}, [], []
+  for options in OPTIONS[id]:
+    linen.append(norms.linen.module(row)(**state, **options).init_with_output(KEY, X))
+    module = norms.nnx.module(row)(_features(id), **options, rngs=nnx.Rngs(0))
+    other.append((module(X), nnx.to_pure_dict(nnx.state(module))))
+  for found in (linen, other):
+    first, second = (jax.tree.map(modules.bits, f) for f in found)
+    assert first == second
+
+
+def test_axes_that_are_no_integers_are_an_error():
+  with pytest.raises(TypeError):
+    norms.layer_norm(X, reduction_axes=1.0)
+  with pytest.raises(ValueError, match='out of range'):
+    norms.layer_norm(X, reduction_axes=np.int64(3))

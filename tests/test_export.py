@@ -1,0 +1,99 @@
+"""What users build of the norms, as a file: sizes left open, running statistics, whole nets.
+
+The table (tests/promises/export.py) has each norm by itself.
+"""
+
+import pathlib
+
+import flax.linen as nn
+import jax
+import jax.export
+import jax.numpy as jnp
+from modules import close, draw
+import pytest
+
+import norms
+import norms.linen
+
+# Programs of other sizes may sum in another order, which layers amplify.
+TOLERANCE = 1e-5
+
+
+class Net(nn.Module):
+  """A convolution, a dense layer, and a norm of each kind that they take."""
+
+  @nn.compact
+  def __call__(self, x, train):
+    x = nn.Conv(8, (3, 3))(x)
+    x = nn.relu(norms.linen.BatchNorm(use_running_average=not train, momentum=0.5)(x))
+    x = nn.relu(norms.linen.GroupNorm(num_groups=4)(x))
+    x = norms.linen.WeightNorm(nn.Dense(8))(jnp.mean(x, (1, 2)))
+    return nn.Dense(3)(norms.linen.RMSNorm()(norms.linen.LayerNorm()(x)))
+
+
+def train(variables, x):
+  """Loss, gradients of the parameters, and the new running statistics."""
+
+  def loss(params):
+    z, new = Net().apply({**variables, 'params': params}, x, True, mutable=['batch_stats'])
+    return jnp.mean(jnp.sin(z)), new['batch_stats']
+
+  (value, stats), gradients = jax.value_and_grad(loss, has_aux=True)(variables['params'])
+  return value, stats, gradients
+
+
+def infer(variables, x):
+  """Of a net that is deployed."""
+  return Net().apply(variables, x, False)
+
+
+def described(tree):
+  """Shapes and dtypes of a tree's arrays."""
+  return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), tree)
+
+
+@pytest.mark.parametrize(
+  ('f', 'shapes'), [(train, [(5, 7, 6, 3)]), (infer, [(1, 4, 4, 3), (32, 7, 6, 3)])]
+)
+def test_a_net_for_batches_and_images_of_any_size(f, shapes):
+  """In one file, for machines of several kinds."""
+  variables = Net().init(jax.random.key(0), draw(shape=(2, 6, 5, 3)), True)
+  shape = jax.export.symbolic_shape('b, h, w, 3')
+  avals = described(variables), jax.ShapeDtypeStruct(shape, jnp.float32)
+  made = jax.export.export(jax.jit(f), platforms=['cpu', 'cuda', 'tpu'])(*avals)
+  call = jax.export.deserialize(made.serialize()).call
+  for shape in shapes:
+    x = draw(shape=shape)
+    close(call(variables, x), jax.jit(f)(variables, x), TOLERANCE)
+
+
+def test_running_statistics_are_known_to_a_file():
+  """As what they are, in the arguments and in the result."""
+
+  def step(x, stats):
+    return norms.batch_norm(x, batch_stats=stats, momentum=0.5)
+
+  x, stats = draw(), norms.BatchStats(jnp.zeros(8), jnp.ones(8))
+  open_batch = jax.ShapeDtypeStruct(jax.export.symbolic_shape('b, 6, 8'), x.dtype)
+  made = jax.export.export(jax.jit(step))(open_batch, described(stats))
+  z, new = jax.export.deserialize(made.serialize()).call(x, stats)
+  assert isinstance(new, norms.BatchStats) and new.count is None
+  close((z, new), jax.jit(step)(x, stats))
+
+
+def test_evaluation_needs_no_size():
+  """Nor an order between sizes: by running statistics each entry is by itself."""
+  stats = norms.BatchStats(jnp.full(8, 0.3), jnp.full(8, 1.7))
+  shape = jax.export.symbolic_shape('b, n, m, 8')
+  for norm in ('batch', 'batch_renorm', 'ghost', 'mean_only'):
+    f = lambda x: norms.NORMS[norm].function(x, batch_stats=stats, training=False)[0]  # noqa: B023,E731
+    assert jax.eval_shape(f, jax.ShapeDtypeStruct(shape, jnp.float32)).shape == shape
+
+
+def test_the_library_asks_for_no_machine():
+  """What a program is for is known when it is lowered; this machine may be another."""
+  for path in pathlib.Path(norms.__file__).parent.rglob('*.py'):
+    if 'lab' not in path.relative_to(pathlib.Path(norms.__file__).parent).parts:
+      text = path.read_text()
+      asked = [name for name in ('default_backend', 'jax.devices', 'local_devices') if name in text]
+      assert not asked, f'{path.name} asks for this machine: {asked}'

@@ -1,0 +1,137 @@
+"""Dtypes that meet: JAX's strict promotion, and complex entries where statistics were real."""
+
+import itertools
+
+from flax import nnx
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from modules import CASES, draw
+import numpy as np
+import pytest
+
+import norms
+import norms.linen
+import norms.nnx
+
+X, KEY = draw(), jax.random.key(0)
+DTYPES = (jnp.float32, jnp.bfloat16)
+MAIN = [case for case in CASES if case.id in ('batch', 'layer', 'rms', 'group', 'instance')]
+main = pytest.mark.parametrize('case', MAIN, ids=lambda case: case.id)
+KINDS = pytest.mark.parametrize('kind', ('linen', 'nnx'))
+
+
+@pytest.fixture
+def strict():
+  """Only dtypes that are said are mixed."""
+  with jax.numpy_dtype_promotion('strict'):
+    yield
+
+
+def _call(case, kind, library, x, **options):
+  """z and x's gradient; in evaluation where `use_running_average` says so."""
+  if kind == 'nnx':
+    module = case.nnx(library, **options)
+    f = lambda x: nnx.clone(module)(x)  # noqa: E731
+  else:
+    module = case.linen(library, **options)
+    variables = module.init(KEY, x)
+    f = lambda x: module.apply(variables, x, mutable=['batch_stats'])[0]  # noqa: E731
+  return f(x), jax.grad(lambda x: jnp.sum(jnp.sin(f(x))).astype(jnp.float32))(x)
+
+
+@main
+@KINDS
+def test_strict_promotion_is_no_error_where_it_is_none_of_flaxs(case, kind, strict):
+  ours, theirs = (norms.linen, nn) if kind == 'linen' else (norms.nnx, nnx)
+  modes = ({}, {'use_running_average': True}) if case.name == 'BatchNorm' else ({},)
+  seen = 0
+  for x_dtype, dtype, mode in itertools.product(DTYPES, (None, *DTYPES), modes):
+    x = X.astype(x_dtype)
+    try:
+      expected = _call(case, kind, theirs, x, dtype=dtype, **mode)
+    except ValueError as error:
+      assert 'no available implicit dtype promotion' in str(error)
+      continue
+    for found, known in zip(_call(case, kind, ours, x, dtype=dtype, **mode), expected, strict=True):
+      assert found.dtype == known.dtype
+      tolerance = 1e-4 if dtype != jnp.bfloat16 and x_dtype != jnp.bfloat16 else 0.05
+      np.testing.assert_allclose(*(np.asarray(a, np.float32) for a in (found, known)),
+                                 rtol=0, atol=tolerance)  # fmt: skip
+    seen += 1
+  assert seen >= 2  # float32 in float32, at the least
+
+
+@KINDS
+@pytest.mark.parametrize('dtype', (None, jnp.float32))
+def test_global_response_norm_under_strict_promotion(kind, dtype, strict):
+  """Which Flax has not: its functions mix no dtypes either."""
+  if kind == 'nnx':
+    module = norms.nnx.GlobalResponseNorm(8, dtype=dtype, rngs=nnx.Rngs(0))
+  else:
+    module = norms.linen.GlobalResponseNorm(dtype=dtype).bind({'params': _ones()})
+  assert jax.grad(lambda x: jnp.sum(module(x)))(X).dtype == module(X).dtype == jnp.float32
+
+
+def _ones():
+  return {'scale': jnp.ones(8), 'bias': jnp.zeros(8)}
+
+
+@pytest.mark.parametrize('kind', ('function', 'linen', 'nnx'))
+@pytest.mark.parametrize('x_dtype', DTYPES)
+def test_evaluation_in_bfloat16_under_strict_promotion(kind, x_dtype, strict):
+  """The statistics stay float32, as they are kept: the result alone is rounded."""
+  x = X.astype(x_dtype)
+  if kind == 'function':
+    stats = norms.BatchStats(jnp.zeros(8), jnp.ones(8))
+    f = lambda x: norms.batch_norm(x, batch_stats=stats, training=False)[0].astype(jnp.bfloat16)  # noqa: E731
+  elif kind == 'linen':
+    options = {'use_bias': False, 'use_scale': False}  # which are float32: a mix, as in Flax
+    module = norms.linen.BatchNorm(use_running_average=True, dtype=jnp.bfloat16, **options)
+    f = module.bind(module.init(KEY, x))
+  else:
+    f = norms.nnx.BatchNorm(8, use_running_average=True, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
+  expected = np.asarray(x, np.float64) / np.sqrt(1 + 1e-5)
+  for z in (f(x), jax.jit(lambda x: f(x))(x)):
+    assert z.dtype == jnp.bfloat16
+    np.testing.assert_allclose(np.asarray(z, np.float64), expected, rtol=2**-7)
+
+
+COMPLEX = draw(dtype='complex64') + 1j * draw(1)
+
+
+@pytest.mark.parametrize('name', ('BatchNorm', 'GhostBatchNorm'))
+def test_complex_entries_make_a_real_running_mean_complex(name):
+  """In nnx, where nobody said so before: Flax drops the imaginary part, and evaluates wrongly."""
+  options = {'ghost_size': 4} if name == 'GhostBatchNorm' else {}
+  module = getattr(norms.nnx, name)(8, momentum=0.0, **options, rngs=nnx.Rngs(0))
+  z = nnx.jit(lambda m, x: m(x))(module, COMPLEX)
+  assert module.mean[...].dtype == jnp.complex64 and module.var[...].dtype == jnp.float32
+  np.testing.assert_allclose(module.mean[...], np.mean(COMPLEX, (0, 1)), rtol=0, atol=1e-6)
+  np.testing.assert_allclose(module(COMPLEX, use_running_average=True), z, rtol=0, atol=1e-5)
+  assert jax.grad(lambda x: jnp.sum(jnp.abs(module(x, True))))(COMPLEX).dtype == jnp.complex64
+  module(COMPLEX)  # and once it is complex it stays
+  module(X)
+  assert module.mean[...].dtype == jnp.complex64
+
+
+def test_real_entries_leave_the_running_mean_real():
+  for dtype in (jnp.float32, jnp.bfloat16):
+    module = norms.nnx.BatchNorm(8, rngs=nnx.Rngs(0))
+    module(X.astype(dtype))
+    assert module.mean[...].dtype == module.var[...].dtype == jnp.float32
+
+
+def test_linens_statistics_of_real_entries_take_complex_ones():
+  """As Flax's do: the mean becomes complex, and the variance stays real."""
+  found = []
+  for library in (norms.linen, nn):
+    module = library.BatchNorm(use_running_average=False, momentum=0.5)
+    variables = module.init(KEY, X)
+    z, new = module.apply(variables, COMPLEX, mutable=['batch_stats'])
+    found.append((z, new['batch_stats']))
+  (z, ours), (expected, theirs) = found
+  np.testing.assert_allclose(z, expected, rtol=0, atol=1e-5)
+  for name in ('mean', 'var'):
+    assert ours[name].dtype == theirs[name].dtype
+    np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)

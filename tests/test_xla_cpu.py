@@ -1,0 +1,165 @@
+"""Of large arrays a CPU has some formulas written otherwise; the promises must not notice."""
+
+import contextlib
+import functools
+import importlib.util
+
+import jax
+import jax.export
+import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+import numpy as np
+from promises import PROMISES, measure, meshes
+import pytest
+from rows import ROWS
+
+import norms
+from norms import xla_cpu
+
+NAMES = (
+  'formula-unit', 'formula-offset_1e3', 'formula-offset_1e6', 'formula-magnitude_1e-18',
+  'formula-magnitude_1e18', 'formula-subnormal', 'formula-constant', 'formula-zero',
+  'formula-bfloat16-unit', 'formula-batch-of-one', 'formula-one-element', 'formula-no-example',
+  'no-nan-largest-float32', 'gradient-plain-analytic', 'gradient-second-order',
+  'gradient-hessian-orders', 'gradient-unit', 'gradient-offset_1e4', 'gradient-magnitude_1e-9',
+  'gradient-magnitude_1e18', 'gradient-constant', 'mask-oracle', 'dtype-output', 'dtype-complex',
+  'transform-vmap-in-scan', 'transform-remat', 'transform-eager',
+)  # fmt: skip
+PLAINLY = ('formula-offset_1e3', 'gradient-plain-analytic', 'memory-float32')
+CHECKS = {name: check for name, check, _ in PROMISES}
+BY_ID = {row.id: row for row in ROWS}
+IDS = ('batch', 'group', 'instance', 'layer')
+CASES = [(row, name) for row in IDS for name in NAMES]
+CASES += [('batch', name) for name in ('state-gradient', 'state-update')]
+
+
+@contextlib.contextmanager
+def traced_anew(large=xla_cpu.LARGE, plain=False):
+  """What is compiled already would stay as it is."""
+  jax.clear_caches()
+  with pytest.MonkeyPatch.context() as patch, xla_cpu.plain_formulas(plain):
+    patch.setattr(xla_cpu, 'LARGE', large)
+    yield
+  jax.clear_caches()
+
+
+@pytest.fixture(scope='class')
+def every_array_is_large():
+  with traced_anew(large=1):
+    yield
+
+
+@pytest.mark.usefixtures('every_array_is_large')
+class TestEveryArrayIsLarge:
+  """So that the table's small inputs, whose oracle is in float64, go the way of large ones."""
+
+  @pytest.mark.parametrize('row, name', CASES)
+  def test_promise(self, row, name):
+    CHECKS[name](BY_ID[row])
+
+  @pytest.mark.parametrize('check_vma', [True, False])
+  @pytest.mark.parametrize('row', IDS)
+  def test_each_device_by_itself(self, row, check_vma):
+    """shard_map without an axis name: parameters vary over no mesh axis, x over one."""
+    row = BY_ID[row]
+    x, params, ct = measure.case(row)
+    mesh = jax.make_mesh((2,), ('a',), axis_types=(AxisType.Auto,))
+    on_devices = jax.shard_map(
+      lambda x, params: row.call(x[0], params)[None],
+      mesh=mesh, in_specs=(P('a'), P()), out_specs=P('a'), check_vma=check_vma,
+    )  # fmt: skip
+    xs, cts = np.stack([x, 2 * x + 1]), np.stack([ct, -ct])
+    z, gradients = measure.evaluate(on_devices, xs, params, cts, {})
+    alone = [measure.ours(row, *each) for each in zip(xs, (params, params), cts, strict=True)]
+    measure.assert_near(z, np.stack([z for z, _ in alone]), 1e-6, 'z')
+    measure.assert_near(gradients['x'], np.stack([g['x'] for _, g in alone]), 2e-6, 'dx')
+    for name in params:  # a sum over two devices: of an ulp of its terms
+      expected, floor = sum(g[name] for _, g in alone), 1e-6 * np.linalg.norm(cts)
+      measure.assert_near(gradients[name], expected, 1e-6, f'gradient of {name}', floor)
+
+
+@pytest.mark.parametrize('name', PLAINLY)
+@pytest.mark.parametrize('row', IDS)
+def test_promise_of_plain_formulas(row, name):
+  with traced_anew(plain=True):
+    CHECKS[name](BY_ID[row])
+
+
+@pytest.mark.parametrize('row', IDS)
+@pytest.mark.parametrize('offset', [0, 50, 1e4])
+def test_large_arrays(row, offset):
+  """The call changes no more than an order of sums, 1e-6; each way is as exact as in the table."""
+  x, *rest = measure.case(BY_ID[row], (64, 32 * 32, 16))
+  given = BY_ID[row], x + np.float32(offset), *rest
+  exact, found = measure.plain(*given), measure.ours(*given)
+  with traced_anew(plain=True):
+    plain = measure.ours(*given)
+  for (z, gradients), other, tolerance in (
+    (found, plain, 1e-6), (found, exact, 2e-6), (plain, exact, 2e-6)
+  ):  # fmt: skip
+    measure.assert_near(z, other[0], tolerance, 'z')
+    for name, a in gradients.items():  # up to 65536 terms may cancel: an ulp of their length
+      floor = 0 if name == 'x' else 1e-7 * np.linalg.norm(rest[1])
+      measure.assert_near(a, other[1][name], tolerance, f'gradient of {name}', floor)
+
+
+BATCH = lambda x, **options: norms.batch_norm(x, **options)[0]  # noqa: E731
+LAYER = lambda x, **options: norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)  # noqa: E731
+GROUP = functools.partial(norms.group_norm, num_groups=4)
+HELD = {BATCH: 1, GROUP: 1, norms.instance_norm: 1, LAYER: 2}
+SHAPE = (64, 16, 16)  # of LARGE entries
+
+
+def typed(*shape, **more):
+  return jax.ShapeDtypeStruct(shape, jnp.float32, **more)
+
+
+def held(f, x=typed(*SHAPE), platform='cpu') -> int:  # noqa: B008
+  """Calls not to be inlined, and products of matrices, in the program of value and gradient."""
+  traced = jax.jit(lambda x: jax.vjp(f, x)[1](x)).trace(x)
+  text = traced.lower(lowering_platforms=(platform,)).as_text()
+  return text.count('inlineable') + text.count('stablehlo.dot_general')
+
+
+@pytest.mark.parametrize('f', HELD)
+def test_which_programs_are_written_otherwise(f):
+  """One difference, shared by value and gradient; or products with scale. Few entries gain none."""
+  assert held(f) == held(f, typed(2, *SHAPE)) == HELD[f]
+  assert held(f, typed(60, 16, 16)) == held(jax.vmap(f), typed(2, *SHAPE)) == 0
+  assert held(f, platform='cuda') == held(f, platform='tpu') == 0
+  with xla_cpu.plain_formulas():
+    assert held(lambda x: f(x)) == 0
+    with xla_cpu.plain_formulas(False):
+      assert held(lambda x: f(x)) == HELD[f]
+  assert f is LAYER or held(lambda x: f(x, mask=x > 0)) == 0
+  assert held(norms.layer_norm) == held(norms.rms_norm) == 0
+
+
+@pytest.mark.parametrize('f', HELD)
+def test_on_a_mesh_all_is_plain(f):
+  """XLA would not know how to split what it does not look into."""
+  split = {'mesh': meshes.mesh_of('Auto', (8,)), 'in_specs': P('a'), 'out_specs': P('a')}
+  for check_vma in (True, False):
+    assert held(jax.shard_map(f, check_vma=check_vma, **split), typed(8, *SHAPE)) == 0
+  for mode in meshes.MODES:
+    mesh = meshes.mesh_of(mode, (8,))
+    with jax.set_mesh(mesh):
+      assert held(f, typed(8, *SHAPE, sharding=NamedSharding(mesh, P('a')))) == 0
+
+
+def test_exported_programs():
+  """Of open size they may be run on few entries."""
+  for shape, calls in ((SHAPE, 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
+    made = jax.export.export(jax.jit(BATCH), platforms=['cpu'])(typed(*shape))
+    assert made.mlir_module().count('inlineable') == calls
+
+
+@pytest.mark.parametrize('value', ['', '0', '1'])
+def test_an_environment_variable_asks_for_plain_formulas(value, monkeypatch):
+  """Of a whole process: it is read where the module is, here once more."""
+  monkeypatch.setenv('NORMS_PLAIN_FORMULAS', value)
+  spec = importlib.util.spec_from_file_location('read_once_more', xla_cpu.__file__)
+  again = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(again)
+  assert again.special_formulas() == (value != '1')
