@@ -35,6 +35,7 @@ from norms.sample import rms_norm as rms_norm
 from norms.standardization import activation_gain as activation_gain
 from norms.standardization import scaled_weight_standardization as scaled_weight_standardization
 from norms.standardization import weight_standardization as weight_standardization
+from norms.xla_cpu import plain_formulas as plain_formulas
 
 __version__ = '0.1.0'
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from norms import reduction, xla_cpu
 from norms.moments import Moments as Moments
-from norms.moments import Stats, compute_stats, subtract_shift, sums_read_d
+from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_read_d
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
@@ -75,7 +75,7 @@ def _normalize_jvp(r, primals, tangents):
   n = reduction.at_least_one(reduction.count_entries(r, x, mask) if known else moments.count)
   means = jax.tree.map(lambda a: a / n, reduction.over_devices(r, sums))
   dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
-  return (z, moments), (dz.astype(z.dtype), _moments_tangent(stats, means))
+  return (z, moments), (dz.astype(z.dtype), moments_tangent(stats, means))
 
 
 def _from_d(r: Reduction, x, d, f):
@@ -109,7 +109,7 @@ def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
   r = reduction.on_this_device(r)
   of_dx = reduction.total(r, dx) if r.center else None
   of_ydx = reduction.total(r, (jnp.conj(q) * dx).real if jnp.iscomplexobj(q) else q * dx)
-  if k is not None:
+  if k is not None and of_dx is not None:
     of_ydx = of_ydx - (jnp.conj(k) * of_dx).real
   return of_dx, _times(c, of_ydx)
 
@@ -141,14 +141,6 @@ def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, deps
   of_1 = of_1 if k is None else of_1 - k * of_q
   dz = keep(mask, dz + of_1)
   return dz if mask is None or dbias is None else dz + dbias
-
-
-def _moments_tangent(stats: Stats, means) -> Moments:
-  mean_dx, mean_ydx = means
-  mean, _, count = stats.moments
-  dmean = jnp.zeros_like(mean) if mean_dx is None else mean_dx
-  std = keep(stats.rstd != 0, 1 / stats.rstd)
-  return Moments(dmean, 2 * mean_ydx * std, jnp.zeros_like(count))
 
 
 # Traced and lowered once in a program, for all its layers of a shape; one call on values.
@@ -201,4 +193,6 @@ def normalize(
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon) -> jax.Array:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
   deviation = keep(mask, x.astype(compute_dtype(x)) - mean)
-  return _affine(deviation, None, lax.rsqrt(var.astype(compute_dtype(var)) + epsilon), x, scale, bias)
+  return _affine(
+    deviation, None, lax.rsqrt(var.astype(compute_dtype(var)) + epsilon), x, scale, bias
+  )

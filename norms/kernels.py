@@ -36,10 +36,12 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   n = max(1, math.prod(v.shape[a] for a in axes))
   g = jnp.ones([v.shape[a] for a in features], v.dtype) if g is None else jnp.asarray(g)
   length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
-  # A sum is n means: core's rule, g and epsilon in its units. A v of length 0 is given the length 0:
-  # so w is 0, and so is its gradient.
+  # A sum is n means: core's rule, with g and epsilon in its units. If v has length 0, w is 0 and so
+  # is its gradient.
   length = jnp.where(_alive(v, axes), length, 0) / reduction.root(n, length.dtype)
-  w, _ = core.normalize(v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True)
+  w, _ = core.normalize(
+    v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True
+  )
   return w.astype(jnp.result_type(v, g))
 
 

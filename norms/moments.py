@@ -111,3 +111,12 @@ def _merge_devices(r: Reduction, count, shift, drift, var):
   drift = jnp.sum(share * apart, 0)
   var = jnp.sum(share * (variances + reduction.square(apart - drift)), 0)
   return count, shift, drift, var
+
+
+def moments_tangent(stats: Stats, means) -> Moments:
+  """The moments' tangent, from the means of dx and of y dx."""
+  mean_dx, mean_ydx = means
+  mean, _, count = stats.moments
+  dmean = jnp.zeros_like(mean) if mean_dx is None else mean_dx
+  std = keep(stats.rstd != 0, 1 / stats.rstd)
+  return Moments(dmean, 2 * mean_ydx * std, jnp.zeros_like(count))

@@ -114,7 +114,7 @@ def update_each(batch_stats: BatchStats | None, moments: core.Moments, *, moment
   # On a mesh with explicit axes: a scan is not over devices, and its carry stays where it is.
   _, *spec = jax.typeof(each.var).sharding.spec
   each = core.Moments(*(reduction.lay_out(m, P(None, *spec)) for m in each))
-  carry = BatchStats(*(None if s is None else reduction.lay_out(s, P(*spec)) for s in batch_stats))
+  carry = jax.tree.map(lambda s: reduction.lay_out(s, P(*spec)), batch_stats)
 
   def step(stats: Any, batch: core.Moments):
     return update(stats, batch, momentum=momentum), None

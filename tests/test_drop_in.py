@@ -1,12 +1,13 @@
 """Code that asks for Flax's classes finds ours: by isinstance, by filter, and by lifting."""
 
 import copy
+import functools
 
 from flax import nnx
 import flax.linen as nn
 import jax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import modules
 from modules import CASES, NAMES, draw
 import numpy as np
@@ -116,6 +117,10 @@ def test_repr_and_clone_are_flaxs(case):
   assert repr(case.nnx()).startswith(f'{case.name}(')
 
 
+def _first(step, module):
+  return step(module, X, None)[0]
+
+
 @cases
 @pytest.mark.parametrize('lift', ('vmap', 'remat', 'jit', 'scan'))
 def test_lifted_as_flaxs(case, lift):
@@ -129,8 +134,9 @@ def test_lifted_as_flaxs(case, lift):
       cls, x = nn.vmap(cls, **stacked), jnp.stack([X, X + 1])
     elif lift == 'scan':
       step = nn.scan(lambda m, x, _: (m(x), None), length=2, **stacked)
-      run = nn.apply(lambda m: step(m, X, None)[0], cls(**options), mutable=True)
-      start = nn.init(lambda m: step(m, X, None)[0], cls(**options))
+      call = functools.partial(_first, step)
+      run = nn.apply(call, cls(**options), mutable=True)
+      start = nn.init(call, cls(**options))
       variables = start(KEY)
       pair.append((variables, run(variables)))
       continue

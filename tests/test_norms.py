@@ -65,6 +65,17 @@ def test_no_gradient_where_the_variance_overflows(name, entries):
   np.testing.assert_array_equal(pull(cotangent)[0], 0)
 
 
+@pytest.mark.parametrize('refine', [True, False])
+def test_one_entry_has_no_derivative(refine):
+  """It is its own mean; rounding would be multiplied by 1 / sqrt(epsilon)."""
+  x, dx = np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32)
+  f = lambda x: norms.layer_norm(x, np.full(1, 0.7, np.float32), refine=refine)  # noqa: E731
+  z, dz = jax.jit(lambda x, dx: jax.jvp(f, (x,), (dx,)))(x, dx)
+  np.testing.assert_array_equal(z, 0)
+  np.testing.assert_array_equal(dz, 0)
+  np.testing.assert_array_equal(jax.jit(jax.grad(lambda x: jnp.sum(dx * f(x))))(x), 0)
+
+
 @pytest.mark.parametrize('layers', [1, 3])
 def test_layers_of_one_shape_are_traced_once(layers, monkeypatch):
   """In one program, and on values, where each norm is one call."""

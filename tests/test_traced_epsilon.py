@@ -20,7 +20,9 @@ OPTIONS = {
   'batch_renorm': {'r_max': 1.0, 'd_max': 0.0},
 }  # fmt: skip
 rows = pytest.mark.parametrize('name', ROWS)
-activations = pytest.mark.parametrize('name', [n for n, r in ROWS.items() if r.kind == 'activation'])
+activations = pytest.mark.parametrize(
+  'name', [n for n, r in ROWS.items() if r.kind == 'activation']
+)
 
 
 def _function(name, epsilon):

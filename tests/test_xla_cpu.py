@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 import numpy as np
-from promises import PROMISES, measure, meshes
+from promises import PROMISES, gradients, measure, meshes
 import pytest
 from rows import ROWS
 
@@ -58,6 +58,25 @@ class TestEveryArrayIsLarge:
   def test_promise(self, row, name):
     CHECKS[name](BY_ID[row])
 
+  @pytest.mark.parametrize('order', gradients.ORDERS)
+  @pytest.mark.parametrize(
+    'special, plain, shapes',
+    [
+      (xla_cpu.subtract, lambda x, shift: x - shift, ((2, 3, 4), (1, 1, 4))),
+      (xla_cpu.outer, lambda a, b: a * b, ((2, 3, 1), (1, 1, 4))),
+    ],
+  )
+  def test_second_derivatives(self, special, plain, shapes, order, x64):
+    """Of each operation by itself: a norm has linear ones of most."""
+    at, direction = ([measure.draw(s, 'float64', seed=i) for s in shapes] for i in (0, 1))
+    ct = measure.draw((2, 3, 4), 'float64', seed=2)
+    found, expected = (
+      gradients.hessian_times(lambda *at: f(*at) ** 2, order, tuple(at), tuple(direction), ct)  # noqa: B023
+      for f in (special, plain)
+    )
+    for a, b in zip(found, expected, strict=True):
+      measure.assert_near(a, b, gradients.EXACT, order)
+
   @pytest.mark.parametrize('check_vma', [True, False])
   @pytest.mark.parametrize('row', IDS)
   def test_each_device_by_itself(self, row, check_vma):
@@ -70,13 +89,13 @@ class TestEveryArrayIsLarge:
       mesh=mesh, in_specs=(P('a'), P()), out_specs=P('a'), check_vma=check_vma,
     )  # fmt: skip
     xs, cts = np.stack([x, 2 * x + 1]), np.stack([ct, -ct])
-    z, gradients = measure.evaluate(on_devices, xs, params, cts, {})
+    z, slopes = measure.evaluate(on_devices, xs, params, cts, {})
     alone = [measure.ours(row, *each) for each in zip(xs, (params, params), cts, strict=True)]
     measure.assert_near(z, np.stack([z for z, _ in alone]), 1e-6, 'z')
-    measure.assert_near(gradients['x'], np.stack([g['x'] for _, g in alone]), 2e-6, 'dx')
+    measure.assert_near(slopes['x'], np.stack([g['x'] for _, g in alone]), 2e-6, 'dx')
     for name in params:  # a sum over two devices: of an ulp of its terms
       expected, floor = sum(g[name] for _, g in alone), 1e-6 * np.linalg.norm(cts)
-      measure.assert_near(gradients[name], expected, 1e-6, f'gradient of {name}', floor)
+      measure.assert_near(slopes[name], expected, 1e-6, f'gradient of {name}', floor)
 
 
 @pytest.mark.parametrize('name', PLAINLY)
@@ -95,11 +114,11 @@ def test_large_arrays(row, offset):
   exact, found = measure.plain(*given), measure.ours(*given)
   with traced_anew(plain=True):
     plain = measure.ours(*given)
-  for (z, gradients), other, tolerance in (
+  for (z, slopes), other, tolerance in (
     (found, plain, 1e-6), (found, exact, 2e-6), (plain, exact, 2e-6)
   ):  # fmt: skip
     measure.assert_near(z, other[0], tolerance, 'z')
-    for name, a in gradients.items():  # up to 65536 terms may cancel: an ulp of their length
+    for name, a in slopes.items():  # up to 65536 terms may cancel: an ulp of their length
       floor = 0 if name == 'x' else 1e-7 * np.linalg.norm(rest[1])
       measure.assert_near(a, other[1][name], tolerance, f'gradient of {name}', floor)
 
@@ -132,6 +151,7 @@ def test_which_programs_are_written_otherwise(f):
     assert held(lambda x: f(x)) == 0
     with xla_cpu.plain_formulas(False):
       assert held(lambda x: f(x)) == HELD[f]
+    assert held(lambda x: f(x)) == 0
   assert f is LAYER or held(lambda x: f(x, mask=x > 0)) == 0
   assert held(norms.layer_norm) == held(norms.rms_norm) == 0
 

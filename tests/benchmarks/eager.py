@@ -1,8 +1,8 @@
 """Outside of compiled steps: what a call of a module costs, and the tracing of a net.
 
 On values, every operation is a call of its own, and on small inputs a call costs more than its
-arithmetic: so what is measured is how many calls a module makes, and the Python between them. A
-net of layers of distinct widths is the worst case of tracing, since no layer's trace serves another.
+arithmetic: so what is measured is how many calls a module makes, and the Python between them.
+A net of layers of distinct widths is the worst case of tracing: no layer's trace serves another.
 """
 
 from collections.abc import Callable, Mapping

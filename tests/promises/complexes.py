@@ -28,6 +28,17 @@ def check_value(row):
     measure.assert_near(z, row.plain(*measure.double((x, params))), 2e-6, f'z of {name}')
 
 
+def check_gradient(row):
+  """On an offset, with the rounding error of a complex mean in the sums."""
+  x, params, ct = measure.case(row, dtype='complex64', name='offset_1e4')
+  params = measure.parameters(row)
+  _, gradients = measure.ours(row, x, params, ct)
+  _, plain = measure.plain(row, x, params, ct)
+  for name, a in plain.items():  # of a parameter: a sum that may cancel
+    floor = 0 if name == 'x' else 1e-7 * np.linalg.norm(ct)
+    measure.assert_near(gradients[name], a, 2e-6, f'gradient of {name}', floor)
+
+
 def _assert_exact(found, expected):
   (z, gradients), (plain, plainly) = found, expected
   measure.assert_near(z, plain, EXACT, 'z')
@@ -94,6 +105,7 @@ def _full(row):
 
 PROMISES = (
   ('complex-value', check_value, _full),
+  ('complex-gradient', check_gradient, _full),
   ('complex-mask', check_mask, lambda row: row.complex and row.masked),
   ('complex-evaluation', check_evaluation, lambda row: row.complex and bool(row.state)),
   ('complex-update', check_update, lambda row: row.complex and bool(row.state)),

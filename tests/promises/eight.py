@@ -64,6 +64,8 @@ def check_eight(mode, row):
   ours, expected = found(x, params, ct, uneven), {'z': z, **gradients}
   for name, a in expected.items():
     measure.assert_near(ours[name], a, meshes.TOLERANCE['float32'], name)
+  beyond = found(1e25 * x, params, ct, uneven)['z']  # no float holds the squares
+  assert not np.any(np.isnan(beyond)), 'a NaN where devices without entries are'
   x, params, ct = measure.case(row, meshes.SHAPE, name='offset_1e4')
   everything = np.ones(meshes.SHAPE, bool)
   meshes.assert_exact(row, found(x, params, ct, everything), x, params, ct)

@@ -34,7 +34,7 @@ def check_lowering(row):
       held = {operation: found[operation] for operation in _PECULIAR if found[operation]}
       assert not held, f'a program for {name} of {size} holds {held}'
       assert _sums(found) <= _sums(cpu), f'{name}, {size}: more sums than on a CPU'
-      assert 'inlineable' not in text, f'a program for {name} of {size} holds a call of a CPU\'s'
+      assert 'inlineable' not in text, f"a program for {name} of {size} holds a call of a CPU's"
     assert _sums(cuda) == _sums(tpu), f'{size}: as many sums on both'
 
 

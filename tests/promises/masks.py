@@ -5,8 +5,8 @@ import numpy as np
 from promises import measure
 
 
-def _masked_case(row, mask):
-  x, params, ct = measure.case(row)
+def _masked_case(row, mask, name='unit'):
+  x, params, ct = measure.case(row, name=name)
   return np.where(mask, x, np.float32(0)), params, ct
 
 
@@ -59,9 +59,14 @@ def check_nothing_leaks(row):
 
 
 def check_masked_positions(row):
-  """There z = bias, and a cotangent reaches the bias alone."""
+  """There z = bias, though the mean was rounded, and a cotangent reaches the bias alone."""
+  for name in ('unit', 'offset_1e4'):
+    _check_masked_positions(row, name)
+
+
+def _check_masked_positions(row, name):
   mask = measure.scattered(measure.SHAPE)
-  x, params, ct = _masked_case(row, mask)
+  x, params, ct = _masked_case(row, mask, name)
   hidden = np.where(mask, np.float32(0), ct)
   z, gradients = measure.ours(row, x, params, hidden, mask=mask)
   out = np.broadcast_to(~mask, z.shape)
