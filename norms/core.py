@@ -51,9 +51,9 @@ def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
 
 def _affine(d, k, rstd, x, scale, bias):
   """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
-  slope, offset = rstd if scale is None else rstd * scale, bias
+  slope, offset = reduction.affine(rstd, scale, None), bias
   if k is not None:  # rounded once less than d - k
-    offset = -k * slope if bias is None else bias - k * slope
+    offset = reduction.affine(-k * slope, None, bias)
   return reduction.affine(d, slope, offset).astype(affine_dtype(x, scale, bias))
 
 
@@ -136,11 +136,11 @@ def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, deps
   dx = stats.rstd * keep(mask, dx.astype(d.dtype))
   dz = reduction.affine(dx, scale, None) + q * of_q
   if not r.center:
-    return dz if dbias is None else dz + dbias
+    return reduction.affine(dz, None, dbias)
   of_1 = _scaled(r, -stats.rstd * mean_dx, scale, None if mask is not None else dbias)
   of_1 = of_1 if k is None else of_1 - k * of_q
   dz = keep(mask, dz + of_1)
-  return dz if mask is None or dbias is None else dz + dbias
+  return dz if mask is None else reduction.affine(dz, None, dbias)
 
 
 # Traced and lowered once in a program, for all its layers of a shape; one call on values.
@@ -192,7 +192,5 @@ def normalize(
 
 def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon) -> jax.Array:
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
-  deviation = keep(mask, x.astype(compute_dtype(x)) - mean)
-  return _affine(
-    deviation, None, lax.rsqrt(var.astype(compute_dtype(var)) + epsilon), x, scale, bias
-  )
+  deviation = keep(mask, reduction.widen(x) - reduction.widen(mean))
+  return _affine(deviation, None, lax.rsqrt(reduction.widen(var) + epsilon), x, scale, bias)

@@ -47,7 +47,8 @@ def inexact(x) -> jax.Array:
 
 def compute_dtype(x) -> jnp.dtype:
   """The dtype of the statistics' arithmetic: at least float32."""
-  return jnp.promote_types(x.dtype, jnp.float32)
+  # Not by promotion, which jax_numpy_dtype_promotion='strict' forbids.
+  return jnp.dtype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x.dtype
 
 
 def entries(r: Reduction, shape):
@@ -186,5 +187,10 @@ def recompute_wide(f, x, axis_name: str | None = None):
 
 def affine(y, scale, bias):
   """y * scale + bias, where they are given."""
-  z = y if scale is None else y * scale
-  return z if bias is None else z + bias
+  z = y if scale is None else y * widen(scale)
+  return z if bias is None else z + widen(bias)
+
+
+def widen(a):
+  """a in the dtype of the statistics' arithmetic."""
+  return a.astype(compute_dtype(a))

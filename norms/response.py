@@ -129,21 +129,21 @@ def global_response_norm(
   scale = core.spread(scale, x.shape, features, 'scale')
   bias = core.spread(bias, x.shape, features, 'bias')
   axes = reduction.positions(x.ndim, features)
-  r = reduction.over(axes, epsilon, False, axis_name, axis_index_groups)
+  r = reduction.over(axes, 0.0, False, axis_name, axis_index_groups)
   seen = reduction.count_entries(r, x, mask) > 0
   response = functools.partial(_global_response, r, features)
-  return reduction.recompute(response)(x, scale, bias, mask, seen)
+  return reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
 
 
-def _global_response(r: core.Reduction, features, x, scale, bias, mask, seen):
+def _global_response(r: core.Reduction, features, x, scale, bias, mask, seen, epsilon):
   """No mean of squares divides here, so the rule of core does not fit."""
   scaled, unit = reduction.in_range(x, mask, r.axis_name)
   square = reduction.total(r, reduction.square(scaled))
   length = jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)))
-  seen = jnp.broadcast_to(seen, length.shape)
+  seen = jnp.broadcast_to(seen, length.shape).astype(length.dtype)
   channels = jnp.maximum(jnp.sum(seen, features, keepdims=True), 1)
   mean = jnp.sum(length, features, keepdims=True) / channels
-  share = length / (mean + r.epsilon / unit)
+  share = length / (mean + epsilon / unit)
   # unit goes with scale: the sum that is scale's gradient stays in range.
   z = scaled * unit + scaled * share * (unit if scale is None else unit * scale)
   return reduction.affine(z, None, bias).astype(core.affine_dtype(x, scale, bias))

@@ -90,7 +90,7 @@ MUTANTS = (
     'batch-mask',
   ),
   Mutant(
-    'mask by multiplication', 'reduction.py',
+    'mask by multiplication', 'axes.py',
     'select(mask, a, jnp.zeros_like(a))',
     'select(mask, a, 0 * a)',
     'batch-mask-nothing-leaks',
@@ -163,7 +163,7 @@ MUTANTS = (
   ),
   Mutant(
     'statistics in bfloat16', 'reduction.py',
-    'return jnp.promote_types(x.dtype, jnp.float32)',
+    'return jnp.dtype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x.dtype',
     'return x.dtype',
     'batch-formula-bfloat16',
   ),
@@ -199,13 +199,13 @@ MUTANTS = (
   ),
   Mutant(
     'dropped dbias where nothing is centred', 'core.py',
-    'return dz if dbias is None else dz + dbias',
-    'return dz',
+    '  if not r.center:\n    return reduction.affine(dz, None, dbias)',
+    '  if not r.center:\n    return dz',
     'filter-response-gradient-unit',
   ),
   Mutant(
     'dropped dbias under a mask', 'core.py',
-    'return dz if mask is None or dbias is None else dz + dbias',
+    'return dz if mask is None else reduction.affine(dz, None, dbias)',
     'return dz',
     'batch-mask',
   ),
@@ -228,22 +228,22 @@ MUTANTS = (
     'batch-gradient-unit',
   ),
   Mutant(
-    'dropped mean tangent', 'core.py',
+    'dropped mean tangent', 'moments.py',
     'if mean_dx is None else mean_dx',
     'if mean_dx is None else 0 * mean_dx',
     'state-gradient',
   ),
   Mutant(
-    'dropped variance tangent', 'core.py',
+    'dropped variance tangent', 'moments.py',
     '2 * mean_ydx * std',
     '0 * mean_ydx * std',
     'state-gradient',
   ),
   Mutant(
-    'a variance tangent where there is no deviation', 'core.py',
+    'a variance tangent where there is no deviation', 'moments.py',
     'std = keep(stats.rstd != 0, 1 / stats.rstd)',
     'std = 1 / stats.rstd',
-    'batch-state or no-nan',
+    'test_one_entry',
   ),
   Mutant(
     "traced epsilon: its derivative's factor", 'core.py',
@@ -274,7 +274,7 @@ MUTANTS = (
   ),
   Mutant(
     'drift forgotten by the value', 'core.py',
-    'offset = -k * slope if bias is None else bias - k * slope',
+    'offset = reduction.affine(-k * slope, None, bias)',
     'offset = bias',
     'batch-formula-offset',
   ),
@@ -476,19 +476,19 @@ MUTANTS = (
     'group-formula-unit',
   ),
   Mutant(
-    'a mask that lies elsewhere', 'reduction.py',
+    'a mask that lies elsewhere', 'axes.py',
     'lay_out(jnp.broadcast_to(which, a.shape), spec), a, lay_out(b, spec))',
     'jnp.broadcast_to(which, a.shape), a, b)',
     'batch-meshes',
   ),
   Mutant(
-    'nothing laid out', 'reduction.py',
+    'nothing laid out', 'axes.py',
     'return jax.sharding.reshard(a, sharding.update(spec=spec))',
     'return a',
     'meshes-types',
   ),
   Mutant(
-    'parts of an axis not on whole devices', 'reduction.py',
+    'parts of an axis not on whole devices', 'axes.py',
     '    a = gather_axis(a, axis)\n',
     '    pass\n',
     'group-meshes',
@@ -643,6 +643,102 @@ MUTANTS = (
     'jnp.where(_alive(v, axes), length, 0)',
     'jnp.where(True, length, 0)',
     'test_a_zero_kernel',
+  ),
+  Mutant(
+    'evaluation without the mask', 'running.py',
+    'known.mean, known.var, scale, bias, mask, epsilon=epsilon',
+    'known.mean, known.var, scale, bias, None, epsilon=epsilon',
+    'evaluation-mask',
+  ),
+  Mutant(
+    'evaluation of a running mean without the mask', 'renorm.py',
+    'core.keep(mask, x.astype(core.compute_dtype(x)) - mean)',
+    'x.astype(core.compute_dtype(x)) - mean',
+    'mean-only-evaluation-mask',
+  ),
+  Mutant(
+    'evaluation: features always last', 'running.py',
+    "scale = core.spread(scale, x.shape, features, 'scale')",
+    "scale = core.spread(scale, x.shape, (x.ndim - 1,), 'scale')",
+    'layout-evaluation',
+  ),
+  Mutant(
+    'evaluation: exchanged with other devices', 'evonorm.py',
+    "'axis_index_groups': axis_index_groups} if training else {}",
+    "'axis_index_groups': axis_index_groups}",
+    'evaluation-named-axis',
+  ),
+  Mutant(
+    'exact statistics of one device', 'precise.py',
+    'axis_name=axis_name, axis_index_groups=axis_index_groups',
+    'axis_name=None, axis_index_groups=axis_index_groups',
+    'test_devices_find',
+  ),
+  Mutant(
+    'a threshold along the last axis', 'response.py',
+    'tlu(z, threshold, feature_axes=feature_axes)',
+    'tlu(z, threshold)',
+    'filter-response-threshold-layout',
+  ),
+  Mutant(
+    'channels that compete along the last axis', 'response.py',
+    'functools.partial(_global_response, r, features)',
+    'functools.partial(_global_response, r, (x.ndim - 1,))',
+    'global-response-layout',
+  ),
+  Mutant(
+    'ghosts: features always last', 'batch.py',
+    'axes=tuple(a + 1 for a in range(x.ndim) if a not in features)',
+    'axes=tuple(range(1, x.ndim))',
+    'ghost-layout',
+  ),
+  Mutant(
+    'a parameter that must be given', 'response.py',
+    'unit if scale is None else unit * scale',
+    'unit * scale',
+    'global-response-formula-left-out',
+  ),
+  Mutant(
+    'complex means that are not conjugated', 'running.py',
+    '(apart * jnp.conj(apart)).real',
+    '(apart * apart).real',
+    'test_sets_merge',
+  ),
+  Mutant(
+    'weights that never shrink', 'running.py',
+    'count = momentum * running.count + 1',
+    'count = running.count + 1',
+    'test_three_batches',
+  ),
+  Mutant(
+    'nnx: statistics that keep a gradient', 'nnx/running.py',
+    'jax.lax.stop_gradient(',
+    '(',
+    'modules-constant-nnx',
+  ),
+  Mutant(
+    'nnx: a mask that goes no further', 'nnx/derived.py',
+    "given = {} if mask is None else {'mask': jnp.asarray(mask, bool)}",
+    'given = {}',
+    'modules-evaluation',
+  ),
+  Mutant(
+    'linen: axes that go no further', 'linen/sample.py',
+    'reduction_axes=self.reduction_axes, feature_axes=self.feature_axes',
+    'feature_axes=self.feature_axes',
+    'modules-layout',
+  ),
+  Mutant(
+    'linen: a named axis that goes no further', 'linen/parameters.py',
+    'axis_name=None if module.is_initializing() else module.axis_name',
+    'axis_name=None',
+    'modules-named-axis',
+  ),
+  Mutant(
+    'linen: an estimate that is always updated', 'linen/kernels.py',
+    '      if update_stats:',
+    '      if True:',
+    'test_spectral_norm_keeps',
   ),
   Mutant(
     'kernels by fan-out', 'lab/training.py',
@@ -821,7 +917,7 @@ MUTANTS = (
 )  # fmt: skip
 
 
-LIBRARY = ('norms', 'further_norms')
+LIBRARY = ('norms', 'further_norms', 'precise', 'running', 'wrappers')
 LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics', 'workers', 'numerics')
 
 

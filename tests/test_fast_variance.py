@@ -30,13 +30,14 @@ def _linen(name, refine):
   given = {'num_groups': 2} if name == 'group' else {}
   given |= {'use_running_average': False} if name == 'batch' else {}
   module = norms.linen.module(norms.NORMS[name])(use_fast_variance=refine, **given)
-  return lambda x: module.init_with_output(jax.random.key(0), x)[0]
+  return jax.jit(lambda x: module.init_with_output(jax.random.key(0), x)[0])
 
 
 def _nnx(name, refine):
   given = {'num_groups': 2} if name == 'group' else {}
-  made = norms.nnx.module(norms.NORMS[name])
-  return made(SHAPE[-1], use_fast_variance=refine, **given, rngs=nnx.Rngs(0))
+  module = norms.nnx.module(norms.NORMS[name])
+  module = module(SHAPE[-1], use_fast_variance=refine, **given, rngs=nnx.Rngs(0))
+  return lambda x: nnx.jit(lambda m, x: m(x))(module, x)
 
 
 @pytest.mark.parametrize('name', VARIES)

@@ -74,6 +74,10 @@ def test_one_entry_has_no_derivative(refine):
   np.testing.assert_array_equal(z, 0)
   np.testing.assert_array_equal(dz, 0)
   np.testing.assert_array_equal(jax.jit(jax.grad(lambda x: jnp.sum(dx * f(x))))(x), 0)
+  stats = norms.BatchStats(np.zeros(64, np.float32), np.ones(64, np.float32))
+  kept = lambda x: jnp.sum(norms.batch_norm(x, batch_stats=stats, refine=refine)[1].var)  # noqa: E731
+  np.testing.assert_array_equal(jax.jit(jax.jacfwd(kept))(x.T), 0)
+  np.testing.assert_array_equal(jax.jit(jax.grad(kept))(x.T), 0)
 
 
 @pytest.mark.parametrize('layers', [1, 3])

@@ -2,8 +2,10 @@
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from modules import CASES, draw
 import numpy as np
+from promises import memory
 import pytest
 
 import norms
@@ -81,3 +83,11 @@ def test_float16_batches_of_more_entries_than_float16_counts():
   x = np.tile(draw(shape=(70, 4), dtype='float16'), (1000, 1))
   z, _ = norms.batch_norm(x)
   np.testing.assert_allclose(np.std(np.asarray(z, np.float64), 0), 1, atol=1e-3)
+
+
+def test_a_wider_result_keeps_the_narrow_input_for_the_backward_pass():
+  """dtype says the result's digits, which the statistics of a bfloat16 input have anyhow."""
+  x, module = draw(shape=(64, 32, 32), dtype=jnp.bfloat16), norms.linen.LayerNorm(dtype=jnp.float32)
+  variables = module.init(KEY, x)
+  kept = memory.kept_bytes(lambda x: module.apply(variables, x), x)
+  assert 0 < kept <= 1.05 * x.nbytes

@@ -68,7 +68,7 @@ def test_devices_in_groups_of_their_own_share_nothing():
 @pytest.mark.parametrize('dtype', ['float32', 'complex64'])
 def test_sets_merge_in_any_order_and_an_empty_one_changes_nothing(dtype):
   x = measure.draw((12, 5, 8), dtype) + 3
-  parts = [norms.batch_statistics(part) for part in np.split(x, (2, 7))]
+  parts = [jax.jit(norms.batch_statistics)(part) for part in np.split(x, (2, 7))]
   zeros = norms.BatchStats(jnp.zeros(8, dtype), jnp.zeros(8), jnp.zeros(8))
   merge = jax.jit(norms.merge_statistics)
   left = merge(merge(merge(zeros, parts[0]), parts[1]), parts[2])

@@ -85,15 +85,17 @@ def test_three_batches_with_masks(options, axis):
 @pytest.mark.parametrize('options', OPTIONS)
 def test_two_devices_keep_what_one_keeps(options):
   given = {'momentum': 0.9, **OPTIONS[options]}
-  step = functools.partial(norms.batch_norm, scale=None, bias=None, **given)
-  named = devices.MODES['vmap'](
-    lambda x, stats, mask: step(x, batch_stats=stats, mask=mask, axis_name=devices.AXIS)[1]
-  )
+
+  def step(x, stats, mask, axis_name=None):
+    return norms.batch_norm(x, None, None, stats, mask=mask, axis_name=axis_name, **given)[1]
+
+  named = devices.MODES['vmap'](functools.partial(step, axis_name=devices.AXIS))
+  one = jax.jit(step)
   alone = _start((2,), 'float32')
   shared = devices.both(alone)
   for x, mask in _batches('float32'):
     shared = named(np.stack(np.split(x, 2)), shared, np.stack(np.split(mask, 2)))
-    alone = step(x, batch_stats=alone, mask=mask)[1]
+    alone = one(x, alone, mask)
   for device in range(2):
     for name, a, b in zip(alone._fields, shared, alone, strict=True):
       measure.assert_near(a[device], b, 1e-6, name)

@@ -90,7 +90,9 @@ class SpectralNorm(nn.SpectralNorm):
       w_bar, *new = kernels.spectral_norm(w, u.value[0], n_steps=self.n_steps, epsilon=self.epsilon)
       dtype = dtypes.canonicalize_dtype(w, u.value, dtype=self.dtype)
       if update_stats:
-        u.value, sigma.value = new[0][None], new[1].astype(sigma.value.dtype)
+        u.value = new[0][None]
+        # Kept for the next call, as u is, which takes no derivative with it either.
+        sigma.value = jax.lax.stop_gradient(new[1]).astype(sigma.value.dtype)
       return w_bar.astype(dtype)
 
     return with_parameters(self, normalize, *args, **kwargs)

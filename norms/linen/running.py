@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
 from norms.running import BatchStats
@@ -31,7 +32,7 @@ def held(running: Running, shape, *, is_complex: bool) -> BatchStats:
   A mean that started real takes complex entries too, and is complex from then on.
   """
   values = {name: variable.value for name, variable in running.items()}
-  if is_complex and not jnp.iscomplexobj(values['mean']):
+  if is_complex and 'mean' in values:
     values['mean'] = values['mean'].astype(jnp.promote_types(values['mean'].dtype, jnp.complex64))
   dtype = next(iter(values.values())).dtype
   unused = {'mean': jnp.zeros, 'var': jnp.ones}
@@ -43,4 +44,4 @@ def store(module: nn.Module, running: Running, new: BatchStats | None) -> None:
   """Keeps the new statistics; they are left alone while initialising."""
   if new is not None and not module.is_initializing():
     for name, variable in running.items():
-      variable.value = getattr(new, name)
+      variable.value = jax.lax.stop_gradient(getattr(new, name))

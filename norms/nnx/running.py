@@ -38,11 +38,8 @@ class Averaging(Norm):
     if new is not None:
       for name in names:
         variable, value = getattr(self, name), getattr(new, name)
-        value = jax.lax.stop_gradient(shaped(value, variable.shape))
-        if value.dtype == variable.dtype:
-          variable[...] = value
-        else:  # an assignment to its entries would drop the imaginary part
-          variable.set_value(value)
+        # Not to its entries, which would drop what is imaginary, and lay it out as it was.
+        variable.set_value(jax.lax.stop_gradient(shaped(value, variable.shape)))
 
   def _evaluates(self, use_running_average: bool | None) -> bool:
     return first_from(

@@ -160,7 +160,7 @@ def check_constant(library, row):
     gradient = jax.jit(jax.grad(lambda x: jnp.sum(ct * by_linen(x))))(x)
   else:
     loss = lambda module, x: jnp.sum(ct * by_nnx(module, x))  # noqa: E731
-    gradient = nnx.grad(loss, argnums=1)(module, x)
+    gradient = nnx.jit(nnx.grad(loss, argnums=1))(module, x)
     for name in _known(row).keeps:
       kept = getattr(module, name)[...]
       assert not isinstance(kept, jax.core.Tracer) and np.any(kept != (name == 'var'))
