@@ -300,7 +300,7 @@ MUTANTS = (
     'a constant has a variance of rounding', 'moments.py',
     'return reduction.keep(var - square > rounding, var - square)',
     'return var - square',
-    'constant or invariance',
+    'weight-standardization-gradient-constant',
   ),
   Mutant(
     'one pass for the variance', 'moments.py',
@@ -330,7 +330,7 @@ MUTANTS = (
     'no end to no variance and no epsilon', 'moments.py',
     'guarded = jnp.where(guarded == 0, jnp.inf, guarded)',
     'pass',
-    'batch',
+    'test_no_variance',
   ),
   Mutant(
     'no conjugate', 'core.py',
@@ -721,6 +721,12 @@ MUTANTS = (
     "given = {} if mask is None else {'mask': jnp.asarray(mask, bool)}",
     'given = {}',
     'modules-evaluation',
+  ),
+  Mutant(
+    'linen: statistics that keep a gradient', 'linen/running.py',
+    'jax.lax.stop_gradient(',
+    '(',
+    'modules-constant-linen',
   ),
   Mutant(
     'linen: axes that go no further', 'linen/sample.py',

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import oracles
 from promises import measure
 import pytest
 
@@ -85,6 +86,50 @@ def test_weight_norm_starts_with_outputs_of_variance_1():
   # float32 products of numbers near 1e10: 1e-5 of their size, which the deviation divides.
   np.testing.assert_allclose(outputs.mean(0), 0, atol=1e-4)
   np.testing.assert_allclose(outputs.std(0), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'complex64'])
+@pytest.mark.parametrize('axes', [-1, 1, (2, 0)], ids=str)
+def test_positional_moments_are_those_of_the_named_axes(axes, dtype):
+  """In at least float32, of what the mask leaves in; and they restore x."""
+  x, mask = measure.draw((12, 5, 8), dtype), measure.scattered((12, 5, 8))
+  features = tuple(sorted(a % 3 for a in ((axes,) if isinstance(axes, int) else axes)))
+  y, mean, std = norms.positional_norm(x, feature_axes=axes, mask=mask)
+  expected_mean, var, _ = oracles.moments(measure.double(x), features, mask)
+  measure.assert_near(mean, expected_mean, 1e-6, 'mean')
+  measure.assert_near(std, np.sqrt(var + 1e-5), 1e-6, 'std')
+  assert y.dtype == x.dtype and mean.dtype == jnp.promote_types(dtype, 'float32')
+  assert std.dtype == jnp.float32
+  # Half an ulp of y, times std.
+  restored, ulp = norms.moment_shortcut(y, mean, std), float(jnp.finfo(dtype).eps)
+  assert restored.dtype == x.dtype
+  wide = lambda a: np.where(mask, measure.double(a), 0)  # noqa: E731
+  measure.assert_near(wide(restored), wide(x), 4 * ulp, 'x')
+
+
+@pytest.mark.parametrize(
+  'axes, found', [((-1, 1), (1, 3)), ((3, 2), (2, 3)), ((2, -1, 1), (1, 2, 3))]
+)
+def test_groups_over_some_positions(axes, found):
+  """Statistics for each index of the positions that reduction_axes leaves out."""
+  x, mask = measure.draw((4, 3, 5, 8)), measure.scattered((4, 3, 5, 8))
+  for given in ({}, {'mask': mask}):
+    z = norms.group_norm(x, SCALE, BIAS, num_groups=4, reduction_axes=axes, **given)
+    wide = measure.double((x, SCALE, BIAS))
+    expected = oracles.group(*wide, num_groups=4, axes=found, epsilon=1e-6, **given)
+    measure.assert_near(z, expected, 2e-6, 'z')
+
+
+@pytest.mark.parametrize('axis', [-1, 1, (2, 0)], ids=str)
+def test_weight_norm_starts_by_features_on_any_axis_and_by_what_a_mask_leaves_in(axis):
+  features = tuple(sorted(a % 3 for a in ((axis,) if isinstance(axis, int) else axis)))
+  rest = tuple(a for a in range(3) if a not in features)
+  for mask in (None, measure.scattered(X.shape)):
+    g, bias = norms.weight_norm_init(3 * X + 1, axis=axis, epsilon=0.1, mask=mask)
+    mean, var, _ = oracles.moments(measure.double(3 * X + 1), rest, mask)
+    expected = 1 / np.sqrt(np.squeeze(var, rest) + 0.1)
+    measure.assert_near(g, expected, 1e-6, 'g')
+    measure.assert_near(bias, -np.squeeze(mean, rest) * expected, 1e-6, 'bias')
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,17 @@ def test_no_gradient_where_the_variance_overflows(name, entries):
   np.testing.assert_array_equal(pull(cotangent)[0], 0)
 
 
+@pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
+def test_no_variance_and_no_epsilon(name):
+  """0 is divided by 0, and is 0 all the same, as are gradients; so for a traced epsilon."""
+  x = np.zeros((6, 4), np.float32)
+  for epsilon in (0.0, jnp.float32(0)):
+    f = lambda x, e=epsilon: norms.NORMS[name].function(x, epsilon=e)  # noqa: E731
+    z, pull = jax.vjp(lambda x: f(x)[0] if name == 'batch' else f(x), x)  # noqa: B023
+    np.testing.assert_array_equal(z, 0)
+    np.testing.assert_array_equal(pull(x + 1)[0], 0)
+
+
 @pytest.mark.parametrize('refine', [True, False])
 def test_one_entry_has_no_derivative(refine):
   """It is its own mean; rounding would be multiplied by 1 / sqrt(epsilon)."""

@@ -21,8 +21,10 @@ from tests.benchmarks.timing import geometric_mean, interleaved
 CALLS, TRACED = 1.2, 1.3  # times Flax's, at the most
 WIDTHS = tuple(range(40, 136, 8))
 POSITIONS = {'GroupNorm': (8, 4, 4, 64), 'InstanceNorm': (8, 4, 4, 64)}
+# Of each row; its first word names the class.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
   'BatchNorm': {'use_running_average': False},
+  'BatchNorm eval': {'use_running_average': True},
   'LayerNorm': {},
   'RMSNorm': {},
   'GroupNorm': {'num_groups': 8},
@@ -32,9 +34,13 @@ LIBRARIES = {'linen': (norms.linen, nn), 'nnx': (norms.nnx, nnx)}
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
 
 
+def _class(library, name: str):
+  return getattr(library, name.split()[0])
+
+
 def of_linen(library, name: str, x) -> Pair:
   """The forward pass, and the gradient of parameters and input."""
-  module = getattr(library, name)(**OPTIONS[name])
+  module = _class(library, name)(**OPTIONS[name])
   variables = module.init(jax.random.key(0), x)
 
   def apply(params, x):
@@ -47,7 +53,7 @@ def of_linen(library, name: str, x) -> Pair:
 
 def of_nnx(library, name: str, x) -> Pair:
   """The same of an nnx module."""
-  module = getattr(library, name)(x.shape[-1], **OPTIONS[name], rngs=nnx.Rngs(0))
+  module = _class(library, name)(x.shape[-1], **OPTIONS[name], rngs=nnx.Rngs(0))
   gradient = nnx.grad(lambda module, x: jnp.sum(module(x)), argnums=(0, 1))
   return lambda: module(x), lambda: gradient(module, x)
 
@@ -69,7 +75,7 @@ class Net(nn.Module):
 
 def linen_net(library, name: str, x):
   """Traces the gradient of such a net."""
-  net = Net(functools.partial(getattr(library, name), **OPTIONS[name]))
+  net = Net(functools.partial(_class(library, name), **OPTIONS[name]))
   variables = net.init(jax.random.key(0), x)
 
   def loss(params):
@@ -82,7 +88,7 @@ def nnx_net(library, name: str, x):
   """The same of nnx modules."""
   rngs, layers, before = nnx.Rngs(0), [], x.shape[-1]
   for width in WIDTHS:
-    norm = getattr(library, name)(width, **OPTIONS[name], rngs=rngs)
+    norm = _class(library, name)(width, **OPTIONS[name], rngs=rngs)
     layers += [nnx.Linear(before, width, rngs=rngs), norm, jnp.tanh]
     before = width
   graph, params, rest = nnx.split(nnx.Sequential(*layers), nnx.Param, ...)
@@ -101,7 +107,7 @@ def run(*, tiny: bool) -> None:
   rounds, repeats, traces = (1, 1, 1) if tiny else (25, 10, 5)
   over: list[str] = []
   print('a call on values, microseconds; small inputs: (64, 128), with positions (8, 4, 4, 64)')
-  print(f'{"":14}{"":6}{"forward: ours":>15}{"Flax":>8}{"ratio":>7}{"gradient: ours":>17}'
+  print(f'{"":15}{"":6}{"forward: ours":>15}{"Flax":>8}{"ratio":>7}{"gradient: ours":>17}'
         f'{"Flax":>8}{"ratio":>7}')  # fmt: skip
   ratios: dict[str, list[float]] = {'forward': [], 'gradient': []}
   for name in OPTIONS:
@@ -115,17 +121,17 @@ def run(*, tiny: bool) -> None:
         over += _over(f'{what} of {kind} {name}', mine / theirs, CALLS)
         cells.append(f'{mine * 1e6:{15 if what == "forward" else 17}.0f}{theirs * 1e6:8.0f}'
                      f'{mine / theirs:7.2f}')  # fmt: skip
-      print(f'{name:14}{kind:6}{"".join(cells)}', flush=True)
+      print(f'{name:15}{kind:6}{"".join(cells)}', flush=True)
   for what, values in ratios.items():
     print(f'{what}: {geometric_mean(values):.2f} times Flax (geometric mean)')
   print(f'\ntracing of jit(grad(net)), {len(WIDTHS)} layers of distinct widths, milliseconds')
-  print(f'{"":20}{"ours":>9}{"Flax":>9}{"ratio":>7}')
+  print(f'{"":21}{"ours":>9}{"Flax":>9}{"ratio":>7}')
   for name in OPTIONS:
     for kind, libraries in LIBRARIES.items():
       ours, flaxs = (NETS[kind](library, name, jnp.ones((16, 4, 32))) for library in libraries)
       mine, theirs = _seconds(ours, flaxs, traces, 1, before=jax.clear_caches)
       over += _over(f'tracing of {kind} {name}', mine / theirs, TRACED)
-      print(f'{name:14}{kind:6}{mine * 1e3:9.0f}{theirs * 1e3:9.0f}{mine / theirs:7.2f}',
+      print(f'{name:15}{kind:6}{mine * 1e3:9.0f}{theirs * 1e3:9.0f}{mine / theirs:7.2f}',
             flush=True)  # fmt: skip
   if not tiny:
     print('\n' + ('\n'.join(over) or f'all within {CALLS} times Flax, tracing within {TRACED}'))

@@ -7,6 +7,7 @@ Those whose names begin with slow- are for pytest -m slow.
 from promises import (
   axes,
   complexes,
+  constant,
   devices,
   dtypes,
   eight,
@@ -48,6 +49,7 @@ PROMISES = tuple(
     memory,
     modules,
     handed,
+    constant,
     export,
     lowering,
   )  # fmt: skip
