@@ -110,7 +110,7 @@ def run(*, tiny: bool) -> None:
   print(f'{"":15}{"":6}{"forward: ours":>15}{"Flax":>8}{"ratio":>7}{"gradient: ours":>17}'
         f'{"Flax":>8}{"ratio":>7}')  # fmt: skip
   ratios: dict[str, list[float]] = {'forward': [], 'gradient': []}
-  for name in OPTIONS:
+  for name in list(OPTIONS)[: 1 if tiny else None]:
     x = jax.random.normal(jax.random.key(0), POSITIONS.get(name, (64, 128)))
     for kind, libraries in LIBRARIES.items():
       pairs = [MAKE[kind](library, name, x) for library in libraries]
@@ -126,7 +126,7 @@ def run(*, tiny: bool) -> None:
     print(f'{what}: {geometric_mean(values):.2f} times Flax (geometric mean)')
   print(f'\ntracing of jit(grad(net)), {len(WIDTHS)} layers of distinct widths, milliseconds')
   print(f'{"":21}{"ours":>9}{"Flax":>9}{"ratio":>7}')
-  for name in OPTIONS:
+  for name in list(OPTIONS)[: 1 if tiny else None]:
     for kind, libraries in LIBRARIES.items():
       ours, flaxs = (NETS[kind](library, name, jnp.ones((16, 4, 32))) for library in libraries)
       mine, theirs = _seconds(ours, flaxs, traces, 1, before=jax.clear_caches)

@@ -20,8 +20,9 @@ from norms.lab.parity.cases import Setting, options
 from norms.lab.peers import PEERS, differences
 
 SETTING = Setting((16, 8, 8, 32), 4, 10, 0, (), dense=(64, 128))
-# Their own mean distance from the exact value is above 5e-8 here.
-FARTHER = {('tensorflow', 'batch'), ('tensorflow', 'group')}
+# Their own mean distance from the exact value is above 5e-8 here; Equinox's is 4.6e-8 where ours is
+# 3.9e-8, to other sides.
+FARTHER = {('tensorflow', 'batch'), ('tensorflow', 'group'), ('equinox', 'batch')}
 PAIRS = [(lib, norm) for lib in PEERS if lib != peers.OURS for norm in PEERS[lib]]
 CENTRED = [pair for pair in PAIRS if pair in differences.VARIANCE]
 
