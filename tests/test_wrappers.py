@@ -177,6 +177,28 @@ def test_without_parameters_of_its_own_a_wrapper_has_what_the_function_has():
     close(linen.apply({'params': params}, X), X @ function(kernel), 1e-5)
 
 
+@pytest.mark.parametrize('name', ('WeightNorm', 'SpectralNorm', 'ScaledWeightStandardization'))
+def test_an_epsilon_of_ones_own_reaches_the_function(name):
+  """One that is no rounding: it divides the kernel by half as much again."""
+  layer = nnx.Linear(6, 3, use_bias=False, rngs=nnx.Rngs(0))
+  module, kernel = _wrapped(name, layer, epsilon=2.0), layer.kernel[...]
+  linen = getattr(norms.linen, name)(nn.Dense(3, use_bias=False), epsilon=2.0)
+  params, stats = {'layer_instance': {'kernel': kernel}}, {}
+  if name == 'SpectralNorm':
+    u = module.batch_stats[('kernel', 'u')][...]
+    stats = {'layer_instance/kernel/u': u, 'layer_instance/kernel/sigma': jnp.ones(())}
+    expected = norms.spectral_norm(kernel, u[0], epsilon=2.0)[0]
+  elif name == 'WeightNorm':
+    params['layer_instance/kernel/scale'] = jnp.ones(3)
+    expected = norms.weight_norm(kernel, epsilon=2.0)
+  else:
+    params['layer_instance/kernel/gain'] = jnp.ones(3)
+    expected = norms.scaled_weight_standardization(kernel, epsilon=2.0)
+  call = {'update_stats': False} if stats else {}
+  close(linen.apply({'params': params, 'batch_stats': stats}, X, **call), X @ expected, 1e-5)
+  close(module(X, **call), X @ expected, 1e-5)
+
+
 def test_spectral_norm_keeps_its_estimate_unless_told_to_update():
   """Also where its collection may be written to."""
   module = norms.linen.SpectralNorm(nn.Dense(3))
