@@ -48,7 +48,8 @@ def inexact(x) -> jax.Array:
 def compute_dtype(x) -> jnp.dtype:
   """The dtype of the statistics' arithmetic: at least float32."""
   # Not by promotion, which jax_numpy_dtype_promotion='strict' forbids.
-  return jnp.dtype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x.dtype
+  wide = jnp.issubdtype(x.dtype, jnp.inexact) and jnp.finfo(x.dtype).bits >= 32
+  return x.dtype if wide else jnp.dtype(jnp.float32)
 
 
 def entries(r: Reduction, shape):

@@ -163,8 +163,8 @@ MUTANTS = (
   ),
   Mutant(
     'statistics in bfloat16', 'reduction.py',
-    'return jnp.dtype(jnp.float32) if jnp.finfo(x.dtype).bits < 32 else x.dtype',
-    'return x.dtype',
+    'return x.dtype if wide else jnp.dtype(jnp.float32)',
+    'return x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.dtype(jnp.float32)',
     'batch-formula-bfloat16',
   ),
   Mutant(

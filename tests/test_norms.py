@@ -117,3 +117,14 @@ def test_the_table_has_every_norm_of_the_catalogue():
 def test_every_row_is_tried_with_its_catalogue_function():
   for row in ROWS:
     assert norms.NORMS[row.norm].function is row.function
+
+
+def test_whole_numbers_are_parameters():
+  """Of scale, bias, lengths and running statistics: taken in float32."""
+  x, whole = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8)), jnp.float32), np.arange(8)
+  same = whole.astype(np.float32)
+  np.testing.assert_array_equal(norms.layer_norm(x, whole), norms.layer_norm(x, same))
+  np.testing.assert_array_equal(norms.weight_norm(x, whole), norms.weight_norm(x, same))
+  stats, floats = norms.BatchStats(whole, whole + 1), norms.BatchStats(same, same + 1)
+  evaluate = lambda *a: norms.batch_norm(x, *a, training=False)[0]  # noqa: E731
+  np.testing.assert_array_equal(evaluate(whole, whole, stats), evaluate(same, same, floats))
