@@ -14,7 +14,6 @@ is that of a copy's bandwidth: x and the cotangent read once, z and dx written o
 of a step that is written. The device is whichever JAX finds.
 """
 
-import contextlib
 import functools
 import math
 from typing import Any
@@ -24,6 +23,7 @@ import jax
 import jax.numpy as jnp
 
 import norms
+from tests.benchmarks import torch_norms
 from tests.benchmarks.timing import geometric_mean, interleaved
 
 ROWS = (
@@ -121,7 +121,7 @@ def run(*, tiny: bool) -> None:
     for dtype in (jnp.float32, jnp.bfloat16):
       steps = 2 if tiny else max(3, min(2000, int(3e7 / math.prod(shape))))
       rounds = 1 if tiny else 7
-      torch_ms = _torch(name, shape, dtype, rounds)
+      torch_ms = torch_norms.milliseconds(name, shape, dtype, rounds)
       cells, limits = _times(name, shape, dtype, steps, rounds)
       for kind, ms in cells.items():
         key = f'{kind}, {jnp.dtype(dtype).name}'
@@ -171,39 +171,3 @@ def _summary(ratios: dict, kind: str) -> None:
   for (name, shape), ratio in ratios.items():
     if ratio < 1:
       print(f'{kind}: slower than Flax: {name} {shape}, {ratio:.2f}')
-
-
-def _torch(name, shape, dtype, rounds: int) -> float | None:
-  """Milliseconds of PyTorch's forward and backward, outside of a loop: it has none to compile."""
-  with contextlib.suppress(ImportError):
-    import torch
-    from torch.nn import functional as F
-
-    kind = torch.float32 if dtype == jnp.float32 else torch.bfloat16
-    channels = shape[-1]
-    x = torch.randn(shape, dtype=kind, requires_grad=True)
-    scale, bias = (
-      torch.ones(channels, requires_grad=True),
-      torch.zeros(channels, requires_grad=True),
-    )
-
-    def first(a):  # channels last in memory, second in shape
-      return a.movedim(-1, 1)
-
-    forward = {
-      'batch': lambda: F.batch_norm(first(x), None, None, scale, bias, training=True),
-      'layer': lambda: F.layer_norm(x, shape[-1:], scale.to(kind), bias.to(kind)),
-      'rms': lambda: F.rms_norm(x, shape[-1:], scale.to(kind)),
-      'group': lambda: F.group_norm(first(x), 32, scale.to(kind), bias.to(kind)),
-      'instance': lambda: F.instance_norm(first(x), None, None, scale.to(kind), bias.to(kind)),
-    }[name]
-    cotangent = torch.randn_like(forward())
-
-    def call():
-      x.grad = scale.grad = bias.grad = None
-      forward().backward(cotangent)
-
-    steps = max(1, min(50, int(1e7 / math.prod(shape))))
-    calls = {'torch': lambda: [call() for _ in range(steps)]}
-    return interleaved(calls, rounds)['torch'] / steps * 1e3
-  return None
