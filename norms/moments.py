@@ -55,7 +55,7 @@ def compute_stats(r: Reduction, x, mask, epsilon=None) -> tuple[jax.Array, Stats
     count, shift, drift, var = _merge_devices(r, count, shift, drift, var)
     d = subtract_shift(r, x, mask, shift)
   guarded = var + (r.epsilon if epsilon is None else r.epsilon + epsilon)
-  if epsilon is not None or r.epsilon < jnp.finfo(var.dtype).tiny:
+  if r.epsilon < jnp.finfo(var.dtype).tiny:  # a traced one, too: then this is 0
     guarded = jnp.where(guarded == 0, jnp.inf, guarded)
   rstd = lax.rsqrt(guarded)
   if r.center and mask is None and r.axis_name is None and reduction.entries(r, x.shape) == 1:
