@@ -33,7 +33,7 @@ def spread(parameter, shape: Sequence[int], axes: tuple[int, ...], name: str):
       f'{name} has shape {parameter.shape}, but the feature axes {axes} of an input of shape '
       f'{tuple(shape)} have {expected}: give {name} that shape'
     )
-  return parameter.reshape([shape[a] if a in axes else 1 for a in range(len(shape))])
+  return lax.reshape(parameter, [shape[a] if a in axes else 1 for a in range(len(shape))])
 
 
 def count_groups(channels: int, num_groups: int | None, group_size: int | None) -> int:
@@ -93,7 +93,8 @@ def split_axis(a, axis: int, parts: int):
   names = () if names is None else names if isinstance(names, tuple) else (names,)
   if names and parts % math.prod(sharding.mesh.shape[name] for name in names):
     a = gather_axis(a, axis)
-  return a.reshape(*a.shape[:axis], parts, a.shape[axis] // max(parts, 1), *a.shape[axis + 1 :])
+  of_each = a.shape[axis] // max(parts, 1)
+  return lax.reshape(a, (*a.shape[:axis], parts, of_each, *a.shape[axis + 1 :]))
 
 
 def gather_axis(a, axis: int):

@@ -106,7 +106,7 @@ def _sum_groups(r: Reduction, a):
   if r.groups is None:
     return a
   split = split_axis(a, -1, r.groups)
-  return jnp.broadcast_to(sum_over(split, (split.ndim - 1,)), split.shape).reshape(a.shape)
+  return lax.reshape(jnp.broadcast_to(sum_over(split, (a.ndim,)), split.shape), a.shape)
 
 
 def over_devices(r: Reduction, tree):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
 
 from norms import core, reduction
+from norms.arithmetic import add, convert, mul
 
 
 class BatchStats(NamedTuple):
@@ -66,8 +67,9 @@ def update(
     new = pooled(batch_stats, batch, unbiased)
   else:
     new = _averaged(batch_stats, batch, momentum, unbiased, zero_debias)
+  any_entry = lax.gt(n, lax.full_like(n, 0))
   return jax.tree.map(
-    lambda old, new: reduction.select(n > 0, new.astype(old.dtype), old), batch_stats, new
+    lambda old, new: reduction.select(any_entry, convert(new, old.dtype), old), batch_stats, new
   )
 
 
@@ -77,10 +79,9 @@ def _averaged(running: BatchStats, batch: BatchStats, momentum, unbiased, zero_d
   if zero_debias:
     count = momentum * running.count + 1
     kept, gained = 1 - 1 / count, 1 / count
-  var = batch.var * _bessel(batch.count, unbiased)
-  return BatchStats(
-    kept * running.mean + gained * batch.mean, kept * running.var + gained * var, count
-  )
+  var = batch.var * _bessel(batch.count, unbiased) if unbiased else batch.var
+  mean = add(mul(running.mean, kept), mul(batch.mean, gained))
+  return BatchStats(mean, add(mul(running.var, kept), mul(var, gained)), count)
 
 
 def pooled(a: BatchStats, b: BatchStats, unbiased: bool = False) -> BatchStats:

@@ -97,15 +97,33 @@ MUTANTS = (
   ),
   Mutant(
     'an empty mask moves the running statistics', 'running.py',
-    'reduction.select(n > 0, ',
-    'reduction.select(n >= 0, ',
+    'any_entry = lax.gt(n, lax.full_like(n, 0))',
+    'any_entry = lax.ge(n, lax.full_like(n, 0))',
     'batch-state-empty-batch',
   ),
   Mutant(
     'one empty feature moves its running statistics', 'running.py',
-    'reduction.select(n > 0, ',
-    'reduction.select(jnp.any(n > 0), ',
+    'any_entry = lax.gt(n, lax.full_like(n, 0))',
+    'any_entry = jnp.any(n > 0)',
     'batch-two-axes-state',
+  ),
+  Mutant(
+    'an epsilon that underflows', 'reduction.py',
+    'return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))',
+    'return jnp.sqrt(var + rest)',
+    'an_instance_without_deviation', ('test_edge_inputs.py',),
+  ),
+  Mutant(
+    'a real u for a complex kernel', 'kernels.py',
+    'return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype',
+    'return dtype',
+    'modules_draw_a_complex_u', ('test_spectral_norm.py',),
+  ),
+  Mutant(
+    'a real input by a complex mean', 'running.py',
+    'if jnp.iscomplexobj(known.mean) and not jnp.iscomplexobj(x):',
+    'if False:',
+    'a_real_input_is_not_evaluated', ('test_running.py',),
   ),
   Mutant(
     'swapped momentum', 'running.py',
@@ -169,8 +187,8 @@ MUTANTS = (
   ),
   Mutant(
     "running statistics in the batch's dtype", 'running.py',
-    'new.astype(old.dtype), old)',
-    'new, old.astype(new.dtype))',
+    'convert(new, old.dtype), old)',
+    'new, convert(old, new.dtype))',
     'batch-state-carry',
   ),
   Mutant(
