@@ -111,19 +111,19 @@ MUTANTS = (
     'an epsilon that underflows', 'reduction.py',
     'return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))',
     'return jnp.sqrt(var + rest)',
-    'an_instance_without_deviation', ('test_edge_inputs.py',),
+    'an_instance_without_deviation', within=('edge_inputs',),
   ),
   Mutant(
     'a real u for a complex kernel', 'kernels.py',
     'return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype',
     'return dtype',
-    'modules_draw_a_complex_u', ('test_spectral_norm.py',),
+    'modules_draw_a_complex_u', within=('spectral_norm',),
   ),
   Mutant(
     'a real input by a complex mean', 'running.py',
     'if jnp.iscomplexobj(known.mean) and not jnp.iscomplexobj(x):',
     'if False:',
-    'a_real_input_is_not_evaluated', ('test_running.py',),
+    'a_real_input_is_not_evaluated', within=('running',),
   ),
   Mutant(
     'swapped momentum', 'running.py',
