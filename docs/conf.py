@@ -1,5 +1,6 @@
 """The site: python -m sphinx -W -b html docs build/docs"""
 
+import logging
 import pathlib
 import sys
 
@@ -7,6 +8,8 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import norms  # noqa: E402
+
+logging.getLogger('jax').setLevel(logging.WARNING)  # it says which platforms a machine lacks
 
 project = 'norms'
 author = 'the authors of norms'

@@ -1,4 +1,4 @@
-"""A figure per norm, made by running it: which entries share statistics, and what it does to them."""
+"""A figure per norm, made by running it: which entries share statistics, what becomes of them."""
 
 import flax.linen as nn
 import jax
@@ -24,7 +24,7 @@ SMALL = {  # options that suit so small an input, and a scale at which a norm do
 
 
 def built(row, shape=SHAPE):
-  """(function(params, input) -> output, params, input); of the kernel if that is what it acts on."""
+  """(function(params, input) -> output, params, input); of a kernel's norm a kernel is put in."""
   key = jax.random.key(0)
   if row.kind == 'kernel':
     return _of_kernel(row, 0.5 + jax.random.normal(key, KERNEL))
@@ -81,7 +81,10 @@ def draw(row, path) -> str:
   panels = [depends] if kernel else [d.reshape(-1, SHAPE[-1]) for d in depends]
   mine = [at] if kernel else [None, (at[1] * SHAPE[2] + at[2], at[3]), None, None]
   figure, axes = plt.subplots(
-    1, len(panels) + 1, figsize=(7.2, 2.1), width_ratios=[1] * len(panels) + [2.2 if kernel else 3.2]
+    1,
+    len(panels) + 1,
+    figsize=(7.2, 2.1),
+    width_ratios=[1] * len(panels) + [2.2 if kernel else 3.2],
   )
   for i, (axis, panel) in enumerate(zip(axes, panels, strict=False)):
     shown = panel.astype(float)
@@ -113,7 +116,7 @@ def draw(row, path) -> str:
 
 
 def kept(row, shape=(64, 14, 14, 32)) -> float:
-  """What a norm's backward pass keeps, in arrays of the input's size, counted while it is traced."""
+  """What its backward pass keeps, in arrays of the input's size, counted while it is traced."""
   function, params, x = built(row, shape)
   total = []
 

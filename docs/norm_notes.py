@@ -51,8 +51,8 @@ WHEN = {
     vectors get the same length.""",
   'filter_response': """
     In convolutional nets, for any batch size, without batch statistics. Use it with its threshold,
-    which replaces the ReLU: the mean is not subtracted. It needs several positions; for 1x1 maps let
-    it learn its epsilon (`use_learnt_epsilon=True`).""",
+    which replaces the ReLU: the mean is not subtracted. It needs several positions; for 1x1 maps
+    let it learn its epsilon (`use_learnt_epsilon=True`).""",
   'global_response': """
     Inside a block, after the wide layer, as in ConvNeXt V2: channels compete, so that they do not
     all come to say the same. It starts as the identity and is no replacement for layer norm.""",
@@ -77,8 +77,8 @@ WHEN = {
     In convolutional nets with small batches, together with group norm, as in Big Transfer. It acts
     on kernels and costs nothing per example.""",
   'scaled_weight_standardization': """
-    In nets without norms of activations (NFNets): it keeps the variance of activations from layer to
-    layer if the activation is multiplied by `activation_gain`.""",
+    In nets without norms of activations (NFNets): it keeps the variance of activations from layer
+    to layer if the activation is multiplied by `activation_gain`.""",
 }
 
 # Where the docstring refers to another norm's formula.

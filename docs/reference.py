@@ -1,5 +1,6 @@
 """The reference pages: every public name, in the groups in which a reader looks for it."""
 
+import inspect
 import re
 import types
 
@@ -10,7 +11,14 @@ from norms.lab.statistics import claims
 
 # What a norm or study of yours may rely on, beside the names of norms, norms.linen and norms.nnx.
 OWN_NORMS = {
-  'norms.core': ('normalize', 'affine_dtype', 'canonical_axes', 'compute_dtype', 'inexact', 'spread'),
+  'norms.core': (
+    'normalize',
+    'affine_dtype',
+    'canonical_axes',
+    'compute_dtype',
+    'inexact',
+    'spread',
+  ),
   'norms.reduction': ('affine', 'recompute'),
   'norms.row': ('Row', 'Parameter'),
   'norms.catalogue': ('find',),
@@ -26,9 +34,15 @@ LAB = {
   'norms.lab.report': ('write', 'terminal'),
 }
 
+NORMS = """.. py:data:: NORMS
+
+   The catalogue: from the name that a config uses to the norm's :py:obj:`Row <norms.row.Row>`, from
+   which its modules, its pages and its tests follow. It cannot be changed; a row of your own is
+   named as ``package.module:object``."""
+
 
 def public(module) -> list[str]:
-  """The names that a module promises: its __all__, or all but modules and what has an underscore."""
+  """What a module promises: its __all__, or all names but modules and those with an underscore."""
   named = getattr(module, '__all__', None)
   if named is None:
     named = [n for n, v in vars(module).items() if not isinstance(v, types.ModuleType)]
@@ -44,7 +58,7 @@ def pages() -> dict[str, str]:
   return {
     'api_norms': page(
       'norms', 'norms', 'Pure functions. `import norms` loads jax, and nothing of the lab.',
-      ('The catalogue', ['.. autodata:: norms.NORMS\n   :no-value:']),
+      ('The catalogue', [NORMS]),
       ('Norms', [member('norms', name) for name in ours]),
       ('Statistics, gains and switches', [member('norms', name) for name in helpers]),
       ('For a norm of your own', [member(m, n) for m, names in OWN_NORMS.items() for n in names]),
@@ -65,8 +79,8 @@ def modules(library: str, classes: list[str]) -> str:
   """The page of norms.linen or norms.nnx."""
   members = [f'.. autoclass:: norms.{library}.{name}\n   :members: __call__' for name in classes]
   about = (
-    f"Modules: Flax's own under Flax's names, and the catalogue's other norms in the same style. See "
-    f'[](../flax.md) for what differs from `flax.{library}`.'
+    "Modules: Flax's own under Flax's names, and the catalogue's other norms in the same style. "
+    f'See [](../flax.md) for what differs from `flax.{library}`.'
   )
   makers = [f'.. autofunction:: norms.{library}.module']
   return page(f'norms.{library}', f'norms.{library}', about, ('A row\'s class', makers),
@@ -96,18 +110,25 @@ def claim(item) -> str:
 
 
 def as_text(app, what, name, obj, options, lines) -> None:
-  """Docstrings are plain text with code in backticks: what reStructuredText would read is escaped."""
+  """Escapes what reStructuredText reads: docstrings are plain text with code in backticks."""
+  if 'The function:' in lines:  # a list of arguments follows
+    lines.insert(lines.index('The function:') + 1, '')
   for i, line in enumerate(lines):
     parts = re.split(r'(`[^`]*`)', line)
-    lines[i] = ''.join(p if p[:1] == '`' else re.sub(r'([*|\\]|_(?!\w))', r'\\\1', p) for p in parts)
+    lines[i] = ''.join(
+      p if p[:1] == '`' else re.sub(r'([*|\\]|_(?!\w))', r'\\\1', p) for p in parts
+    )
 
 
 def signature(app, what, name, obj, options, given, returns):
   """Signatures without the addresses of objects and Flax's own last fields."""
   if given is None:
     return None
-  short = re.sub(r'<function (\S+) at 0x\w+>', r'\1', given)
-  short = re.sub(r', parent=<[^>]*>+|, name=None(?=\))', '', short)
+  if what == 'class' and given == '(*args, **kwargs)':  # nnx's metaclass hides the real one
+    given = re.sub(r'\(self, ', '(', str(inspect.signature(obj.__init__)))
+    given = re.sub(r": '[^']*'| -> .*$", '', given)
+  short = re.sub(r', parent=<[^>]*>+|, name=None(?=\))', '', given)
+  short = re.sub(r"<(?:function|class) '?(?:[\w.]*\.)?(\w+)'?(?: at 0x\w+)?>", r'\1', short)
   return re.sub(r'<([\w. ]+?)( object)? at 0x\w+>', r'\1', short), returns
 
 

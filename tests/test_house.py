@@ -79,7 +79,7 @@ def _files(*parts):
 
 
 def _all_files():
-  folders = [PACKAGE, ROOT / 'configs', ROOT / 'tests']
+  folders = [PACKAGE, ROOT / 'configs', ROOT / 'docs', ROOT / 'tests']
   return [*(f for folder in folders for f in sorted(folder.rglob('*.py'))), ROOT / 'train.py']
 
 
