@@ -92,4 +92,7 @@ FORMULA = {
   'ghost': """
     z = (x - mean) / sqrt(var + epsilon) * scale + bias
     mean, var: per ghost of ghost_size consecutive examples and feature""",
+  'weight_standardization': """
+    w_hat = (w - mean) / sqrt(var + epsilon)
+    mean, var: per output feature, over its weights""",
 }
