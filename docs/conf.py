@@ -24,6 +24,7 @@ myst_heading_anchors = 3
 html_theme = 'furo'
 html_title = f'norms {version}'
 
+smartquotes = False  # quotes belong to values here
 default_role = 'py:obj'  # `layer_norm` in a docstring is a link where that is a name
 autodoc_typehints = 'none'
 autodoc_member_order = 'bysource'

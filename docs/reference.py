@@ -30,6 +30,10 @@ LAB = {
   'norms.lab.grid': ('sweep', 'fixed', 'product', 'zipit', 'chainit'),
   'norms.lab.sweep': ('pending', 'run', 'results'),
   'norms.lab.models': ('factory', 'Norm'),
+  'norms.lab.models.mlp': ('mlp',),
+  'norms.lab.models.cnn': ('cnn',),
+  'norms.lab.models.resnet': ('resnet',),
+  'norms.lab.models.transformer': ('vit',),
   'norms.lab.data': ('load', 'sizes'),
   'norms.lab.report': ('write', 'terminal'),
 }
