@@ -140,6 +140,11 @@ def parse(argv: list[str]) -> list[str]:
   """absl's flags, where a mistake is one line; it arises before main, so main cannot catch it."""
   named = any(re.match(r'--?config(=|$)', argument) for argument in argv)
   default = [] if named else [f'--config={pathlib.Path(__file__).parent / "configs/sweep.py"}']
+  if any(re.fullmatch(r'--?(help|helpshort|h)', argument) for argument in argv):
+    from norms.lab import config_keys
+
+    # absl prints the docstring of the main module, and then the flags.
+    sys.modules['__main__'].__doc__ = f'{__doc__}\n{config_keys.text()}\n'
   try:
     return flags.FLAGS([*argv[:1], *default, *map(quoted, argv[1:])])
   except MISTAKES as error:

@@ -33,7 +33,7 @@ LAB = (
   {'numerics'},  # a part of trial and records
   {'grid', 'trial'},  # parts of study
   {'study'},
-  {'data', 'statistics'},
+  {'data', 'statistics', 'config_keys'},
   {'plan', 'records'},
   {'compiler', 'chunks'},  # parts of training and program, as are these
   {'compact'},
@@ -57,7 +57,7 @@ REPORTED = ({'page'}, {'agreement', 'drift'})  # of parity
 REPORT = {'study', 'records', 'numerics', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'numerics', 'grid', 'trial', 'study', 'data', 'statistics', 'records', 'report'
+  'numerics', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics', 'records', 'report'
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 
@@ -79,7 +79,7 @@ def _files(*parts):
 
 
 def _all_files():
-  folders = [PACKAGE, ROOT / 'configs', ROOT / 'tests']
+  folders = [PACKAGE, ROOT / 'configs', ROOT / 'docs', ROOT / 'tests']
   return [*(f for folder in folders for f in sorted(folder.rglob('*.py'))), ROOT / 'train.py']
 
 

@@ -1,4 +1,4 @@
-"""README's code runs as it stands, one block after the other."""
+"""README: its code runs, its figures are those of the committed reports, and it stays short."""
 
 import pathlib
 import re
@@ -8,8 +8,10 @@ import pytest
 
 import norms
 
-TEXT = (pathlib.Path(__file__).parents[1] / 'README.md').read_text()
+ROOT = pathlib.Path(__file__).parents[1]
+TEXT = (ROOT / 'README.md').read_text()
 BLOCKS = re.findall(r'```python\n(.*?)```', TEXT, re.DOTALL)
+ANSWERS = TEXT.partition('## Two commands')[0]
 
 
 @pytest.fixture(scope='module')
@@ -24,17 +26,17 @@ def names():
 
 def test_blocks_run_and_give_what_they_say(names):
   x, stats = names['x'], names['stats']
-  np.testing.assert_allclose(stats['mean'], 0.01 * np.mean(x, (0, 1, 2)), atol=1e-6)
-  assert names['y'].shape == (4, *x.shape[1:])
-  assert np.isfinite(names['gradients']['scale']).all()
+  np.testing.assert_allclose(stats.mean, 0.1 * np.mean(x, (0, 1, 2)), atol=1e-6)
+  assert names['z'].shape == x.shape
+  assert set(names['updates']['batch_stats']) == {'mean', 'var'}
 
 
-def test_attention_has_our_query_and_key_norm(names):
-  import jax
-
-  q = names['x'][0]
-  variables = names['attention'].init(jax.random.key(0), q)
-  assert {'query_norm', 'key_norm'} <= set(variables['params'])
+def test_it_is_short_and_answers_first():
+  lines = TEXT.splitlines()
+  assert len(lines) <= 150
+  screen = '\n'.join(lines[:40])
+  for part in ('![', '**Which?**', '**When?**', '**Why?**', 'python train.py', 'pip install'):
+    assert part in screen, part
 
 
 def test_every_norm_is_named():
@@ -44,3 +46,51 @@ def test_every_norm_is_named():
     words = {re.sub(r'[^a-z0-9]', '', word.lower()) for word in (name, row.class_name)}
     stem = 'scaled' if name.startswith('scaled') else name.split('_')[0]
     assert any(word in said for word in words) or stem in said, name
+
+
+def _answers():
+  """(what is said, the text of the reports that it names), answer by answer."""
+  parts = ANSWERS.split('\n- ')[1:]
+  reports = [re.findall(r'\[report\]\(([^)]*)\)', part) for part in parts]
+  reports[0] = reports[0] or reports[1]  # the first two share one
+  for part, paths in zip(parts, reports, strict=True):
+    assert paths, f'no report beside {part!r}'
+    said = re.sub(r'\(`python.*|3 seeds', '', ' '.join(part.split()))
+    yield said, '\n'.join((ROOT / path).read_text() for path in paths)
+
+
+def test_every_figure_is_one_of_the_report_that_stands_beside_it():
+  count = 0
+  for said, report in _answers():
+    for number in re.findall(r'(?<![\w-])\d+(?:\.\d+)?(?![\w-])', said):
+      count += 1
+      assert re.search(rf'(?<![\d.]){re.escape(number)}(?![\d]|\.\d)', report), number
+  assert count >= 20
+
+
+def test_the_sentences_that_the_answers_rest_on_are_in_the_reports():
+  sweep = (ROOT / 'results/sweep/reference/report.md').read_text()
+  assert (
+    'none 14 of 28, batch 26 of 28, layer 27 of 28, group 27 of 28, rms 26 of 28, weight 16 of 28'
+    in sweep
+  )
+  assert (
+    'batch norm reaches 0.9775 in test accuracy and the plain net, its strongest rival of 5, '
+    '0.9690: paired by seed, the lead of batch norm is 0.0000 (median; range 0.0000 to +0.0141)'
+    in sweep
+  )
+  scale = (ROOT / 'results/cifar_init_scale/report/report.md').read_text()
+  assert 'to 0.01, 0 of 60 trials of the plain net trained: supported' in scale
+  assert 'by a factor of 0.000455 to 0.0399' in scale
+  assert 'all seeds of batch norm train over 2.7 decades' in scale
+  few = (ROOT / 'results/cifar_few_features/report/report.md').read_text()
+  assert 'At hidden features 1, 0 of 5 trials of layer norm trained: supported' in few
+
+
+@pytest.mark.parametrize('page', ['README.md', 'results/README.md', 'CONTRIBUTING.md'])
+def test_links_lead_to_files(page):
+  path = ROOT / page
+  links = re.findall(r'\]\(([^)#]+)\)', path.read_text())
+  for link in links:
+    if '://' not in link:
+      assert (path.parent / link).exists(), link

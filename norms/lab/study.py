@@ -15,47 +15,50 @@ UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'refe
 
 # config.data; an option at its default is no part of a trial, so that new ones change no old trial.
 DATA = {
-  'name': 'digits',  # a name of norms.lab.data.DATA
-  'train': 0,  # how many training examples, the first ones; 0: all that remain
-  'validation': 0,  # how many, held out from the end of the official training split
-  'test': 0,  # how many of the test split, the first ones; 0: all
-  'normalize': 'standardise',  # or 'unit', 'mean_image', 'none'
-  'layout': '',  # 'image', 'flat' or 'flat_channels_first'; '' is flat for digits, else image
-  'source': 'originals',  # or 'tfds': as tensorflow-datasets prepares it, in its own order
+  'name': 'digits',
+  'train': 0,
+  'validation': 0,
+  'test': 0,
+  'normalize': 'standardise',
+  'layout': '',
+  'source': 'originals',
 }
 
 
 def defaults() -> config_dict.ConfigDict:
-  """A fresh config with every key; a config file changes what its study needs."""
+  """A fresh config with every key; a config file changes what its study needs.
+
+  norms/lab/config_keys.py says what each key means.
+  """
   return config_dict.ConfigDict({
-    'name': '',  # of the folder in results/
+    'name': '',
     'question': '',
     'expectation': '',
-    'data': {**DATA, 'manual_dir': ''},  # manual_dir: where originals are that need no download
-    'model': 'mlp',  # a name of norms.lab.models.MODELS, or package.module:factory
+    'data': {**DATA, 'manual_dir': ''},
+    'model': 'mlp',
     'model_options': {},
-    'norm': 'none',  # a name of norms.NORMS, or package.module:object
-    'norm_options': {},  # by norm: {'group': {'num_groups': 8}}
-    'optimizer': 'sgd',  # a factory of optax
+    'norm': 'none',
+    'norm_options': {},
+    'optimizer': 'sgd',
     'optimizer_options': {},
     'learning_rate': 0.1,
     'batch_size': 64,
     'epochs': 10,
-    'init_scale': config_dict.placeholder(float),  # times the usual (He) standard deviation
-    'weight_scale': config_dict.placeholder(float),  # or the standard deviation itself
-    'head_scale': config_dict.placeholder(float),  # the last kernel's own, in the same measure
+    'init_scale': config_dict.placeholder(float),
+    'weight_scale': config_dict.placeholder(float),
+    'head_scale': config_dict.placeholder(float),
     'seed': 0,
-    'eval_stats': 'exact',  # or 'running': what norms with running statistics are judged by
-    'eval_examples': 0,  # of the training split, for its loss and accuracy; 0: all
-    'probe': 0,  # of the training split, on which signal and gradient are recorded; 0: no probe
-    'augment': (),  # of the training images: 'pad_crop', 'flip'
-    'replay': '',  # or 'numpy_legacy': kernels and batches as norms.lab.replay draws them
-    'chunk': 0,  # lanes computed at once: 0 chooses, 1 is exact
-    'sweep': dict.fromkeys(AXES, ()),  # tuples: their product is run; () leaves the key as it is
-    'claims': (),  # (name in norms.lab.statistics.CLAIMS, {options}) each
-    'labels': {},  # {norm: what the report calls it}
-    'references': (),  # a reference's figures, shown beside ours: see norms.lab.report.reference
-    'timing': 0,  # rounds in which an epoch of each norm is timed after the sweep, in turn
+    'eval_stats': 'exact',
+    'eval_examples': 0,
+    'probe': 0,
+    'augment': (),
+    'replay': '',
+    'chunk': 0,
+    'sweep': dict.fromkeys(AXES, ()),
+    'claims': (),
+    'labels': {},
+    'references': (),
+    'timing': 0,
   })  # fmt: skip
 
 

@@ -262,17 +262,17 @@ def test_the_table_of_times_is_paired_by_round():
   assert clock.table(view.of(invented.records(made), made)) is None
 
 
-# README's table.
+# The table in results/README.md.
 
 
-def test_readmes_table_comes_from_the_reports(tmp_path, monkeypatch):
+def test_the_table_of_studies_comes_from_the_reports(tmp_path, monkeypatch):
   for name in ('fashion_cnn', 'cifar_init_scale'):
     made = invented.asked(name)
     report.write(invented.records(made), made, [], tmp_path / 'results' / name / 'report')
   monkeypatch.chdir(tmp_path)
-  readme = tmp_path / 'README.md'
+  readme = tmp_path / 'results' / 'README.md'
   readme.write_text(f'before\n\n{studies.BEGIN}\nold\n{studies.END}\nafter\n')
-  assert studies.main(['README.md']) == 0
+  assert studies.main(['results/README.md']) == 0
   text = readme.read_text()
   assert (
     text.startswith('before\n') and text.endswith(f'{studies.END}\nafter\n') and 'old' not in text
@@ -282,10 +282,10 @@ def test_readmes_table_comes_from_the_reports(tmp_path, monkeypatch):
   assert 'layer (H,W,C) 0.9070' in first and '(95% interval, 5 seeds)' in first
   assert 'Does layer norm beat batch norm? **' in first
   assert 'the plain net is dead below a weight scale of 1e-2' in text
-  for path in re.findall(r'\]\((results/[^)]*)\)', text):
-    assert (tmp_path / path).exists(), path
+  links = re.findall(r'\]\(([^)]*)\)', text)
+  assert len(links) == 4 and all((tmp_path / 'results' / link).is_file() for link in links), links
   before = readme.read_text()
-  studies.main(['README.md'])
+  studies.main(['results/README.md'])
   assert readme.read_text() == before
 
 

@@ -1,19 +1,22 @@
-"""README's table of the studies, from their reports: python -m norms.lab.report.studies README.md
+"""The table of the studies in results/README.md, from their reports.
 
-Prints the table and the gallery; given a file, writes them between its two marks instead.
+`python -m norms.lab.report.studies results/README.md` writes the table and the gallery between the
+two marks of that page, with links from its folder; without a file it prints them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 import json
+import os
 import pathlib
 import sys
 from typing import Any
 
 from norms.lab.statistics import words
 
-BEGIN, END = '<!-- studies: python -m norms.lab.report.studies README.md -->', '<!-- /studies -->'
+COMMAND = 'python -m norms.lab.report.studies results/README.md'
+BEGIN, END = f'<!-- studies: {COMMAND} -->', '<!-- /studies -->'
 
 # The letter of each reference study, and the figure of its report that the gallery shows.
 STUDIES = {
@@ -31,11 +34,12 @@ COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 're
 
 def main(arguments: list[str], results: pathlib.Path = pathlib.Path('results')) -> int:
   """Prints the section, or writes it into the file that is named."""
-  section = '\n'.join([*table(results), '', *gallery(results)])
-  if not arguments:
+  path = pathlib.Path(arguments[0]) if arguments else None
+  page = path.parent if path else pathlib.Path()
+  section = '\n'.join([*table(results, page), '', *gallery(results, page)])
+  if path is None:
     print(section)
     return 0
-  path = pathlib.Path(arguments[0])
   path.write_text(placed(path.read_text(encoding='utf-8'), section), encoding='utf-8')
   return 0
 
@@ -58,25 +62,29 @@ def reports(results: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, dict[str
       yield study, found, json.loads((found / 'summary.json').read_text(encoding='utf-8'))
 
 
-def table(results: pathlib.Path) -> list[str]:
-  """A line of Markdown per study."""
+def table(results: pathlib.Path, page: pathlib.Path = pathlib.Path()) -> list[str]:
+  """A line of Markdown per study, with links from the folder `page`."""
   lines = [f'| {" | ".join(COLUMNS)} |', f'|{" --- |" * len(COLUMNS)}']
   for study, folder, found in reports(results):
     about = f'{STUDIES[study][0]}: {study}<br>`{found["command"]}`'
     theirs, ours = _figures(found)
     cells = [about, found['question'], theirs, ours, _verdicts(found)]
-    cells.append(f'[report]({folder.as_posix()}/report.md)')
+    cells.append(f'[report]({_link(folder / "report.md", page)})')
     lines.append(f'| {" | ".join(cell.replace("|", "/") for cell in cells)} |')
   return lines
 
 
-def gallery(results: pathlib.Path) -> Iterator[str]:
-  """The figure of each report, where it has been drawn."""
+def gallery(results: pathlib.Path, page: pathlib.Path = pathlib.Path()) -> Iterator[str]:
+  """The figure of each report, where it has been drawn, with links from the folder `page`."""
   for study, folder, found in reports(results):
     figure = folder / 'figures' / f'{STUDIES[study][1]}.png'
     if figure.is_file():
       yield f'**{study}**: {found["question"]}\n'
-      yield f'![{study}: {found["question"]}]({figure.as_posix()})\n'
+      yield f'![{study}: {found["question"]}]({_link(figure, page)})\n'
+
+
+def _link(file: pathlib.Path, page: pathlib.Path) -> str:
+  return pathlib.Path(os.path.relpath(file, page)).as_posix()
 
 
 def _figures(found: dict[str, Any]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""summary.json: what a report found, for programs and for README's table of studies."""
+"""summary.json: what a report found, for programs and for the table in results/README.md."""
 
 from __future__ import annotations
 
