@@ -22,7 +22,7 @@ class Constant:
 
   value: float
 
-  def __call__(self, *args, **kwargs):
+  def __call__(self, *args: Any, **kwargs: Any) -> Any:
     """An array of it."""
     return initializers.constant(self.value)(*args, **kwargs)
 
@@ -39,7 +39,7 @@ class Parameter(NamedTuple):
   shape: tuple[int, ...] | None = None
   used: bool = True
 
-  def init(self, features: int | None = None):
+  def init(self, features: int | None = None) -> initializers.Initializer | None:
     """Its initialiser; None where that depends on the number of features, and none is given."""
     if callable(self.initial):
       return None if features is None else Constant(self.initial(features))
@@ -84,7 +84,7 @@ class Row:
   groups: bool = False
   key: bool = False
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     unknown = set(self.parameters) - set(self._arguments)
     if unknown:
       raise ValueError(
@@ -138,5 +138,5 @@ class Row:
     )
 
 
-def _said(initial) -> str:
+def _said(initial: float | Callable[[int], float]) -> str:
   return f'{initial.__name__}(features)' if callable(initial) else f'{initial:g}'
