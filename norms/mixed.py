@@ -130,7 +130,8 @@ def _mixed(weights: ArrayLike | None, statistics: Sequence[jax.Array], name: str
       f'{name} has shape {weights.shape}: give (instance, layer, batch), three logits'
     )
   shares = jax.nn.softmax(weights.astype(core.compute_dtype(weights)))
-  return sum(share * s for share, s in zip(shares, statistics, strict=True))
+  mixed: jax.Array = sum(share * s for share, s in zip(shares, statistics, strict=True))
+  return mixed
 
 
 def _pooled(r: core.Reduction, moments: core.Moments) -> core.Moments:

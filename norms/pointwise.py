@@ -84,5 +84,5 @@ def _squash(
     inner = x.astype(core.compute_dtype(x)) * alpha
     return reduction.affine(function(reduction.affine(inner, None, shift)), scale, bias)
 
-  z = squash(x, scale, bias, alpha, shift)
+  z: jax.Array = squash(x, scale, bias, alpha, shift)
   return z.astype(core.affine_dtype(x, scale, bias, alpha, shift))

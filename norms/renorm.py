@@ -22,8 +22,8 @@ def batch_renorm(
   training: bool = True,
   momentum: float = 0.99,
   epsilon: float | jax.Array = 1e-5,
-  r_max: ArrayLike = 3.0,
-  d_max: ArrayLike = 5.0,
+  r_max: float | jax.Array = 3.0,
+  d_max: float | jax.Array = 5.0,
   mask: ArrayLike | None = None,
   axis_name: str | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None,
@@ -92,8 +92,8 @@ def _correction(
   shape: tuple[int, ...],
   features: tuple[int, ...],
   epsilon: float | jax.Array,
-  r_max: ArrayLike,
-  d_max: ArrayLike,
+  r_max: float | jax.Array,
+  d_max: float | jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
   mean = core.spread(batch_stats.mean, shape, features, 'batch_stats.mean').astype(batch.mean.dtype)
   var = core.spread(batch_stats.var, shape, features, 'batch_stats.var').astype(batch.var.dtype)
@@ -140,7 +140,8 @@ def _centred(
   r: core.Reduction, x: jax.Array, mask: ArrayLike | None
 ) -> tuple[jax.Array, core.Moments]:
   """x - <x>, linear in x: plain autodiff keeps nothing. Twice, for what rounding leaves."""
-  unit, count = reduction.unit(r, x.shape), reduction.count_entries(r, x, mask)
+  unit = reduction.unit(r, x.shape)
+  count: Any = reduction.count_entries(r, x, mask)  # a number where it is known
   x = core.keep(mask, x).astype(core.compute_dtype(x))
   shift = reduction.mean(r, count, x * unit) / unit
   y = core.keep(mask, x - shift)

@@ -129,7 +129,8 @@ def global_response_norm(
   r = reduction.over(axes, 0.0, False, axis_name, axis_index_groups)
   seen = reduction.count_entries(r, x, mask) > 0
   response = functools.partial(_global_response, r, features)
-  return reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
+  z: jax.Array = reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
+  return z
 
 
 def _global_response(
@@ -150,8 +151,8 @@ def _global_response(
 
 
 def local_response_norm(
-  x: ArrayLike, *, size: int = 5, k: ArrayLike = 2.0, alpha: ArrayLike = 1e-4,
-  beta: ArrayLike = 0.75, feature_axis: int = -1, mask: ArrayLike | None = None,
+  x: ArrayLike, *, size: int = 5, k: float | jax.Array = 2.0, alpha: float | jax.Array = 1e-4,
+  beta: float | jax.Array = 0.75, feature_axis: int = -1, mask: ArrayLike | None = None,
 ) -> jax.Array:  # fmt: skip
   """Divides each feature by a power of its neighbours' squares.
 
@@ -180,19 +181,20 @@ def local_response_norm(
   if size < 1:
     raise ValueError(f'size={size} features make no neighbourhood: use 1 or more')
   local = functools.partial(_local_response, size, axis)
-  return reduction.recompute(local)(x, k, alpha, beta, mask)
+  z: jax.Array = reduction.recompute(local)(x, k, alpha, beta, mask)
+  return z
 
 
 def _local_response(
   size: int, axis: int, x: jax.Array,
-  k: ArrayLike, alpha: ArrayLike, beta: ArrayLike, mask: ArrayLike | None,
+  k: float | jax.Array, alpha: float | jax.Array, beta: float | jax.Array, mask: ArrayLike | None,
 ) -> jax.Array:  # fmt: skip
   scaled, unit = reduction.in_range(x, mask)
   width = [(0, 0)] * x.ndim
   width[axis] = ((size - 1) // 2, size // 2)
   padded = jnp.pad(reduction.gather_axis(reduction.square(scaled), axis), width)
-  near = sum(lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
-  near = reduction.lay_out(near, jax.typeof(x).sharding.spec)
+  parts = (lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
+  near = reduction.lay_out(functools.reduce(jnp.add, parts), jax.typeof(x).sharding.spec)
   # (unit^2 a)^-beta in two steps, since unit^2 alone may overflow.
   z = scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)
   return z.astype(x.dtype)

@@ -47,7 +47,7 @@ class Parameter(NamedTuple):
     """Its initialiser; None where that depends on the number of features, and none is given."""
     if callable(self.initial):
       return None if features is None else Constant(self.initial(features))
-    known: dict[float, Any] = {0: initializers.zeros, 1: initializers.ones}
+    known: dict[float, initializers.Initializer] = {0: initializers.zeros, 1: initializers.ones}
     return known.get(self.initial, Constant(self.initial))
 
 

@@ -166,10 +166,9 @@ def group_norm(
     return core.normalize(x, scale, bias, mask, axes=axes[:-1], epsilon=epsilon, **options)[0]
   # Every position has statistics of its own: one for each channel would be as large as x.
   mask = None if mask is None else jnp.broadcast_to(mask, x.shape)
-  split = (
-    None if a is None else reduction.split_axis(a, -1, groups) for a in (x, scale, bias, mask)
-  )
-  z = core.normalize(*split, axes=(x.ndim,), epsilon=epsilon, **options)[0]
+  split = [None if a is None else reduction.split_axis(a, -1, groups) for a in (scale, bias, mask)]
+  y = reduction.split_axis(x, -1, groups)
+  z = core.normalize(y, *split, axes=(x.ndim,), epsilon=epsilon, **options)[0]
   return reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
 
 

@@ -60,7 +60,8 @@ class Averaging(nn.Module):
     z, new = self.row.function(x, **learnt, batch_stats=stats, training=not evaluate, **options)
     if not evaluate:
       running.store(self, kept, new)
-    return z.astype(dtype)
+    result: jax.Array = z.astype(dtype)
+    return result
 
 
 class Kernel(nn.Module):
@@ -100,7 +101,7 @@ def _arguments(
   options = _options(module) | options
   if mask is not None:
     options['mask'] = jnp.asarray(mask, bool)
-  learnt = {}
+  learnt: dict[str, jax.Array] = {}
   for name, parameter in row.parameters.items():
     features = math.prod(x.shape[a] for a in row.vector(x.ndim, options))
     axes = row.features(x.ndim, options) if parameter.shape is None else ()

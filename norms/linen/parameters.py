@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flax import linen as nn
 from flax.linen import dtypes
 from flax.typing import Dtype, Initializer
 import jax
@@ -33,7 +32,7 @@ def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
 
 
 def parameter(
-  module: nn.Module, name: str, shape: Sequence[int], init: Initializer | None = None
+  module: Any, name: str, shape: Sequence[int], init: Initializer | None = None
 ) -> jax.Array | None:
   """The module's parameter of that name; None where it says use_<name>=False, or has none.
 
@@ -42,9 +41,11 @@ def parameter(
   if not getattr(module, f'use_{name}', False):
     return None
   init = getattr(module, f'{name}_init') or init
+  assert init is not None
   if name == 'scale' and getattr(module, 'zero_centered_scale', False):
     init = distance_from_one(init)
-  return module.param(name, init, shape, module.param_dtype)
+  value: jax.Array = module.param(name, init, shape, module.param_dtype)
+  return value
 
 
 def distance_from_one(init: Initializer) -> Initializer:

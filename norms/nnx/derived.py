@@ -81,7 +81,8 @@ class Averaging(Activation, running.Averaging):
     z, new = self.row.function(x, **learnt, batch_stats=old, training=not evaluate, **options)
     if not evaluate:
       self._keep(self.row.keeps, new)
-    return z.astype(dtype)
+    result: jax.Array = z.astype(dtype)
+    return result
 
 
 class Kernel(wrapping.Wrapper):
@@ -102,8 +103,9 @@ class Kernel(wrapping.Wrapper):
       drawn = self._drawn(given[f'{name}_init'], given['rngs']) if used else None
       setattr(self, name, nnx.data(drawn))
 
-  def _features(self, w: jax.Array) -> tuple[int, ...]:
-    return self.row.features(w.ndim, {'axis': self.axis})
+  def _features(self, w: jax.Array | nnx.Param[jax.Array]) -> tuple[int, ...]:
+    axes: tuple[int, ...] = self.row.features(w.ndim, {'axis': self.axis})
+    return axes
 
   def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
     """The layer's output."""

@@ -41,7 +41,7 @@ class Norm(nnx.Module):
     """
     for name in names:
       if f'use_{name}' in given:
-        shape = (shapes or {}).get(name, (given.get('num_features'),))
+        shape = (shapes or {}).get(name, (given['num_features'],))
         setattr(self, name, _parameter(name, given, shape))
     drawn = {f'{name}_{what}' for name in names for what in ('init', 'metadata')}
     for name, value in given.items():

@@ -43,11 +43,12 @@ class Averaging(Norm):
         variable.set_value(jax.lax.stop_gradient(shaped(value, variable.shape)))
 
   def _evaluates(self, use_running_average: bool | None) -> bool:
-    return first_from(
+    evaluates: bool = first_from(
       use_running_average,
       self.use_running_average,
       error_msg=f'{type(self).__name__}: use_running_average is None: give it here or to the '
       'constructor',
     )
+    return evaluates
 
   set_view = nnx.BatchNorm.set_view  # for nnx.view: a view may have a mode of its own

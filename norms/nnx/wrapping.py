@@ -34,7 +34,7 @@ class Wrapper(nnx.Module):
       found[path] = nnx.Param(init(jax.random.fold_in(key, i), shape, self.param_dtype))
     return found
 
-  def _features(self, w: jax.Array) -> tuple[int, ...]:
+  def _features(self, w: jax.Array | nnx.Param[jax.Array]) -> tuple[int, ...]:
     return core.canonical_axes(w.ndim, self.feature_axes, 'feature_axes')
 
   def _with_kernels(

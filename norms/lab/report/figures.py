@@ -35,8 +35,8 @@ def parts_of(view: View) -> list[Part]:
   """What draws every figure whose axes vary in the records, in the order of the page."""
   against = [functools.partial(_against, view, axis) for axis in view.numeric]
   first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure)
-  first, last = ([functools.partial(part, view) for part in parts] for parts in (first, last))
-  return [*first, *against, *last]
+  before, after = ([functools.partial(part, view) for part in parts] for parts in (first, last))
+  return [*before, *against, *after]
 
 
 def drawn(parts: Iterable[Part]) -> Iterator[Drawing]:
