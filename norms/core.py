@@ -11,12 +11,15 @@ turns it into the papers' simplified backward pass; where scale does not vary al
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 """
 
+from collections.abc import Callable, Sequence
 import functools
+from typing import Any
 
 import jax
 from jax import lax
 from jax.extend.core import concrete_or_error
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
 from norms.moments import Moments as Moments
@@ -30,17 +33,20 @@ from norms.reduction import keep as keep
 from norms.reduction import spread as spread
 
 
-def affine_dtype(*arrays):
+def affine_dtype(*arrays: ArrayLike | None) -> jnp.dtype:
   """The output's dtype: the promoted one of the input and the parameters that are given."""
   return jnp.result_type(*(a for a in arrays if a is not None))
 
 
-def _centred(d, mask, stats: Stats):
+def _centred(d: jax.Array, mask: ArrayLike | None, stats: Stats) -> jax.Array:
   """x - <x>; 0 under the mask."""
   return d if stats.drift is None else keep(mask, d - stats.drift)
 
 
-def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
+def _apply(
+  r: Reduction, x: jax.Array, scale: jax.Array | None, bias: jax.Array | None,
+  mask: ArrayLike | None, d: jax.Array, stats: Stats,
+) -> tuple[jax.Array, Moments]:  # fmt: skip
   """z, in the promoted dtype of what was given, and the moments."""
   if r.refine and not sums_read_d(r, x.ndim):  # by y, which the backward pass reads, too
     z = reduction.affine(_centred(d, mask, stats) * stats.rstd, scale, bias)
@@ -49,7 +55,10 @@ def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
   return _affine(d, k, stats.rstd, x, scale, bias), stats.moments
 
 
-def _affine(d, k, rstd, x, scale, bias):
+def _affine(
+  d: jax.Array, k: jax.Array | None, rstd: jax.Array, x: jax.Array,
+  scale: jax.Array | None, bias: jax.Array | None,
+) -> jax.Array:  # fmt: skip
   """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
   slope, offset = reduction.affine(rstd, scale, None), bias
   if k is not None:  # rounded once less than d - k
@@ -58,12 +67,15 @@ def _affine(d, k, rstd, x, scale, bias):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _normalize(r: Reduction, x, scale, bias, mask, epsilon):
+def _normalize(
+  r: Reduction, x: jax.Array, scale: jax.Array | None, bias: jax.Array | None,
+  mask: ArrayLike | None, epsilon: jax.Array | None,
+) -> tuple[jax.Array, Moments]:  # fmt: skip
   return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
 
 
 @_normalize.defjvp
-def _normalize_jvp(r, primals, tangents):
+def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   x, scale, bias, mask, epsilon = primals
   dx, dscale, dbias, _, depsilon = tangents
   d, stats = compute_stats(r, x, mask, epsilon)
@@ -78,7 +90,7 @@ def _normalize_jvp(r, primals, tangents):
   return (z, moments), (dz.astype(z.dtype), moments_tangent(stats, means))
 
 
-def _from_d(r: Reduction, x, d, f):
+def _from_d(r: Reduction, x: jax.Array, d: jax.Array, f: Callable[..., Any]) -> Callable[..., Any]:
   """f(r, d, mask, stats, ...), which keeps one array of x's size for the backward pass.
 
   That is d where the sums are over it as it is, and else x, from which d is computed again.
@@ -87,13 +99,15 @@ def _from_d(r: Reduction, x, d, f):
     return functools.partial(f, r, d)
 
   @reduction.recompute
-  def recomputed(x, mask, stats, *rest):
+  def recomputed(x: jax.Array, mask: ArrayLike | None, stats: Stats, *rest: Any) -> Any:
     return f(r, subtract_shift(r, x, mask, stats.shift), mask, stats, *rest)
 
   return functools.partial(recomputed, x)
 
 
-def _y_by_parts(r: Reduction, d, mask, stats: Stats):
+def _y_by_parts(
+  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats
+) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
   """(q, k, c) with y = (q - k) c.
 
   Where sums read d, q is d as it is written down; k and c are small. Else q is y.
@@ -103,7 +117,9 @@ def _y_by_parts(r: Reduction, d, mask, stats: Stats):
   return _centred(d, mask, stats) * stats.rstd, None, None
 
 
-def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
+def _tangent_sums(
+  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats, dx: jax.Array
+) -> tuple[jax.Array | None, jax.Array]:
   """The sums of dx and of y dx on this device."""
   (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, dx.astype(d.dtype))
   r = reduction.on_this_device(r)
@@ -114,19 +130,25 @@ def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
   return of_dx, _times(c, of_ydx)
 
 
-def _scaled(r: Reduction, a, scale, more):
+def _scaled(
+  r: Reduction, a: jax.Array, scale: jax.Array | None, more: jax.Array | None
+) -> jax.Array:
   """a scale + more, where they are given."""
   if r.special and scale is not None and xla_cpu.is_outer(a, scale):
     a, scale = xla_cpu.outer(a, scale), None
   return reduction.affine(a, scale, more)
 
 
-def _times(c, a):
+def _times(c: jax.Array | None, a: jax.Array) -> jax.Array:
   # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
   return a if c is None else keep(c != 0, c * a)
 
 
-def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, depsilon, means):
+def _tangent(
+  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats, dx: jax.Array,
+  scale: jax.Array | None, dscale: jax.Array | None, dbias: jax.Array | None,
+  depsilon: jax.Array | None, means: Any,
+) -> jax.Array:  # fmt: skip
   """The rule of this module's docstring."""
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
@@ -147,7 +169,7 @@ def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, deps
 _normalize_once = jax.jit(_normalize, static_argnums=0)
 
 
-def _in_a_program(x) -> bool:
+def _in_a_program(x: jax.Array) -> bool:
   """Whether x has no value yet."""
   try:
     concrete_or_error(None, x)
@@ -157,16 +179,16 @@ def _in_a_program(x) -> bool:
 
 
 def normalize(
-  x,
-  scale=None,
-  bias=None,
-  mask=None,
+  x: ArrayLike,
+  scale: jax.Array | None = None,
+  bias: jax.Array | None = None,
+  mask: ArrayLike | None = None,
   *,
-  axes: tuple[int, ...],
-  epsilon,
+  axes: Sequence[int],
+  epsilon: float | jax.Array,
   center: bool = True,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
   refine: bool = True,
   groups: int | None = None,
   keep_input: bool = False,
@@ -190,7 +212,10 @@ def normalize(
   return (_normalize_once if as_one else _normalize)(r, x, scale, bias, mask, traced)
 
 
-def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon) -> jax.Array:
+def normalize_by(
+  x: jax.Array, mean: jax.Array, var: jax.Array, scale: jax.Array | None = None,
+  bias: jax.Array | None = None, mask: ArrayLike | None = None, *, epsilon: float | jax.Array,
+) -> jax.Array:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
   deviation = keep(mask, reduction.widen(x) - reduction.widen(mean))
   return _affine(deviation, None, lax.rsqrt(reduction.widen(var) + epsilon), x, scale, bias)
