@@ -55,8 +55,8 @@ class BatchRenorm(nn.Module):
   axis: core.Axes = -1
   momentum: float = 0.99
   epsilon: float | jax.Array = 1e-05
-  r_max: ArrayLike = 3.0
-  d_max: ArrayLike = 5.0
+  r_max: float | jax.Array = 3.0
+  d_max: float | jax.Array = 5.0
   axis_name: str | None = None
   axis_index_groups: Sequence[Sequence[int]] | None = None
   dtype: Dtype | None = None
@@ -74,8 +74,8 @@ class BatchRenorm(nn.Module):
     axis: core.Axes = ...,
     momentum: float = ...,
     epsilon: float | jax.Array = ...,
-    r_max: ArrayLike = ...,
-    d_max: ArrayLike = ...,
+    r_max: float | jax.Array = ...,
+    d_max: float | jax.Array = ...,
     axis_name: str | None = ...,
     axis_index_groups: Sequence[Sequence[int]] | None = ...,
   ) -> jax.Array: ...
@@ -241,9 +241,9 @@ class GlobalResponseNorm(nn.Module):
 class LocalResponseNorm(nn.Module):
   _: KW_ONLY
   size: int = 5
-  k: ArrayLike = 2.0
-  alpha: ArrayLike = 0.0001
-  beta: ArrayLike = 0.75
+  k: float | jax.Array = 2.0
+  alpha: float | jax.Array = 0.0001
+  beta: float | jax.Array = 0.75
   feature_axis: int = -1
   dtype: Dtype | None = None
   param_dtype: Dtype = ...
@@ -253,9 +253,9 @@ class LocalResponseNorm(nn.Module):
     *,
     mask: ArrayLike | None = None,
     size: int = ...,
-    k: ArrayLike = ...,
-    alpha: ArrayLike = ...,
-    beta: ArrayLike = ...,
+    k: float | jax.Array = ...,
+    alpha: float | jax.Array = ...,
+    beta: float | jax.Array = ...,
     feature_axis: int = ...,
   ) -> jax.Array: ...
 
