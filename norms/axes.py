@@ -12,6 +12,8 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 Axes = int | Sequence[int]
+Given = jax.Array | None  # where it is given
+Mask = ArrayLike | None
 
 
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
@@ -75,14 +77,15 @@ def positions(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
 
 def keep(mask: ArrayLike | None, a: jax.Array) -> jax.Array:
   """Zero where masked out: by selection, since NaN times zero is NaN."""
-  return a if mask is None else select(mask, a, jnp.zeros_like(a))
+  return a if mask is None else select(mask, a, lax.full_like(a, 0))
 
 
 def select(which: ArrayLike, a: jax.Array, b: jax.Array) -> jax.Array:
   """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
   spec = jax.typeof(a).sharding.spec
+  which = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
   # jnp.where takes longer to trace.
-  return lax.select(lay_out(jnp.broadcast_to(which, a.shape), spec), a, lay_out(b, spec))
+  return lax.select(lay_out(which, spec), a, lay_out(b, spec))
 
 
 def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:

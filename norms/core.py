@@ -16,12 +16,13 @@ import functools
 from typing import Any
 
 import jax
-from jax import lax
-from jax.extend.core import concrete_or_error
-import jax.numpy as jnp
+from jax import Array, lax
 from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
+from norms.arithmetic import add, convert, div, has_no_value, inner, mul, sub
+from norms.arithmetic import affine_dtype as affine_dtype
+from norms.axes import Given, Mask
 from norms.moments import Moments as Moments
 from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_read_d
 from norms.reduction import Axes as Axes
@@ -33,44 +34,34 @@ from norms.reduction import keep as keep
 from norms.reduction import spread as spread
 
 
-def affine_dtype(*arrays: ArrayLike | None) -> jnp.dtype:
-  """The output's dtype: the promoted one of the input and the parameters that are given."""
-  return jnp.result_type(*(a for a in arrays if a is not None))
-
-
-def _centred(d: jax.Array, mask: ArrayLike | None, stats: Stats) -> jax.Array:
+def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
   """x - <x>; 0 under the mask."""
-  return d if stats.drift is None else keep(mask, d - stats.drift)
+  return d if stats.drift is None else keep(mask, sub(d, stats.drift))
 
 
 def _apply(
-  r: Reduction, x: jax.Array, scale: jax.Array | None, bias: jax.Array | None,
-  mask: ArrayLike | None, d: jax.Array, stats: Stats,
-) -> tuple[jax.Array, Moments]:  # fmt: skip
+  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, d: Array, stats: Stats
+) -> tuple[Array, Moments]:
   """z, in the promoted dtype of what was given, and the moments."""
   if r.refine and not sums_read_d(r, x.ndim):  # by y, which the backward pass reads, too
-    z = reduction.affine(_centred(d, mask, stats) * stats.rstd, scale, bias)
-    return z.astype(affine_dtype(x, scale, bias)), stats.moments
+    z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
+    return convert(z, affine_dtype(x, scale, bias)), stats.moments
   d, k = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
   return _affine(d, k, stats.rstd, x, scale, bias), stats.moments
 
 
-def _affine(
-  d: jax.Array, k: jax.Array | None, rstd: jax.Array, x: jax.Array,
-  scale: jax.Array | None, bias: jax.Array | None,
-) -> jax.Array:  # fmt: skip
+def _affine(d: Array, k: Given, rstd: Array, x: Array, scale: Given, bias: Given) -> Array:
   """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
   slope, offset = reduction.affine(rstd, scale, None), bias
   if k is not None:  # rounded once less than d - k
-    offset = reduction.affine(-k * slope, None, bias)
-  return reduction.affine(d, slope, offset).astype(affine_dtype(x, scale, bias))
+    offset = reduction.affine(mul(lax.neg(k), slope), None, bias)
+  return convert(reduction.affine(d, slope, offset), affine_dtype(x, scale, bias))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _normalize(
-  r: Reduction, x: jax.Array, scale: jax.Array | None, bias: jax.Array | None,
-  mask: ArrayLike | None, epsilon: jax.Array | None,
-) -> tuple[jax.Array, Moments]:  # fmt: skip
+  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, epsilon: Given
+) -> tuple[Array, Moments]:
   return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
 
 
@@ -85,12 +76,12 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   sums = from_d(_tangent_sums)(mask, stats, dx)
   known = mask is None and r.axis_name is None
   n = reduction.at_least_one(reduction.count_entries(r, x, mask) if known else moments.count)
-  means = jax.tree.map(lambda a: a / n, reduction.over_devices(r, sums))
+  means = jax.tree.map(lambda a: div(a, n), reduction.over_devices(r, sums))
   dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
-  return (z, moments), (dz.astype(z.dtype), moments_tangent(stats, means))
+  return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
-def _from_d(r: Reduction, x: jax.Array, d: jax.Array, f: Callable[..., Any]) -> Callable[..., Any]:
+def _from_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
   """f(r, d, mask, stats, ...), which keeps one array of x's size for the backward pass.
 
   That is d where the sums are over it as it is, and else x, from which d is computed again.
@@ -99,69 +90,65 @@ def _from_d(r: Reduction, x: jax.Array, d: jax.Array, f: Callable[..., Any]) -> 
     return functools.partial(f, r, d)
 
   @reduction.recompute
-  def recomputed(x: jax.Array, mask: ArrayLike | None, stats: Stats, *rest: Any) -> Any:
+  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
     return f(r, subtract_shift(r, x, mask, stats.shift), mask, stats, *rest)
 
   return functools.partial(recomputed, x)
 
 
-def _y_by_parts(
-  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats
-) -> tuple[jax.Array, jax.Array | None, jax.Array | None]:
+def _y_by_parts(r: Reduction, d: Array, mask: Mask, stats: Stats) -> tuple[Array, Given, Given]:
   """(q, k, c) with y = (q - k) c.
 
   Where sums read d, q is d as it is written down; k and c are small. Else q is y.
   """
   if sums_read_d(r, d.ndim):
     return d, stats.drift, stats.rstd
-  return _centred(d, mask, stats) * stats.rstd, None, None
+  return mul(_centred(d, mask, stats), stats.rstd), None, None
 
 
 def _tangent_sums(
-  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats, dx: jax.Array
-) -> tuple[jax.Array | None, jax.Array]:
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
+) -> tuple[Given, Array]:
   """The sums of dx and of y dx on this device."""
-  (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, dx.astype(d.dtype))
+  (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
   of_dx = reduction.total(r, dx) if r.center else None
-  of_ydx = reduction.total(r, (jnp.conj(q) * dx).real if jnp.iscomplexobj(q) else q * dx)
+  of_ydx = reduction.total(r, inner(q, dx))
   if k is not None and of_dx is not None:
-    of_ydx = of_ydx - (jnp.conj(k) * of_dx).real
+    of_ydx = sub(of_ydx, inner(k, of_dx))
   return of_dx, _times(c, of_ydx)
 
 
-def _scaled(
-  r: Reduction, a: jax.Array, scale: jax.Array | None, more: jax.Array | None
-) -> jax.Array:
+def _scaled(r: Reduction, a: Array, scale: Given, more: Given) -> Array:
   """a scale + more, where they are given."""
   if r.special and scale is not None and xla_cpu.is_outer(a, scale):
     a, scale = xla_cpu.outer(a, scale), None
   return reduction.affine(a, scale, more)
 
 
-def _times(c: jax.Array | None, a: jax.Array) -> jax.Array:
+def _times(c: Given, a: Array) -> Array:
   # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
-  return a if c is None else keep(c != 0, c * a)
+  return a if c is None else keep(lax.ne(c, lax.full_like(c, 0)), mul(c, a))
 
 
 def _tangent(
-  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats, dx: jax.Array,
-  scale: jax.Array | None, dscale: jax.Array | None, dbias: jax.Array | None,
-  depsilon: jax.Array | None, means: Any,
-) -> jax.Array:  # fmt: skip
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: Given, dscale: Given,
+  dbias: Given, depsilon: Given, means: Any,
+) -> Array:  # fmt: skip
   """The rule of this module's docstring."""
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
     mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
   q, k, c = _y_by_parts(r, d, mask, stats)
-  of_q = _times(c, _scaled(r, -stats.rstd * mean_ydx, scale, dscale))
-  dx = stats.rstd * keep(mask, dx.astype(d.dtype))
-  dz = reduction.affine(dx, scale, None) + q * of_q
+  shrink = lax.neg(stats.rstd)
+  of_q = _times(c, _scaled(r, mul(shrink, mean_ydx), scale, dscale))
+  dx = mul(stats.rstd, keep(mask, convert(dx, d.dtype)))
+  dz = add(reduction.affine(dx, scale, None), mul(q, of_q))
   if not r.center:
     return reduction.affine(dz, None, dbias)
-  of_1 = _scaled(r, -stats.rstd * mean_dx, scale, None if mask is not None else dbias)
-  of_1 = of_1 if k is None else of_1 - k * of_q
-  dz = keep(mask, dz + of_1)
+  of_1 = _scaled(r, mul(shrink, mean_dx), scale, None if mask is not None else dbias)
+  of_1 = of_1 if k is None else sub(of_1, mul(k, of_q))
+  dz = keep(mask, add(dz, of_1))
   return dz if mask is None else reduction.affine(dz, None, dbias)
 
 
@@ -169,30 +156,13 @@ def _tangent(
 _normalize_once = jax.jit(_normalize, static_argnums=0)
 
 
-def _in_a_program(x: jax.Array) -> bool:
-  """Whether x has no value yet."""
-  try:
-    concrete_or_error(None, x)
-  except jax.errors.ConcretizationTypeError:
-    return True
-  return False
-
-
 def normalize(
-  x: ArrayLike,
-  scale: jax.Array | None = None,
-  bias: jax.Array | None = None,
-  mask: ArrayLike | None = None,
+  x: ArrayLike, scale: Given = None, bias: Given = None, mask: Mask = None,
   *,
-  axes: Sequence[int],
-  epsilon: float | jax.Array,
-  center: bool = True,
-  axis_name: str | None = None,
-  axis_index_groups: Sequence[Sequence[int]] | None = None,
-  refine: bool = True,
-  groups: int | None = None,
-  keep_input: bool = False,
-) -> tuple[jax.Array, Moments]:
+  axes: Sequence[int], epsilon: float | Array, center: bool = True,
+  axis_name: str | None = None, axis_index_groups: Sequence[Sequence[int]] | None = None,
+  refine: bool = True, groups: int | None = None, keep_input: bool = False,
+) -> tuple[Array, Moments]:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
   epsilon may be traced, and has a derivative then.
@@ -202,20 +172,29 @@ def normalize(
   keep_input: the backward pass keeps x and nothing of its size besides, for callers that keep it.
   """
   x = inexact(x)
-  static, traced = reduction.split_epsilon(epsilon, compute_dtype(x.real))
+  static, traced = reduction.split_epsilon(epsilon, reduction.real_dtype(x))
   r = reduction.over(axes, static, center, axis_name, axis_index_groups, refine, groups)
-  special = axis_name is None and xla_cpu.special_formulas()
-  r = r._replace(keep_input=keep_input, special=special)
+  r = r._replace(keep_input=keep_input, special=axis_name is None and xla_cpu.special_formulas())
   # On values one program rounds otherwise than operations do, and with refine=False these are
   # Flax's to the bit. Over devices vmap's axis would be unknown in it.
-  as_one = axis_name is None and (refine or _in_a_program(x))
+  as_one = axis_name is None and (refine or has_no_value(x))
   return (_normalize_once if as_one else _normalize)(r, x, scale, bias, mask, traced)
 
 
 def normalize_by(
-  x: jax.Array, mean: jax.Array, var: jax.Array, scale: jax.Array | None = None,
-  bias: jax.Array | None = None, mask: ArrayLike | None = None, *, epsilon: float | jax.Array,
-) -> jax.Array:  # fmt: skip
+  x: Array, mean: Array, var: Array, scale: Given = None,
+  bias: Given = None, mask: Mask = None, *, epsilon: float | Array,
+) -> Array:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
-  deviation = keep(mask, reduction.widen(x) - reduction.widen(mean))
-  return _affine(deviation, None, lax.rsqrt(reduction.widen(var) + epsilon), x, scale, bias)
+  by = _normalize_by if has_no_value(x) else _normalize_by_once
+  return by(x, mean, var, scale, bias, mask, epsilon)
+
+
+def _normalize_by(
+  x: Array, mean: Array, var: Array, scale: Given, bias: Given, mask: Mask, epsilon: float | Array
+) -> Array:
+  deviation = keep(mask, sub(reduction.widen(x), reduction.widen(mean)))
+  return _affine(deviation, None, lax.rsqrt(add(reduction.widen(var), epsilon)), x, scale, bias)
+
+
+_normalize_by_once = jax.jit(_normalize_by)

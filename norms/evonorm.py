@@ -80,14 +80,16 @@ def evonorm_b0(
   ) -> tuple[jax.Array, core.Moments | None]:
     scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
     own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1].var
-    var: Any  # an array, in training the batch's
-    seen, var = None, None if known is None else known / unit / unit
+    seen: core.Moments | None
     if training:
       _, batch = core.normalize(
         scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
       )
-      seen, var = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count), batch.var
-    least, own = (jnp.sqrt(v + epsilon / unit / unit) for v in (var, own))
+      seen = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count)
+      least = reduction.deviation(batch.var, epsilon, unit)
+    else:
+      seen, least = None, jnp.sqrt(known + epsilon) / unit
+    own = reduction.deviation(own, epsilon, unit)
     return reduction.recompute(_b0)(scaled, least, own, slope, scale, bias), seen
 
   recomputed = reduction.recompute_wide(normalized, x, options.get('axis_name'))
@@ -160,7 +162,7 @@ def evonorm_s0(
       scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
       axis_name=axis_name, axis_index_groups=axis_index_groups, keep_input=True,
     )  # fmt: skip
-    own = jnp.sqrt(moments.var + epsilon / unit / unit)
+    own = reduction.deviation(moments.var, epsilon, unit)
     z: jax.Array = reduction.recompute(_s0)(scaled, unit, own, *parameters)
     return z
 

@@ -105,7 +105,7 @@ def spectral_norm(
   Args:
     w: a kernel of two or more axes, the last one the output features; real or complex.
     u: the estimate of its left singular vector that the last call returned, of shape
-      (features,); random at first.
+      (features,); random at first, and complex for a complex w.
     n_steps: steps of power iteration, at least 1; with u from call to call one is enough.
     epsilon: added to squared lengths, for a kernel scaled to entries of about 1.
 
@@ -113,7 +113,8 @@ def spectral_norm(
     w_bar in w's dtype; the new u in u's; sigma in at least float32.
 
   Raises:
-    ValueError: where w has fewer than two axes, u another shape, or n_steps is below 1.
+    ValueError: where w has fewer than two axes, u another shape, or n_steps is below 1, and where
+      w is complex but u not.
 
   Miyato et al. 2018, https://arxiv.org/abs/1802.05957
   """
@@ -123,16 +124,28 @@ def spectral_norm(
       f'spectral_norm: w of shape {w.shape}, u of shape {u.shape}, n_steps={n_steps}: give w two '
       f'or more axes, u the shape {w.shape[-1:]} of the last one, and n_steps at least 1'
     )
+  if jnp.iscomplexobj(w) and not jnp.iscomplexobj(u):
+    raise ValueError(
+      f'spectral_norm: u is {u.dtype}, but a complex w has complex singular vectors: start with '
+      f'u of {jnp.promote_types(u.dtype, w.dtype)}'
+    )
   matrix = w.reshape(-1, w.shape[-1]).astype(core.compute_dtype(w))
   unit = _unit(matrix)
+  # Accelerators would round factors of float32 to fewer digits.
+  multiply = functools.partial(jnp.matmul, precision=lax.Precision.HIGHEST)
   scaled, left = lax.stop_gradient((matrix * unit, u.astype(matrix.dtype)))
   for _ in range(n_steps):
-    right = _direction(left @ scaled.conj().T, epsilon)
-    left = _direction(right @ scaled, epsilon)
+    right = _direction(multiply(left, scaled.conj().T), epsilon)
+    left = _direction(multiply(right, scaled), epsilon)
   # Divided where both are of size about 1: sigma squared, in the gradient, stays in range.
-  sigma = (right @ (matrix * unit) @ left.conj()).real
+  sigma = multiply(multiply(right, matrix * unit), left.conj()).real
   w_bar = matrix * unit / jnp.where(sigma == 0, unit, sigma)
   return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
+
+
+def dtype_of_u(w: ArrayLike, dtype):
+  """The dtype in which a module keeps u: complex for a complex kernel, as its singular vectors."""
+  return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype
 
 
 def _unit(a: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
+from norms.arithmetic import add, convert, div, mul, square, sub
 from norms.reduction import Reduction, compute_dtype, keep
 
 
@@ -42,8 +43,8 @@ def subtract_shift(
   """d = x - shift in at least float32; 0 under the mask."""
   if r.special and sums_read_d(r, x.ndim) and mask is None and shift is not None:
     return xla_cpu.subtract(x, shift)
-  d = keep(mask, x).astype(compute_dtype(x))
-  return d if shift is None else keep(mask, d - shift)
+  d = convert(keep(mask, x), compute_dtype(x))
+  return d if shift is None else keep(mask, sub(d, shift))
 
 
 def compute_stats(
@@ -59,15 +60,15 @@ def compute_stats(
   if r.axis_name is not None:
     count, shift, drift, var = _merge_devices(r, count, shift, drift, var)
     d = subtract_shift(r, x, mask, shift)
-  guarded = var + (r.epsilon if epsilon is None else r.epsilon + epsilon)
+  guarded = add(var, r.epsilon if epsilon is None else r.epsilon + epsilon)
   if r.epsilon < jnp.finfo(var.dtype).tiny:  # a traced one, too: then this is 0
     guarded = jnp.where(guarded == 0, jnp.inf, guarded)
   rstd = lax.rsqrt(guarded)
   if r.center and mask is None and r.axis_name is None and reduction.entries(r, x.shape) == 1:
-    rstd = jnp.zeros_like(rstd)  # nothing is left of one entry, nor of its gradient
-  mean = jnp.zeros_like(var) if shift is None else shift if drift is None else shift + drift
+    rstd = lax.full_like(rstd, 0)  # nothing is left of one entry, nor of its gradient
+  mean = lax.full_like(var, 0) if shift is None else shift if drift is None else add(shift, drift)
   count = (
-    jnp.full([1] * x.ndim, count, var.dtype) if isinstance(count, int) or count.ndim == 0 else count
+    lax.full([1] * x.ndim, count, var.dtype) if isinstance(count, int) or count.ndim == 0 else count
   )
   return d, Stats(shift, drift, rstd, Moments(mean, var, count))
 
@@ -83,9 +84,9 @@ def _two_passes(
     shift = _below(largest**0.8, reduction.mean(r, count, d))
     d = subtract_shift(r, x, mask, shift)
   if unit == 1:
-    var = reduction.mean(r, count, reduction.square(d))
+    var = reduction.mean(r, count, square(d))
   else:
-    var = reduction.mean(r, count, reduction.square(d * unit)) / unit**2
+    var = div(reduction.mean(r, count, square(mul(d, unit))), unit**2)
   if not (r.center and r.refine):
     return d, shift, None, var
   drift = _below(largest**0.5, reduction.mean(r, count, d))
@@ -93,14 +94,15 @@ def _two_passes(
 
 
 def _below(limit: float, a: jax.Array) -> jax.Array:
-  return reduction.keep(jnp.abs(a) < limit, a)
+  size = lax.abs(a)
+  return keep(lax.lt(size, lax.full_like(size, limit)), a)
 
 
 def _less_square(var: jax.Array, drift: jax.Array) -> jax.Array:
   """<d^2> - <d>^2; 0 where that is the rounding that a constant input leaves."""
-  square = reduction.square(drift)
-  rounding = 16 * float(jnp.finfo(var.dtype).eps) * square
-  return reduction.keep(var - square > rounding, var - square)
+  of_mean = square(drift)
+  rounding, left = mul(of_mean, 16 * float(jnp.finfo(var.dtype).eps)), sub(var, of_mean)
+  return keep(lax.gt(left, rounding), left)
 
 
 def _merge_devices(
@@ -124,7 +126,7 @@ def _merge_devices(
   shift = jnp.sum(share * means[0], 0)  # its rounding is a part of the drift below
   apart = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)
   drift = jnp.sum(share * apart, 0)
-  var = jnp.sum(share * (variances + reduction.square(apart - drift)), 0)
+  var = jnp.sum(share * (variances + square(apart - drift)), 0)
   return count, shift, drift, var
 
 
@@ -132,6 +134,6 @@ def moments_tangent(stats: Stats, means: tuple[jax.Array | None, jax.Array]) -> 
   """The moments' tangent, from the means of dx and of y dx."""
   mean_dx, mean_ydx = means
   mean, _, count = stats.moments
-  dmean = jnp.zeros_like(mean) if mean_dx is None else mean_dx
-  std = keep(stats.rstd != 0, 1 / stats.rstd)
-  return Moments(dmean, 2 * mean_ydx * std, jnp.zeros_like(count))
+  dmean = lax.full_like(mean, 0) if mean_dx is None else mean_dx
+  std = keep(lax.ne(stats.rstd, lax.full_like(stats.rstd, 0)), lax.reciprocal(stats.rstd))
+  return Moments(dmean, mul(mul(mean_ydx, std), 2), lax.full_like(count, 0))

@@ -11,6 +11,13 @@ import jax.export
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
+from norms.arithmetic import affine as affine
+from norms.arithmetic import compute_dtype as compute_dtype
+from norms.arithmetic import div, sum_over
+from norms.arithmetic import inexact as inexact
+from norms.arithmetic import real_dtype as real_dtype
+from norms.arithmetic import square as square
+from norms.arithmetic import widen as widen
 from norms.axes import Axes as Axes
 from norms.axes import canonical_axes as canonical_axes
 from norms.axes import count_groups as count_groups
@@ -41,19 +48,6 @@ class Reduction(NamedTuple):
   groups: int | None = None  # of the last axis, which is then not one of `axes`
   keep_input: bool = False  # for the backward pass, and no other array of its size
   special: bool = False  # what is special to a platform may be used
-
-
-def inexact(x: ArrayLike) -> jax.Array:
-  """The input as a real or complex floating-point array."""
-  x = jnp.asarray(x)
-  return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
-
-
-def compute_dtype(x: jax.Array) -> jnp.dtype:
-  """The dtype of the statistics' arithmetic: at least float32."""
-  # Not by promotion, which jax_numpy_dtype_promotion='strict' forbids.
-  wide = jnp.issubdtype(x.dtype, jnp.inexact) and jnp.finfo(x.dtype).bits >= 32
-  return x.dtype if wide else jnp.dtype(jnp.float32)
 
 
 def entries(r: Reduction, shape: tuple[int, ...]) -> int:
@@ -110,7 +104,7 @@ def on_this_device(r: Reduction) -> Reduction:
 
 def total(r: Reduction, a: jax.Array) -> jax.Array:
   """The sum over the axes, each channel's and then each group's at its channels; over devices."""
-  return over_devices(r, _sum_groups(r, jnp.sum(a, r.axes, keepdims=True)))
+  return over_devices(r, _sum_groups(r, sum_over(a, r.axes)))
 
 
 def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
@@ -118,7 +112,7 @@ def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
   if r.groups is None:
     return a
   split = split_axis(a, -1, r.groups)
-  return jnp.broadcast_to(jnp.sum(split, -1, keepdims=True), split.shape).reshape(a.shape)
+  return jnp.broadcast_to(sum_over(split, (split.ndim - 1,)), split.shape).reshape(a.shape)
 
 
 def over_devices(r: Reduction, tree: T) -> T:
@@ -148,7 +142,7 @@ def gather(r: Reduction, arrays: Sequence[jax.Array]) -> jax.Array:
 
 def mean(r: Reduction, count: int | jax.Array, a: jax.Array) -> jax.Array:
   """The mean over `count` entries; 0 over none."""
-  return total(r, a) / at_least_one(count)
+  return div(total(r, a), at_least_one(count))
 
 
 def at_least_one(count: int | jax.Array) -> int | jax.Array:
@@ -160,14 +154,9 @@ def count_entries(r: Reduction, x: jax.Array, mask: ArrayLike | None) -> int | j
   """How many entries the mask leaves in, over the devices too; an int where that is known."""
   if mask is None and r.axis_name is None:
     n = entries(r, x.shape)
-    return jnp.asarray(n, compute_dtype(x.real)) if jax.export.is_symbolic_dim(n) else n
+    return jnp.asarray(n, real_dtype(x)) if jax.export.is_symbolic_dim(n) else n
   present = jnp.broadcast_to(True if mask is None else mask, x.shape)
-  return total(r, present.astype(compute_dtype(x.real)))
-
-
-def square(a: jax.Array) -> jax.Array:
-  """|a|^2, real."""
-  return jnp.square(a.real) + jnp.square(a.imag) if jnp.iscomplexobj(a) else jnp.square(a)
+  return total(r, present.astype(real_dtype(x)))
 
 
 def in_range(
@@ -187,6 +176,17 @@ def in_range(
   return x / u, u
 
 
+def deviation(var, epsilon, u):
+  """sqrt(u^2 var + epsilon) / u, for the variance of x / u.
+
+  Where u is large epsilon / u^2 is no float, or one whose inverse overflows; sqrt(epsilon) / u is.
+  It is the deviation of equal entries then, which has no derivative. Others deviate by more.
+  """
+  rest = epsilon / u / u
+  equal = (var == 0) & (rest < 1e-20)
+  return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))
+
+
 def recompute_wide(
   f: Callable[..., Any], x: jax.Array, axis_name: str | None = None
 ) -> Callable[..., Any]:
@@ -195,14 +195,3 @@ def recompute_wide(
   Over devices f is as it was, since what they exchange would be exchanged again.
   """
   return f if x.dtype == compute_dtype(x) or axis_name is not None else recompute(f)
-
-
-def affine(y: jax.Array, scale: jax.Array | None, bias: jax.Array | None) -> jax.Array:
-  """y * scale + bias, where they are given."""
-  z = y if scale is None else y * widen(scale)
-  return z if bias is None else z + widen(bias)
-
-
-def widen(a: jax.Array) -> jax.Array:
-  """a in the dtype of the statistics' arithmetic."""
-  return a.astype(compute_dtype(a))

@@ -45,6 +45,11 @@ def evaluate(
 ) -> jax.Array:  # fmt: skip
   """z by the running statistics; scale and bias as given to the norm of that name."""
   known = spread(batch_stats, x.shape, features, norm)
+  if jnp.iscomplexobj(known.mean) and not jnp.iscomplexobj(x):
+    raise ValueError(
+      f'{norm}: batch_stats.mean is {known.mean.dtype}, but x is {x.dtype}: give x as '
+      f'{known.mean.dtype}, or the real part of the mean'
+    )
   scale = core.spread(scale, x.shape, features, 'scale')
   bias = core.spread(bias, x.shape, features, 'bias')
   return core.normalize_by(x, known.mean, known.var, scale, bias, mask, epsilon=epsilon)

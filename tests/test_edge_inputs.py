@@ -97,3 +97,21 @@ def test_axes_that_are_no_integers_are_an_error():
     norms.layer_norm(X, reduction_axes=1.0)
   with pytest.raises(ValueError, match='out of range'):
     norms.layer_norm(X, reduction_axes=np.int64(3))
+
+
+@pytest.mark.parametrize('norm', ('evonorm_b0', 'evonorm_s0'))
+@pytest.mark.parametrize('magnitude', (1.0, 1e12, 1e19, 1e25, 1e30))
+def test_an_instance_without_deviation_is_finite_at_any_magnitude(norm, magnitude):
+  """Of x in units of its largest entry, epsilon is no float: it underflows from about 1e19."""
+  x = draw(shape=(3, 4, 4, 8)).at[0].set(1.0) * magnitude
+
+  def f(x):
+    if norm == 'evonorm_b0':
+      return norms.evonorm_b0(x, epsilon=1e-5)[0]
+    return norms.evonorm_s0(x, num_groups=4, epsilon=1e-5)
+
+  z, gradient = f(x), jax.grad(lambda x: jnp.sum(f(x)))(x)
+  assert np.all(np.isfinite(z)) and np.all(np.isfinite(gradient))
+  if norm == 'evonorm_s0':  # x sigmoid(x) / sqrt(0 + epsilon)
+    gate = 1 / (1 + np.exp(-magnitude))
+    np.testing.assert_allclose(z[0], np.float32(magnitude * gate / np.sqrt(1e-5)), rtol=1e-5)

@@ -99,3 +99,11 @@ def test_two_devices_keep_what_one_keeps(options):
   for device in range(2):
     for name, a, b in zip(alone._fields, shared, alone, strict=True):
       measure.assert_near(a[device], b, 1e-6, name)
+
+
+@pytest.mark.parametrize('name', ('batch_norm', 'ghost_batch_norm'))
+def test_a_real_input_is_not_evaluated_by_a_complex_mean(name):
+  """The result would be complex where x says real; its imaginary part was dropped once."""
+  stats = norms.BatchStats(jnp.full(3, 1 + 2j, 'complex64'), jnp.ones(3))
+  with pytest.raises(ValueError, match=f'{name}: batch_stats.mean is complex64, but x is float32'):
+    getattr(norms, name)(jnp.ones((4, 3)), batch_stats=stats, training=False)

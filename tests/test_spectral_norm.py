@@ -1,5 +1,6 @@
 """spectral_norm: its formula, its gradient with u and v held, and its edges."""
 
+from flax import linen, nnx
 import jax
 import jax.numpy as jnp
 from jax.test_util import check_grads
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 import norms
+import norms.linen
+import norms.nnx
 
 SHAPE = (3, 3, 4, 5)
 
@@ -104,3 +107,32 @@ def test_errors_name_what_is_wrong(wrong):
   w, u, n_steps = WRONG[wrong]
   with pytest.raises(ValueError, match='spectral_norm: w of shape'):
     norms.spectral_norm(jnp.ones(w), jnp.ones(u), n_steps=n_steps)
+
+
+def _complex(seed: int, shape):
+  return (draw(seed, shape=shape) + 1j * draw(seed + 1, shape=shape)).astype('complex64')
+
+
+def test_a_complex_kernel_takes_a_complex_u_only():
+  w = _complex(0, (6, 5))
+  with pytest.raises(ValueError, match='u is float32, but a complex w .* u of complex64'):
+    norms.spectral_norm(w, draw(2, shape=(5,)))
+  sigma = norms.spectral_norm(w, _complex(3, (5,)), n_steps=200)[2]
+  np.testing.assert_allclose(sigma, np.linalg.svd(w, compute_uv=False)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('library', ('linen', 'nnx'))
+def test_modules_draw_a_complex_u_for_a_complex_kernel(library):
+  """With a real u power iteration would end at another value than the largest."""
+  x = _complex(5, (3, 6))
+  if library == 'linen':
+    layer = norms.linen.SpectralNorm(linen.Dense(5, param_dtype='complex64'), n_steps=200)
+    variables = layer.init(jax.random.key(0), x, update_stats=False)
+    (kernel,) = (a for a in jax.tree.leaves(variables['params']) if a.ndim == 2)
+    found = layer.apply(variables, x, update_stats=True, mutable=['batch_stats'])[0]
+  else:
+    dense = nnx.Linear(6, 5, param_dtype=jnp.complex64, rngs=nnx.Rngs(0))
+    kernel = dense.kernel[...]
+    found = norms.nnx.SpectralNorm(dense, n_steps=200, rngs=nnx.Rngs(1))(x)
+  expected = x @ kernel / np.linalg.svd(kernel, compute_uv=False)[0]
+  np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -115,7 +115,8 @@ def _kept(
   name, drawn = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
   key = None if drawn else module.make_rng('params')
   shape, dtype = (1, w.shape[-1]), module.param_dtype
-  u = module.variable(module.collection_name, name, jax.random.normal, key, shape, dtype)
+  dtype_of_u = kernels.dtype_of_u(w, dtype)
+  u = module.variable(module.collection_name, name, jax.random.normal, key, shape, dtype_of_u)
   return u, module.variable(module.collection_name, f'{path}/sigma', jnp.ones, (), dtype)
 
 
