@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 import math
 import operator
-from typing import overload
+from typing import Any, overload
 
 import jax
 from jax import lax
@@ -83,9 +83,10 @@ def keep(mask: ArrayLike | None, a: jax.Array) -> jax.Array:
 def select(which: ArrayLike, a: jax.Array, b: jax.Array) -> jax.Array:
   """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
   spec = jax.typeof(a).sharding.spec
-  which = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
+  # Any: an array of NumPy stays one.
+  whole: Any = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
   # jnp.where takes longer to trace.
-  return lax.select(lay_out(which, spec), a, lay_out(b, spec))
+  return lax.select(lay_out(whole, spec), a, lay_out(b, spec))
 
 
 def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:

@@ -186,7 +186,7 @@ def normalize_by(
   bias: Given = None, mask: Mask = None, *, epsilon: float | Array,
 ) -> Array:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
-  by = _normalize_by if has_no_value(x) else _normalize_by_once
+  by: Callable[..., Array] = _normalize_by if has_no_value(x) else _normalize_by_once
   return by(x, mean, var, scale, bias, mask, epsilon)
 
 

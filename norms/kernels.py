@@ -6,7 +6,7 @@ import math
 import jax
 from jax import lax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from norms import core, reduction
 
@@ -143,7 +143,7 @@ def spectral_norm(
   return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
 
 
-def dtype_of_u(w: ArrayLike, dtype):
+def dtype_of_u(w: jax.Array, dtype: DTypeLike) -> DTypeLike:
   """The dtype in which a module keeps u: complex for a complex kernel, as its singular vectors."""
   return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype
 

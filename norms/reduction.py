@@ -176,7 +176,7 @@ def in_range(
   return x / u, u
 
 
-def deviation(var, epsilon, u):
+def deviation(var: jax.Array, epsilon: float | jax.Array, u: jax.Array) -> jax.Array:
   """sqrt(u^2 var + epsilon) / u, for the variance of x / u.
 
   Where u is large epsilon / u^2 is no float, or one whose inverse overflows; sqrt(epsilon) / u is.

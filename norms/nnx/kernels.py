@@ -104,7 +104,7 @@ class SpectralNorm(nnx.SpectralNorm):
     self.use_running_average = not update_stats  # what `train` and `eval` set
     stats = {}
     for path, w in wrapping.chosen(layer_instance, self._is_matrix):
-      dtype_of_u = kernels.dtype_of_u(w, param_dtype)
+      dtype_of_u = kernels.dtype_of_u(w[...], param_dtype)
       u = initializers.normal()(rngs.params(), (1, w.shape[-1]), dtype_of_u)
       stats[(*path, 'u')] = nnx.BatchStat(u)
       stats[(*path, 'sigma')] = nnx.BatchStat(jnp.ones((), param_dtype))
