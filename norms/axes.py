@@ -80,13 +80,13 @@ def keep(mask: ArrayLike | None, a: jax.Array) -> jax.Array:
   return a if mask is None else select(mask, a, lax.full_like(a, 0))
 
 
-def select(which: ArrayLike, a: jax.Array, b: jax.Array) -> jax.Array:
+# Any: a mask of NumPy's stays one.
+def select(which: Any, a: jax.Array, b: jax.Array) -> jax.Array:
   """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
   spec = jax.typeof(a).sharding.spec
-  # Any: an array of NumPy stays one.
-  whole: Any = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
+  which = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
   # jnp.where takes longer to trace.
-  return lax.select(lay_out(whole, spec), a, lay_out(b, spec))
+  return lax.select(lay_out(which, spec), a, lay_out(b, spec))
 
 
 def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:
