@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Sequence
 import math
 import operator
+from typing import Any, overload
 
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+from jax.typing import ArrayLike
 
 Axes = int | Sequence[int]
+Given = jax.Array | None  # where it is given
+Mask = ArrayLike | None
 
 
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
@@ -23,7 +28,15 @@ def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]
   return found
 
 
-def spread(parameter, shape: Sequence[int], axes: tuple[int, ...], name: str):
+@overload
+def spread(parameter: None, shape: Sequence[int], axes: tuple[int, ...], name: str) -> None: ...
+@overload
+def spread(
+  parameter: ArrayLike, shape: Sequence[int], axes: tuple[int, ...], name: str
+) -> jax.Array: ...
+def spread(
+  parameter: ArrayLike | None, shape: Sequence[int], axes: tuple[int, ...], name: str
+) -> jax.Array | None:
   """A parameter over `axes`, with size-1 axes put where the input of `shape` has its others."""
   if parameter is None:
     return None
@@ -62,12 +75,13 @@ def positions(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
   return tuple(a for a in range(1, ndim) if a not in features)
 
 
-def keep(mask, a):
+def keep(mask: ArrayLike | None, a: jax.Array) -> jax.Array:
   """Zero where masked out: by selection, since NaN times zero is NaN."""
   return a if mask is None else select(mask, a, lax.full_like(a, 0))
 
 
-def select(which, a, b):
+# Any: a mask of NumPy's stays one.
+def select(which: Any, a: jax.Array, b: jax.Array) -> jax.Array:
   """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
   spec = jax.typeof(a).sharding.spec
   which = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
@@ -75,15 +89,15 @@ def select(which, a, b):
   return lax.select(lay_out(which, spec), a, lay_out(b, spec))
 
 
-def lay_out(a, spec):
+def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:
   """a with that spec on its mesh of explicit axes; a itself where there is none."""
   sharding = jax.typeof(a).sharding
   if sharding.mesh.empty or not sharding.mesh.explicit_axes or sharding.spec == spec:
     return a
-  return jax.sharding.reshard(a, sharding.update(spec=spec))
+  return jax.sharding.reshard(a, sharding.update(spec=spec))  # type: ignore[no-any-return]
 
 
-def split_axis(a, axis: int, parts: int):
+def split_axis(a: jax.Array, axis: int, parts: int) -> jax.Array:
   """a with that axis as (parts, the rest of it).
 
   On a mesh with explicit axes an axis whose parts do not lie on whole devices is gathered first.
@@ -97,7 +111,7 @@ def split_axis(a, axis: int, parts: int):
   return lax.reshape(a, (*a.shape[:axis], parts, of_each, *a.shape[axis + 1 :]))
 
 
-def gather_axis(a, axis: int):
+def gather_axis(a: jax.Array, axis: int) -> jax.Array:
   """a, on a mesh with explicit axes with that axis whole on each device."""
   partitions = list(jax.typeof(a).sharding.spec)
   partitions[axis] = None

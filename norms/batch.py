@@ -1,9 +1,11 @@
 """Statistics over a mini-batch."""
 
+from collections.abc import Sequence
 import functools
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction, running
 from norms.running import BatchStats as BatchStats
@@ -12,18 +14,18 @@ from norms.running import update as update
 
 
 def batch_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   axis: core.Axes = -1,
   training: bool = True,
   momentum: float | None = 0.99,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
   unbiased: bool = False,
   zero_debias: bool = False,
   refine: bool = True,
@@ -83,17 +85,17 @@ def batch_norm(
 
 
 def ghost_batch_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   ghost_size: int = 32,
   axis: core.Axes = -1,
   training: bool = True,
   momentum: float = 0.99,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Normalises each of several small batches, of which a large one is made, by itself.
 

@@ -11,15 +11,18 @@ turns it into the papers' simplified backward pass; where scale does not vary al
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 """
 
+from collections.abc import Callable, Sequence
 import functools
+from typing import Any
 
 import jax
-from jax import lax
-from jax.extend.core import concrete_or_error
+from jax import Array, lax
+from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
-from norms.arithmetic import add, convert, div, inner, mul, sub
+from norms.arithmetic import add, convert, div, has_no_value, inner, mul, sub
 from norms.arithmetic import affine_dtype as affine_dtype
+from norms.axes import Given, Mask
 from norms.moments import Moments as Moments
 from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_read_d
 from norms.reduction import Axes as Axes
@@ -31,12 +34,14 @@ from norms.reduction import keep as keep
 from norms.reduction import spread as spread
 
 
-def _centred(d, mask, stats: Stats):
+def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
   """x - <x>; 0 under the mask."""
   return d if stats.drift is None else keep(mask, sub(d, stats.drift))
 
 
-def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
+def _apply(
+  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, d: Array, stats: Stats
+) -> tuple[Array, Moments]:
   """z, in the promoted dtype of what was given, and the moments."""
   if r.refine and not sums_read_d(r, x.ndim):  # by y, which the backward pass reads, too
     z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
@@ -45,7 +50,7 @@ def _apply(r: Reduction, x, scale, bias, mask, d, stats: Stats):
   return _affine(d, k, stats.rstd, x, scale, bias), stats.moments
 
 
-def _affine(d, k, rstd, x, scale, bias):
+def _affine(d: Array, k: Given, rstd: Array, x: Array, scale: Given, bias: Given) -> Array:
   """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
   slope, offset = reduction.affine(rstd, scale, None), bias
   if k is not None:  # rounded once less than d - k
@@ -54,12 +59,14 @@ def _affine(d, k, rstd, x, scale, bias):
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _normalize(r: Reduction, x, scale, bias, mask, epsilon):
+def _normalize(
+  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, epsilon: Given
+) -> tuple[Array, Moments]:
   return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
 
 
 @_normalize.defjvp
-def _normalize_jvp(r, primals, tangents):
+def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   x, scale, bias, mask, epsilon = primals
   dx, dscale, dbias, _, depsilon = tangents
   d, stats = compute_stats(r, x, mask, epsilon)
@@ -74,7 +81,7 @@ def _normalize_jvp(r, primals, tangents):
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
-def _from_d(r: Reduction, x, d, f):
+def _from_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
   """f(r, d, mask, stats, ...), which keeps one array of x's size for the backward pass.
 
   That is d where the sums are over it as it is, and else x, from which d is computed again.
@@ -83,13 +90,13 @@ def _from_d(r: Reduction, x, d, f):
     return functools.partial(f, r, d)
 
   @reduction.recompute
-  def recomputed(x, mask, stats, *rest):
+  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
     return f(r, subtract_shift(r, x, mask, stats.shift), mask, stats, *rest)
 
   return functools.partial(recomputed, x)
 
 
-def _y_by_parts(r: Reduction, d, mask, stats: Stats):
+def _y_by_parts(r: Reduction, d: Array, mask: Mask, stats: Stats) -> tuple[Array, Given, Given]:
   """(q, k, c) with y = (q - k) c.
 
   Where sums read d, q is d as it is written down; k and c are small. Else q is y.
@@ -99,7 +106,9 @@ def _y_by_parts(r: Reduction, d, mask, stats: Stats):
   return mul(_centred(d, mask, stats), stats.rstd), None, None
 
 
-def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
+def _tangent_sums(
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
+) -> tuple[Given, Array]:
   """The sums of dx and of y dx on this device."""
   (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
@@ -110,19 +119,22 @@ def _tangent_sums(r: Reduction, d, mask, stats: Stats, dx):
   return of_dx, _times(c, of_ydx)
 
 
-def _scaled(r: Reduction, a, scale, more):
+def _scaled(r: Reduction, a: Array, scale: Given, more: Given) -> Array:
   """a scale + more, where they are given."""
   if r.special and scale is not None and xla_cpu.is_outer(a, scale):
     a, scale = xla_cpu.outer(a, scale), None
   return reduction.affine(a, scale, more)
 
 
-def _times(c, a):
+def _times(c: Given, a: Array) -> Array:
   # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
   return a if c is None else keep(lax.ne(c, lax.full_like(c, 0)), mul(c, a))
 
 
-def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, depsilon, means):
+def _tangent(
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: Given, dscale: Given,
+  dbias: Given, depsilon: Given, means: Any,
+) -> Array:  # fmt: skip
   """The rule of this module's docstring."""
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
@@ -144,30 +156,13 @@ def _tangent(r: Reduction, d, mask, stats: Stats, dx, scale, dscale, dbias, deps
 _normalize_once = jax.jit(_normalize, static_argnums=0)
 
 
-def _in_a_program(x) -> bool:
-  """Whether x has no value yet."""
-  try:
-    concrete_or_error(None, x)
-  except jax.errors.ConcretizationTypeError:
-    return True
-  return False
-
-
 def normalize(
-  x,
-  scale=None,
-  bias=None,
-  mask=None,
+  x: ArrayLike, scale: Given = None, bias: Given = None, mask: Mask = None,
   *,
-  axes: tuple[int, ...],
-  epsilon,
-  center: bool = True,
-  axis_name: str | None = None,
-  axis_index_groups=None,
-  refine: bool = True,
-  groups: int | None = None,
-  keep_input: bool = False,
-) -> tuple[jax.Array, Moments]:
+  axes: Sequence[int], epsilon: float | Array, center: bool = True,
+  axis_name: str | None = None, axis_index_groups: Sequence[Sequence[int]] | None = None,
+  refine: bool = True, groups: int | None = None, keep_input: bool = False,
+) -> tuple[Array, Moments]:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
   epsilon may be traced, and has a derivative then.
@@ -182,17 +177,22 @@ def normalize(
   r = r._replace(keep_input=keep_input, special=axis_name is None and xla_cpu.special_formulas())
   # On values one program rounds otherwise than operations do, and with refine=False these are
   # Flax's to the bit. Over devices vmap's axis would be unknown in it.
-  as_one = axis_name is None and (refine or _in_a_program(x))
+  as_one = axis_name is None and (refine or has_no_value(x))
   return (_normalize_once if as_one else _normalize)(r, x, scale, bias, mask, traced)
 
 
-def normalize_by(x, mean, var, scale=None, bias=None, mask=None, *, epsilon) -> jax.Array:
+def normalize_by(
+  x: Array, mean: Array, var: Array, scale: Given = None,
+  bias: Given = None, mask: Mask = None, *, epsilon: float | Array,
+) -> Array:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
-  by = _normalize_by if _in_a_program(x) else _normalize_by_once
+  by: Callable[..., Array] = _normalize_by if has_no_value(x) else _normalize_by_once
   return by(x, mean, var, scale, bias, mask, epsilon)
 
 
-def _normalize_by(x, mean, var, scale, bias, mask, epsilon):
+def _normalize_by(
+  x: Array, mean: Array, var: Array, scale: Given, bias: Given, mask: Mask, epsilon: float | Array
+) -> Array:
   deviation = keep(mask, sub(reduction.widen(x), reduction.widen(mean)))
   return _affine(deviation, None, lax.rsqrt(add(reduction.widen(var), epsilon)), x, scale, bias)
 

@@ -4,29 +4,32 @@ The rule of core gives the statistics and their derivatives; x is not standardis
 that plain autodiff takes it from there.
 """
 
+from collections.abc import Sequence
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction, running
 from norms.running import BatchStats
 
 
 def evonorm_b0(
-  x,
-  scale=None,
-  bias=None,
-  slope=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
+  slope: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   feature_axes: core.Axes = -1,
   training: bool = True,
   momentum: float = 0.99,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Norm and activation in one: divides by the larger of a batch's and an instance's deviation.
 
@@ -61,14 +64,23 @@ def evonorm_b0(
   bias = core.spread(bias, x.shape, features, 'bias')
   slope = core.spread(slope, x.shape, features, 'slope')
   positions = reduction.positions(x.ndim, features)
-  options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
-  known = None
+  options: dict[str, Any] = (  # by name, of more than one type
+    {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
+  )
+  known: Any = None  # an array in evaluation
   if not training:
     known = running.spread(batch_stats, x.shape, features, 'evonorm_b0').var
 
-  def normalized(x, scale, bias, slope, mask):
+  def normalized(
+    x: jax.Array,
+    scale: jax.Array | None,
+    bias: jax.Array | None,
+    slope: jax.Array | None,
+    mask: ArrayLike | None,
+  ) -> tuple[jax.Array, core.Moments | None]:
     scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
     own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1].var
+    seen: core.Moments | None
     if training:
       _, batch = core.normalize(
         scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
@@ -87,23 +99,26 @@ def evonorm_b0(
   return z.astype(core.affine_dtype(x, scale, bias, slope)), batch_stats
 
 
-def _b0(x, least, own, slope, scale, bias):
+def _b0(
+  x: jax.Array, least: jax.Array, own: jax.Array,
+  slope: jax.Array | None, scale: jax.Array | None, bias: jax.Array | None,
+) -> jax.Array:  # fmt: skip
   divisor = jnp.maximum(least, (x if slope is None else x * slope) + own)
   return reduction.affine(x / divisor, scale, bias)
 
 
 def evonorm_s0(
-  x,
-  scale=None,
-  bias=None,
-  slope=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
+  slope: ArrayLike | None = None,
   *,
   num_groups: int | None = 32,
   group_size: int | None = None,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> jax.Array:
   """Norm and activation in one, within an example: a sigmoid's gate over a group's deviation.
 
@@ -139,14 +154,17 @@ def evonorm_s0(
   parameters = [None if p is None else split(p) for p in spread.values()]
   present = None if mask is None else split(jnp.broadcast_to(mask, x.shape))
 
-  def normalized(x, present, *parameters):
+  def normalized(
+    x: jax.Array, present: jax.Array | None, *parameters: jax.Array | None
+  ) -> jax.Array:
     scaled, unit = reduction.in_range(x, present, axis_name)
     _, moments = core.normalize(
       scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
       axis_name=axis_name, axis_index_groups=axis_index_groups, keep_input=True,
     )  # fmt: skip
     own = reduction.deviation(moments.var, epsilon, unit)
-    return reduction.recompute(_s0)(scaled, unit, own, *parameters)
+    z: jax.Array = reduction.recompute(_s0)(scaled, unit, own, *parameters)
+    return z
 
   recomputed = reduction.recompute_wide(normalized, x, axis_name)
   z = recomputed(split(x), present, *parameters).reshape(x.shape)
@@ -154,6 +172,9 @@ def evonorm_s0(
   return z.astype(core.affine_dtype(x, scale, bias, slope))
 
 
-def _s0(x, unit, own, scale, bias, slope):
+def _s0(
+  x: jax.Array, unit: jax.Array, own: jax.Array,
+  scale: jax.Array | None, bias: jax.Array | None, slope: jax.Array | None,
+) -> jax.Array:  # fmt: skip
   gate = jax.nn.sigmoid(x * unit if slope is None else x * (unit * slope))
   return reduction.affine(x * gate / own, scale, bias)

@@ -6,11 +6,18 @@ import math
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
 
 from norms import core, reduction
 
 
-def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-12) -> jax.Array:
+def weight_norm(
+  v: ArrayLike,
+  g: ArrayLike | None = None,
+  *,
+  axis: core.Axes | None = -1,
+  epsilon: float | jax.Array = 1e-12,
+) -> jax.Array:
   """Splits a kernel into direction and length: w = g v / ||v||, so that ||w|| = g.
 
   w = g v / sqrt(sum |v|^2 + epsilon), the sum over all axes but `axis`: each entry of the output
@@ -45,14 +52,20 @@ def weight_norm(v, g=None, *, axis: core.Axes | None = -1, epsilon: float = 1e-1
   return w.astype(jnp.result_type(v, g))
 
 
-def _alive(v, axes):
+def _alive(v: jax.Array, axes: tuple[int, ...]) -> jax.Array:
   """Where v is not all 0: asked of its bits, since to XLA subnormal numbers are 0 on a CPU."""
   parts = lax.stop_gradient((v.real, v.imag) if jnp.iscomplexobj(v) else (v,))
   bits = [lax.bitcast_convert_type(a, f'uint{8 * a.dtype.itemsize}') << 1 for a in parts]  # no sign
   return jnp.any(functools.reduce(jnp.bitwise_or, bits), axes, keepdims=True)
 
 
-def weight_norm_init(t, *, axis: core.Axes = -1, epsilon: float = 1e-10, mask=None):
+def weight_norm_init(
+  t: ArrayLike,
+  *,
+  axis: core.Axes = -1,
+  epsilon: float | jax.Array = 1e-10,
+  mask: ArrayLike | None = None,
+) -> tuple[jax.Array, jax.Array]:
   """Data-dependent first values of weight norm: g = 1 / std(t), bias = -mean(t) / std(t).
 
   With them the layer's outputs on this batch, g t + bias, have mean 0 and variance 1 per feature.
@@ -79,7 +92,9 @@ def weight_norm_init(t, *, axis: core.Axes = -1, epsilon: float = 1e-10, mask=No
   return g, -moments.mean.reshape(g.shape) * g
 
 
-def spectral_norm(w, u, *, n_steps: int = 1, epsilon: float = 1e-12):
+def spectral_norm(
+  w: ArrayLike, u: ArrayLike, *, n_steps: int = 1, epsilon: float | jax.Array = 1e-12
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Divides a kernel by its largest singular value, which power iteration estimates.
 
   For the kernel as a matrix W of shape (inputs, features), all axes but the last flattened:
@@ -128,16 +143,16 @@ def spectral_norm(w, u, *, n_steps: int = 1, epsilon: float = 1e-12):
   return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
 
 
-def dtype_of_u(w, dtype):
+def dtype_of_u(w: jax.Array, dtype: DTypeLike) -> DTypeLike:
   """The dtype in which a module keeps u: complex for a complex kernel, as its singular vectors."""
   return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype
 
 
-def _unit(a):
+def _unit(a: jax.Array) -> jax.Array:
   """A power of two that scales the entries of `a` to about 1: their squares stay in range."""
   _, exponent = jnp.frexp(lax.stop_gradient(jnp.max(jnp.abs(a))))
   return jnp.ldexp(jnp.ones((), a.real.dtype), -jnp.clip(exponent, -120, 120))
 
 
-def _direction(a, epsilon: float):
+def _direction(a: jax.Array, epsilon: float | jax.Array) -> jax.Array:
   return a * lax.rsqrt(jnp.sum(jnp.square(jnp.abs(a))) + epsilon)

@@ -4,29 +4,33 @@ The rule of core gives the statistics and their derivatives. A mixture of them i
 so that plain autodiff takes it from there.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction, running
 from norms.running import BatchStats
 
 
 def switchable_norm(
-  x,
-  scale=None,
-  bias=None,
-  mean_weights=None,
-  var_weights=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
+  mean_weights: ArrayLike | None = None,
+  var_weights: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   feature_axes: core.Axes = -1,
   training: bool = True,
   momentum: float = 0.99,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Standardises by a learnt mixture of instance, layer and batch statistics.
 
@@ -61,12 +65,20 @@ def switchable_norm(
   scale, bias = (
     core.spread(p, x.shape, features, n) for p, n in ((scale, 'scale'), (bias, 'bias'))
   )
-  options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
+  named = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups}
+  options: dict[str, Any] = named if training else {}  # by name, of more than one type
   positions, known = reduction.positions(x.ndim, features), None
   if not training:
     known = running.spread(batch_stats, x.shape, features, 'switchable_norm')
 
-  def normalized(x, scale, bias, mean_weights, var_weights, mask):
+  def normalized(
+    x: jax.Array,
+    scale: jax.Array | None,
+    bias: jax.Array | None,
+    mean_weights: ArrayLike | None,
+    var_weights: ArrayLike | None,
+    mask: ArrayLike | None,
+  ) -> tuple[jax.Array, core.Moments | None]:
     scaled, unit, shift = _shifted(x, mask, **options)
     instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1]
     layer, seen = _pooled(reduction.over(features), instance), None
@@ -87,7 +99,9 @@ def switchable_norm(
   return z.astype(core.affine_dtype(x, scale, bias, mean_weights, var_weights)), batch_stats
 
 
-def _shifted(x, mask, **options):
+def _shifted(
+  x: jax.Array, mask: ArrayLike | None, **options: Any
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """x / unit - shift, unit and shift: from one shift that all means share.
 
   The differences of the means would else drown in their rounding.
@@ -98,18 +112,26 @@ def _shifted(x, mask, **options):
   return core.keep(mask, scaled - moments.mean), unit, moments.mean
 
 
-def _standardised(x, mask, mean, divisor, scale, bias):
+def _standardised(
+  x: jax.Array,
+  mask: ArrayLike | None,
+  mean: jax.Array,
+  divisor: jax.Array,
+  scale: jax.Array | None,
+  bias: jax.Array | None,
+) -> jax.Array:
   return reduction.affine(core.keep(mask, x - mean) / divisor, scale, bias)
 
 
-def _mixed(weights, statistics, name):
+def _mixed(weights: ArrayLike | None, statistics: Sequence[jax.Array], name: str) -> jax.Array:
   weights = jnp.zeros(3) if weights is None else jnp.asarray(weights)
   if weights.shape != (3,):
     raise ValueError(
       f'{name} has shape {weights.shape}: give (instance, layer, batch), three logits'
     )
   shares = jax.nn.softmax(weights.astype(core.compute_dtype(weights)))
-  return sum(share * s for share, s in zip(shares, statistics, strict=True))
+  mixed: jax.Array = sum(share * s for share, s in zip(shares, statistics, strict=True))
+  return mixed
 
 
 def _pooled(r: core.Reduction, moments: core.Moments) -> core.Moments:

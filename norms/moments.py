@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
 from norms.arithmetic import add, convert, div, mul, square, sub
@@ -36,7 +37,9 @@ def sums_read_d(r: Reduction, ndim: int) -> bool:
   return bool(r.axes) and ndim - 1 not in r.axes and not r.keep_input
 
 
-def subtract_shift(r: Reduction, x, mask, shift):
+def subtract_shift(
+  r: Reduction, x: jax.Array, mask: ArrayLike | None, shift: jax.Array | None
+) -> jax.Array:
   """d = x - shift in at least float32; 0 under the mask."""
   if r.special and sums_read_d(r, x.ndim) and mask is None and shift is not None:
     return xla_cpu.subtract(x, shift)
@@ -44,7 +47,9 @@ def subtract_shift(r: Reduction, x, mask, shift):
   return d if shift is None else keep(mask, sub(d, shift))
 
 
-def compute_stats(r: Reduction, x, mask, epsilon=None) -> tuple[jax.Array, Stats]:
+def compute_stats(
+  r: Reduction, x: jax.Array, mask: ArrayLike | None, epsilon: jax.Array | None = None
+) -> tuple[jax.Array, Stats]:
   """d and the statistics of x, over the reduction's axes and its devices.
 
   epsilon: traced, and added to the reduction's own.
@@ -62,11 +67,15 @@ def compute_stats(r: Reduction, x, mask, epsilon=None) -> tuple[jax.Array, Stats
   if r.center and mask is None and r.axis_name is None and reduction.entries(r, x.shape) == 1:
     rstd = lax.full_like(rstd, 0)  # nothing is left of one entry, nor of its gradient
   mean = lax.full_like(var, 0) if shift is None else shift if drift is None else add(shift, drift)
-  count = lax.full([1] * x.ndim, count, var.dtype) if jnp.ndim(count) == 0 else count
+  count = (
+    lax.full([1] * x.ndim, count, var.dtype) if isinstance(count, int) or count.ndim == 0 else count
+  )
   return d, Stats(shift, drift, rstd, Moments(mean, var, count))
 
 
-def _two_passes(r: Reduction, count, x, mask):
+def _two_passes(
+  r: Reduction, count: int | jax.Array, x: jax.Array, mask: ArrayLike | None
+) -> tuple[jax.Array, jax.Array | None, jax.Array | None, jax.Array]:
   """d, shift, drift, var: the second pass also finds what rounding left in the first one's mean."""
   d, shift = subtract_shift(r, x, mask, None), None
   unit, largest = reduction.unit_of_squares(r, x.shape), float(jnp.finfo(d.dtype).max)
@@ -84,19 +93,25 @@ def _two_passes(r: Reduction, count, x, mask):
   return d, shift, drift, _less_square(var, drift)
 
 
-def _below(limit: float, a):
+def _below(limit: float, a: jax.Array) -> jax.Array:
   size = lax.abs(a)
   return keep(lax.lt(size, lax.full_like(size, limit)), a)
 
 
-def _less_square(var, drift):
+def _less_square(var: jax.Array, drift: jax.Array) -> jax.Array:
   """<d^2> - <d>^2; 0 where that is the rounding that a constant input leaves."""
   of_mean = square(drift)
   rounding, left = mul(of_mean, 16 * float(jnp.finfo(var.dtype).eps)), sub(var, of_mean)
   return keep(lax.gt(left, rounding), left)
 
 
-def _merge_devices(r: Reduction, count, shift, drift, var):
+def _merge_devices(
+  r: Reduction,
+  count: int | jax.Array,
+  shift: jax.Array | None,
+  drift: jax.Array | None,
+  var: jax.Array,
+) -> tuple[jax.Array, jax.Array | None, jax.Array | None, jax.Array]:
   """The statistics of all devices' entries from those of each: one exchange, nothing cancels.
 
   Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
@@ -115,7 +130,7 @@ def _merge_devices(r: Reduction, count, shift, drift, var):
   return count, shift, drift, var
 
 
-def moments_tangent(stats: Stats, means) -> Moments:
+def moments_tangent(stats: Stats, means: tuple[jax.Array | None, jax.Array]) -> Moments:
   """The moments' tangent, from the means of dx and of y dx."""
   mean_dx, mean_ydx = means
   mean, _, count = stats.moments

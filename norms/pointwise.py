@@ -1,13 +1,23 @@
 """No statistics: squashing functions with which networks train in the place of a norm."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax.scipy import special
+from jax.typing import ArrayLike
 
 from norms import core, reduction
 
 
-def dyt(x, scale=None, bias=None, alpha=0.5, *, feature_axes: core.Axes = -1) -> jax.Array:
+def dyt(
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
+  alpha: ArrayLike = 0.5,
+  *,
+  feature_axes: core.Axes = -1,
+) -> jax.Array:
   """Dynamic tanh: z = scale * tanh(alpha x) + bias.
 
   Args:
@@ -28,7 +38,15 @@ def dyt(x, scale=None, bias=None, alpha=0.5, *, feature_axes: core.Axes = -1) ->
   return _squash(jnp.tanh, x, scale, bias, alpha, None, feature_axes)
 
 
-def derf(x, scale=None, bias=None, alpha=0.5, shift=0.0, *, feature_axes: core.Axes = -1):
+def derf(
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
+  alpha: ArrayLike = 0.5,
+  shift: ArrayLike = 0.0,
+  *,
+  feature_axes: core.Axes = -1,
+) -> jax.Array:
   """Dynamic erf: z = scale * erf(alpha x + shift) + bias.
 
   As `dyt`, with a learnt scalar `shift`, 0 at first.
@@ -38,7 +56,15 @@ def derf(x, scale=None, bias=None, alpha=0.5, shift=0.0, *, feature_axes: core.A
   return _squash(special.erf, x, scale, bias, alpha, shift, feature_axes)
 
 
-def _squash(function, x, scale, bias, alpha, shift, feature_axes) -> jax.Array:
+def _squash(
+  function: Callable[[jax.Array], jax.Array],
+  x: ArrayLike,
+  scale: ArrayLike | None,
+  bias: ArrayLike | None,
+  alpha: ArrayLike,
+  shift: ArrayLike | None,
+  feature_axes: core.Axes,
+) -> jax.Array:
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
   scale = core.spread(scale, x.shape, features, 'scale')
@@ -48,9 +74,15 @@ def _squash(function, x, scale, bias, alpha, shift, feature_axes) -> jax.Array:
 
   # Nothing is averaged, so the rule of core has no part here; x alone is kept for what follows.
   @reduction.recompute
-  def squash(x, scale, bias, alpha, shift):
+  def squash(
+    x: jax.Array,
+    scale: jax.Array | None,
+    bias: jax.Array | None,
+    alpha: jax.Array,
+    shift: jax.Array | None,
+  ) -> jax.Array:
     inner = x.astype(core.compute_dtype(x)) * alpha
     return reduction.affine(function(reduction.affine(inner, None, shift)), scale, bias)
 
-  z = squash(x, scale, bias, alpha, shift)
+  z: jax.Array = squash(x, scale, bias, alpha, shift)
   return z.astype(core.affine_dtype(x, scale, bias, alpha, shift))

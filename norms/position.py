@@ -1,21 +1,23 @@
 """Norms of the vector of features at one position."""
 
+from collections.abc import Sequence
 import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction
 
 
 def positional_norm(
-  x,
+  x: ArrayLike,
   *,
   feature_axes: core.Axes = -1,
-  epsilon: float = 1e-5,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """Normalises the features at each position, and hands their moments on.
 
@@ -47,7 +49,7 @@ def positional_norm(
   return y, moments.mean, jnp.sqrt(moments.var + epsilon)
 
 
-def moment_shortcut(x, mean, std) -> jax.Array:
+def moment_shortcut(x: ArrayLike, mean: ArrayLike, std: ArrayLike) -> jax.Array:
   """z = x * std + mean, in x's dtype: puts moments of an earlier layer back.
 
   Args:
@@ -62,13 +64,13 @@ def moment_shortcut(x, mean, std) -> jax.Array:
 
 
 def unit_norm(
-  x,
+  x: ArrayLike,
   *,
   reduction_axes: core.Axes = -1,
-  epsilon: float = 1e-12,
-  mask=None,
+  epsilon: float | jax.Array = 1e-12,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> jax.Array:
   """Divides each vector by its length: z = x / sqrt(sum |x|^2 + epsilon), in x's dtype.
 
@@ -87,14 +89,14 @@ def unit_norm(
 
 
 def scale_norm(
-  x,
-  scale=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
   *,
   reduction_axes: core.Axes = -1,
-  epsilon: float = 1e-12,
-  mask=None,
+  epsilon: float | jax.Array = 1e-12,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> jax.Array:
   """Gives all vectors one learnt length: z = scale * x / sqrt(sum |x|^2 + epsilon).
 
@@ -106,7 +108,15 @@ def scale_norm(
   return _of_length(scale, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups)
 
 
-def _of_length(scale, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups):
+def _of_length(
+  scale: ArrayLike | None,
+  x: ArrayLike,
+  reduction_axes: core.Axes,
+  epsilon: float | jax.Array,
+  mask: ArrayLike | None,
+  axis_name: str | None,
+  axis_index_groups: Sequence[Sequence[int]] | None,
+) -> jax.Array:
   """A sum is n means: core's rule, scale and epsilon in its units. Zeros add nothing to a sum."""
   x = core.inexact(x)
   axes = core.canonical_axes(x.ndim, reduction_axes, 'reduction_axes')

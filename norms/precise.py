@@ -1,22 +1,23 @@
 """Exact statistics over a whole data set, in place of running averages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, running
 from norms.running import BatchStats
 
 
 def batch_statistics(
-  x,
+  x: ArrayLike,
   *,
   axis: core.Axes = -1,
-  mask=None,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> BatchStats:
   """Mean, biased variance and count of one batch, for each feature.
 
@@ -88,5 +89,5 @@ def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) ->
   return found
 
 
-def _merge_trees(a, b):
+def _merge_trees(a: Any, b: Any) -> Any:
   return jax.tree.map(merge_statistics, a, b, is_leaf=lambda node: isinstance(node, BatchStats))

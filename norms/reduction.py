@@ -1,13 +1,15 @@
 """What every norm does with axes, parameters, dtypes, masks and named axes."""
 
+from collections.abc import Callable, Sequence
 import functools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from jax import lax
 import jax.export
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
 
 from norms.arithmetic import affine as affine
 from norms.arithmetic import compute_dtype as compute_dtype
@@ -26,6 +28,8 @@ from norms.axes import positions as positions
 from norms.axes import select as select
 from norms.axes import split_axis as split_axis
 from norms.axes import spread as spread
+
+T = TypeVar('T')
 
 # Of a formula of its own: keeps the arguments alone for the backward pass, and computes it again.
 recompute = functools.partial(jax.checkpoint, prevent_cse=False)
@@ -46,17 +50,17 @@ class Reduction(NamedTuple):
   special: bool = False  # what is special to a platform may be used
 
 
-def entries(r: Reduction, shape):
+def entries(r: Reduction, shape: tuple[int, ...]) -> int:
   """How many entries of an array of this shape one statistic is taken over."""
   return math.prod(shape[a] for a in r.axes) * (shape[-1] // r.groups if r.groups else 1)
 
 
-def unit(r: Reduction, shape) -> float:
+def unit(r: Reduction, shape: tuple[int, ...]) -> float:
   """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
   return 2.0 ** -(1 + (r.devices * _static(entries(r, shape))).bit_length())
 
 
-def unit_of_squares(r: Reduction, shape) -> float:
+def unit_of_squares(r: Reduction, shape: tuple[int, ...]) -> float:
   """A power of two: scaled by it, no squares of n entries of up to 1e18 sum to an overflow.
 
   It is 1 for up to 128 entries: then no pass is spent on it, and tiny entries keep their squares.
@@ -65,26 +69,28 @@ def unit_of_squares(r: Reduction, shape) -> float:
   return 2.0 ** -max(0, math.ceil(math.log2(max(n, 1) / 128) / 2))
 
 
-def _static(n) -> int:
+def _static(n: int) -> int:
   """A number of entries; where an exported program leaves it open, more than most arrays have."""
   return 2**24 if jax.export.is_symbolic_dim(n) else n
 
 
-def root(n, dtype):
+def root(n: int, dtype: DTypeLike) -> float | jax.Array:
   """The square root of a number of entries, of that dtype where it is open in an export."""
   return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)
 
 
 def over(
-  axes, epsilon=0.0, center=True, axis_name=None, axis_index_groups=None, refine=True, groups=None
-):
+  axes: Sequence[int], epsilon: float = 0.0, center: bool = True, axis_name: str | None = None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None, refine: bool = True,
+  groups: int | None = None,
+) -> Reduction:  # fmt: skip
   """The Reduction that a norm's options describe."""
   each = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
   devices = 1 if axis_name is None else lax.axis_size(axis_name)
   return Reduction(tuple(axes), float(epsilon), center, axis_name, each, devices, refine, groups)
 
 
-def split_epsilon(epsilon, dtype):
+def split_epsilon(epsilon: float | jax.Array, dtype: DTypeLike) -> tuple[float, jax.Array | None]:
   """(epsilon, None) where its value is known, else (0, epsilon) for the rule to differentiate."""
   if isinstance(epsilon, jax.Array):
     return 0.0, epsilon.astype(dtype)
@@ -96,12 +102,12 @@ def on_this_device(r: Reduction) -> Reduction:
   return r._replace(axis_name=None, axis_index_groups=None, devices=1)
 
 
-def total(r: Reduction, a):
+def total(r: Reduction, a: jax.Array) -> jax.Array:
   """The sum over the axes, each channel's and then each group's at its channels; over devices."""
   return over_devices(r, _sum_groups(r, sum_over(a, r.axes)))
 
 
-def _sum_groups(r: Reduction, a):
+def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
   """The sum over each group of the last axis, put where each of its channels is."""
   if r.groups is None:
     return a
@@ -109,12 +115,13 @@ def _sum_groups(r: Reduction, a):
   return lax.reshape(jnp.broadcast_to(sum_over(split, (a.ndim,)), split.shape), a.shape)
 
 
-def over_devices(r: Reduction, tree):
+def over_devices(r: Reduction, tree: T) -> T:
   """The sum over the devices; ValueError where JAX knows no groups of them."""
   if r.axis_name is None:
     return tree
   try:
-    return lax.psum(tree, r.axis_name, axis_index_groups=r.axis_index_groups)
+    summed: T = lax.psum(tree, r.axis_name, axis_index_groups=r.axis_index_groups)
+    return summed
   except NotImplementedError as error:
     raise ValueError(
       f'axis_index_groups={r.axis_index_groups} work under pmap and shard_map(check_vma=False) '
@@ -122,7 +129,7 @@ def over_devices(r: Reduction, tree):
     ) from error
 
 
-def gather(r: Reduction, arrays):
+def gather(r: Reduction, arrays: Sequence[jax.Array]) -> jax.Array:
   """Each array of every device, along a new first axis, the same on all: in one exchange.
 
   As a sum, in which each device fills a place of its own: JAX knows of a sum that it does not
@@ -133,17 +140,17 @@ def gather(r: Reduction, arrays):
   return jnp.moveaxis(over_devices(r, jnp.where(place, stacked, 0)), 1, 0)
 
 
-def mean(r: Reduction, count, a):
+def mean(r: Reduction, count: int | jax.Array, a: jax.Array) -> jax.Array:
   """The mean over `count` entries; 0 over none."""
   return div(total(r, a), at_least_one(count))
 
 
-def at_least_one(count):
+def at_least_one(count: int | jax.Array) -> int | jax.Array:
   """A number of entries to divide by."""
   return max(count, 1) if isinstance(count, int) else jnp.maximum(count, 1)
 
 
-def count_entries(r: Reduction, x, mask):
+def count_entries(r: Reduction, x: jax.Array, mask: ArrayLike | None) -> int | jax.Array:
   """How many entries the mask leaves in, over the devices too; an int where that is known."""
   if mask is None and r.axis_name is None:
     n = entries(r, x.shape)
@@ -152,7 +159,9 @@ def count_entries(r: Reduction, x, mask):
   return total(r, present.astype(real_dtype(x)))
 
 
-def in_range(x, mask=None, axis_name: str | None = None):
+def in_range(
+  x: jax.Array, mask: ArrayLike | None = None, axis_name: str | None = None
+) -> tuple[jax.Array, jax.Array]:
   """(x / u, u), where u is 1 unless squares may overflow: a power of two, so nothing is rounded.
 
   For a formula of its own: with epsilon / u^2 for epsilon it holds up to the largest finite x.
@@ -167,7 +176,7 @@ def in_range(x, mask=None, axis_name: str | None = None):
   return x / u, u
 
 
-def deviation(var, epsilon, u):
+def deviation(var: jax.Array, epsilon: float | jax.Array, u: jax.Array) -> jax.Array:
   """sqrt(u^2 var + epsilon) / u, for the variance of x / u.
 
   Where u is large epsilon / u^2 is no float, or one whose inverse overflows; sqrt(epsilon) / u is.
@@ -178,7 +187,9 @@ def deviation(var, epsilon, u):
   return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))
 
 
-def recompute_wide(f, x, axis_name: str | None = None):
+def recompute_wide(
+  f: Callable[..., Any], x: jax.Array, axis_name: str | None = None
+) -> Callable[..., Any]:
   """f, a formula whose `in_range` copy of x is kept: where that is wider than x, x alone is.
 
   Over devices f is as it was, since what they exchange would be exchanged again.

@@ -1,28 +1,32 @@
 """Batch statistics that only correct, or only centre."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction, running
 from norms.running import BatchStats
 
 
 def batch_renorm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   axis: core.Axes = -1,
   training: bool = True,
   momentum: float = 0.99,
-  epsilon: float = 1e-5,
-  r_max=3.0,
-  d_max=5.0,
-  mask=None,
+  epsilon: float | jax.Array = 1e-5,
+  r_max: float | jax.Array = 3.0,
+  d_max: float | jax.Array = 5.0,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Batch norm in training, corrected towards what the running statistics would give.
 
@@ -67,7 +71,7 @@ def batch_renorm(
   dtype = core.affine_dtype(x, scale, bias)
   scale = core.spread(scale, x.shape, features, 'scale')
   bias = core.spread(bias, x.shape, features, 'bias')
-  options = {
+  options: dict[str, Any] = {  # by name, of more than one type
     'axes': tuple(a for a in range(x.ndim) if a not in features),
     'epsilon': epsilon, 'axis_name': axis_name, 'axis_index_groups': axis_index_groups,
   }  # fmt: skip
@@ -82,7 +86,15 @@ def batch_renorm(
   return z.astype(dtype), running.update(batch_stats, moments, momentum=momentum)
 
 
-def _correction(batch: core.Moments, batch_stats, shape, features, epsilon, r_max, d_max):
+def _correction(
+  batch: core.Moments,
+  batch_stats: BatchStats,
+  shape: tuple[int, ...],
+  features: tuple[int, ...],
+  epsilon: float | jax.Array,
+  r_max: float | jax.Array,
+  d_max: float | jax.Array,
+) -> tuple[jax.Array, jax.Array]:
   mean = core.spread(batch_stats.mean, shape, features, 'batch_stats.mean').astype(batch.mean.dtype)
   var = core.spread(batch_stats.var, shape, features, 'batch_stats.var').astype(batch.var.dtype)
   rstd = lax.rsqrt(var + epsilon)
@@ -92,16 +104,16 @@ def _correction(batch: core.Moments, batch_stats, shape, features, epsilon, r_ma
 
 
 def mean_only_batch_norm(
-  x,
-  bias=None,
+  x: ArrayLike,
+  bias: ArrayLike | None = None,
   batch_stats: BatchStats | None = None,
   *,
   axis: core.Axes = -1,
   training: bool = True,
   momentum: float = 0.99,
-  mask=None,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
   """Subtracts each feature's mean over the mini-batch: the companion of weight norm.
 
@@ -124,9 +136,12 @@ def mean_only_batch_norm(
   return (y if shift is None else y + shift).astype(dtype), new
 
 
-def _centred(r: core.Reduction, x, mask):
+def _centred(
+  r: core.Reduction, x: jax.Array, mask: ArrayLike | None
+) -> tuple[jax.Array, core.Moments]:
   """x - <x>, linear in x: plain autodiff keeps nothing. Twice, for what rounding leaves."""
-  unit, count = reduction.unit(r, x.shape), reduction.count_entries(r, x, mask)
+  unit = reduction.unit(r, x.shape)
+  count: Any = reduction.count_entries(r, x, mask)  # a number where it is known
   x = core.keep(mask, x).astype(core.compute_dtype(x))
   shift = reduction.mean(r, count, x * unit) / unit
   y = core.keep(mask, x - shift)

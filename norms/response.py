@@ -1,27 +1,24 @@
 """Divisors that are responses: mean squares of a channel, or of its neighbours."""
 
+from collections.abc import Sequence
 import functools
 
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction
 
 
 def filter_response_norm(
-  x,
-  scale=None,
-  bias=None,
-  threshold=None,
-  learnt_epsilon=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None, bias: ArrayLike | None = None,
+  threshold: ArrayLike | None = None, learnt_epsilon: ArrayLike | None = None,
   *,
-  feature_axes: core.Axes = -1,
-  epsilon: float = 1e-6,
-  mask=None,
-  axis_name: str | None = None,
-  axis_index_groups=None,
-) -> jax.Array:
+  feature_axes: core.Axes = -1, epsilon: float | jax.Array = 1e-6, mask: ArrayLike | None = None,
+  axis_name: str | None = None, axis_index_groups: Sequence[Sequence[int]] | None = None,
+) -> jax.Array:  # fmt: skip
   """Divides each channel of each example by the root of its mean square over the positions.
 
   z = x / sqrt(<|x|^2> + epsilon + |learnt_epsilon|) * scale + bias, then max(z, threshold) where
@@ -66,12 +63,12 @@ def filter_response_norm(
   return z if threshold is None else tlu(z, threshold, feature_axes=feature_axes)
 
 
-def _damping(square, more):
+def _damping(square: jax.Array, more: jax.Array) -> jax.Array:
   """sqrt(square / (square + |more|)); what it is where the square is 0 does not matter, as y is."""
   return lax.rsqrt(1 + jnp.abs(more) / jnp.where(square == 0, 1, square))
 
 
-def tlu(x, threshold, *, feature_axes: core.Axes = -1) -> jax.Array:
+def tlu(x: ArrayLike, threshold: ArrayLike, *, feature_axes: core.Axes = -1) -> jax.Array:
   """The thresholded linear unit: max(x, threshold), a threshold for each feature.
 
   Args:
@@ -90,15 +87,15 @@ def tlu(x, threshold, *, feature_axes: core.Axes = -1) -> jax.Array:
 
 
 def global_response_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   *,
   feature_axes: core.Axes = -1,
-  epsilon: float = 1e-6,
-  mask=None,
+  epsilon: float | jax.Array = 1e-6,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> jax.Array:
   """Lets the channels of an example compete: each is weighted by its share of their lengths.
 
@@ -132,10 +129,14 @@ def global_response_norm(
   r = reduction.over(axes, 0.0, False, axis_name, axis_index_groups)
   seen = reduction.count_entries(r, x, mask) > 0
   response = functools.partial(_global_response, r, features)
-  return reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
+  z: jax.Array = reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
+  return z
 
 
-def _global_response(r: core.Reduction, features, x, scale, bias, mask, seen, epsilon):
+def _global_response(
+  r: core.Reduction, features: tuple[int, ...], x: jax.Array, scale: jax.Array | None,
+  bias: jax.Array | None, mask: ArrayLike | None, seen: ArrayLike, epsilon: float | jax.Array,
+) -> jax.Array:  # fmt: skip
   """No mean of squares divides here, so the rule of core does not fit."""
   scaled, unit = reduction.in_range(x, mask, r.axis_name)
   square = reduction.total(r, reduction.square(scaled))
@@ -150,8 +151,9 @@ def _global_response(r: core.Reduction, features, x, scale, bias, mask, seen, ep
 
 
 def local_response_norm(
-  x, *, size: int = 5, k=2.0, alpha=1e-4, beta=0.75, feature_axis: int = -1, mask=None
-) -> jax.Array:
+  x: ArrayLike, *, size: int = 5, k: float | jax.Array = 2.0, alpha: float | jax.Array = 1e-4,
+  beta: float | jax.Array = 0.75, feature_axis: int = -1, mask: ArrayLike | None = None,
+) -> jax.Array:  # fmt: skip
   """Divides each feature by a power of its neighbours' squares.
 
   z_i = x_i / (k + alpha * sum |x_j|^2)^beta, the sum over `size` features j around i, fewer at
@@ -179,17 +181,20 @@ def local_response_norm(
   if size < 1:
     raise ValueError(f'size={size} features make no neighbourhood: use 1 or more')
   local = functools.partial(_local_response, size, axis)
-  return reduction.recompute(local)(x, k, alpha, beta, mask)
+  z: jax.Array = reduction.recompute(local)(x, k, alpha, beta, mask)
+  return z
 
 
-def _local_response(size, axis, x, k, alpha, beta, mask):
+def _local_response(
+  size: int, axis: int, x: jax.Array,
+  k: float | jax.Array, alpha: float | jax.Array, beta: float | jax.Array, mask: ArrayLike | None,
+) -> jax.Array:  # fmt: skip
   scaled, unit = reduction.in_range(x, mask)
   width = [(0, 0)] * x.ndim
   width[axis] = ((size - 1) // 2, size // 2)
   padded = jnp.pad(reduction.gather_axis(reduction.square(scaled), axis), width)
-  near = sum(lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
-  near = reduction.lay_out(near, jax.typeof(x).sharding.spec)
+  parts = (lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
+  near = reduction.lay_out(functools.reduce(jnp.add, parts), jax.typeof(x).sharding.spec)
   # (unit^2 a)^-beta in two steps, since unit^2 alone may overflow.
-  return (scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)).astype(
-    x.dtype
-  )
+  z = scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)
+  return z.astype(x.dtype)

@@ -15,6 +15,10 @@ Kind = Literal['none', 'activation', 'kernel']
 # Arguments of a function that a module's call settles, and not its constructor.
 _OF_A_CALL = ('mask', 'training')
 
+# The names by which modules know the axes of features, and other options named after axes.
+FEATURE_AXES = ('axis', 'feature_axes')
+_OTHER_AXES = ('reduction_axes', 'axis_name', 'axis_index_groups')
+
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
@@ -22,7 +26,7 @@ class Constant:
 
   value: float
 
-  def __call__(self, *args, **kwargs):
+  def __call__(self, *args: Any, **kwargs: Any) -> Any:
     """An array of it."""
     return initializers.constant(self.value)(*args, **kwargs)
 
@@ -39,11 +43,11 @@ class Parameter(NamedTuple):
   shape: tuple[int, ...] | None = None
   used: bool = True
 
-  def init(self, features: int | None = None):
+  def init(self, features: int | None = None) -> initializers.Initializer | None:
     """Its initialiser; None where that depends on the number of features, and none is given."""
     if callable(self.initial):
       return None if features is None else Constant(self.initial(features))
-    known: dict[float, Any] = {0: initializers.zeros, 1: initializers.ones}
+    known: dict[float, initializers.Initializer] = {0: initializers.zeros, 1: initializers.ones}
     return known.get(self.initial, Constant(self.initial))
 
 
@@ -84,13 +88,32 @@ class Row:
   groups: bool = False
   key: bool = False
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
+    """Raises ValueError where the modules of this row would not be what its function says."""
     unknown = set(self.parameters) - set(self._arguments)
     if unknown:
       raise ValueError(
         f'norm {self.name!r}: parameters {sorted(unknown)} are no arguments of its function, which '
         f'takes {", ".join(self._arguments)}: name them alike'
       )
+    if self.function is not None and self.state != ('batch_stats' in self._arguments):
+      raise ValueError(
+        f'norm {self.name!r}: state={self.state}, but its function takes '
+        f'{", ".join(self._arguments)}: state=True and an argument batch_stats go together'
+      )
+    per_feature = any(p.shape is None for p in self.parameters.values())
+    if per_feature or self.state or self.kind == 'kernel':
+      self._check_axes(('axis',) if self.kind == 'kernel' else FEATURE_AXES)
+
+  def _check_axes(self, allowed: tuple[str, ...]) -> None:
+    """A module looks for the axes of its parameters and statistics by name."""
+    others = {*allowed, *_OTHER_AXES, *self.parameters}
+    for name, argument in self._arguments.items():
+      if name not in others and _means_axes(argument):
+        raise ValueError(
+          f'norm {self.name!r}: option {name!r} of its function names axes, but modules know those '
+          f'of the features as {" or ".join(map(repr, allowed))} only: rename it'
+        )
 
   @functools.cached_property
   def _arguments(self) -> Mapping[str, inspect.Parameter]:
@@ -138,5 +161,14 @@ class Row:
     )
 
 
-def _said(initial) -> str:
+def _said(initial: float | Callable[[int], float]) -> str:
   return f'{initial.__name__}(features)' if callable(initial) else f'{initial:g}'
+
+
+def _means_axes(argument: inspect.Parameter) -> bool:
+  annotation = argument.annotation
+  if isinstance(annotation, str):  # under `from __future__ import annotations`
+    annotated = 'Axes' in annotation
+  else:
+    annotated = annotation in (reduction.Axes, reduction.Axes | None)
+  return annotated or not {'axis', 'axes', 'dim', 'dims'}.isdisjoint(argument.name.split('_'))

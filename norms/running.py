@@ -1,5 +1,6 @@
 """Running statistics, which stand in for a batch's in evaluation."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ from jax import lax
 import jax.export
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
+from jax.typing import ArrayLike
 
 from norms import core, reduction
 from norms.arithmetic import add, convert, mul
@@ -27,7 +29,9 @@ class BatchStats(NamedTuple):
 jax.export.register_namedtuple_serialization(BatchStats, serialized_name='norms.BatchStats')
 
 
-def spread(batch_stats: BatchStats | None, shape, features, norm: str) -> BatchStats:
+def spread(
+  batch_stats: BatchStats | None, shape: Sequence[int], features: tuple[int, ...], norm: str
+) -> BatchStats:
   """The running statistics in evaluation, with size-1 axes for all but the features."""
   if batch_stats is None:
     raise ValueError(f'{norm}: batch_stats=None in evaluation: pass the running statistics')
@@ -35,7 +39,11 @@ def spread(batch_stats: BatchStats | None, shape, features, norm: str) -> BatchS
   return BatchStats(mean, core.spread(batch_stats.var, shape, features, 'batch_stats.var'))
 
 
-def evaluate(x, batch_stats: BatchStats | None, scale, bias, mask, *, features, epsilon, norm):
+def evaluate(
+  x: jax.Array, batch_stats: BatchStats | None, scale: ArrayLike | None,
+  bias: ArrayLike | None, mask: ArrayLike | None, *,
+  features: tuple[int, ...], epsilon: float | jax.Array, norm: str,
+) -> jax.Array:  # fmt: skip
   """z by the running statistics; scale and bias as given to the norm of that name."""
   known = spread(batch_stats, x.shape, features, norm)
   if jnp.iscomplexobj(known.mean) and not jnp.iscomplexobj(x):
@@ -52,7 +60,7 @@ def update(
   batch_stats: BatchStats | None,
   moments: core.Moments,
   *,
-  momentum,
+  momentum: float | jax.Array | None,
   unbiased: bool = False,
   zero_debias: bool = False,
 ) -> BatchStats | None:
@@ -68,12 +76,15 @@ def update(
   else:
     new = _averaged(batch_stats, batch, momentum, unbiased, zero_debias)
   any_entry = lax.gt(n, lax.full_like(n, 0))
-  return jax.tree.map(
+  moved: BatchStats = jax.tree.map(
     lambda old, new: reduction.select(any_entry, convert(new, old.dtype), old), batch_stats, new
   )
+  return moved
 
 
-def _averaged(running: BatchStats, batch: BatchStats, momentum, unbiased, zero_debias):
+def _averaged(
+  running: BatchStats, batch: BatchStats, momentum: Any, unbiased: bool, zero_debias: bool
+) -> BatchStats:
   """momentum s + (1 - momentum) s_batch; debiased, with the weights divided by their sum."""
   kept, gained, count = momentum, 1 - momentum, running.count
   if zero_debias:
@@ -94,11 +105,11 @@ def pooled(a: BatchStats, b: BatchStats, unbiased: bool = False) -> BatchStats:
   return BatchStats(a.mean + share * apart, var, count)
 
 
-def _bessel(count, unbiased: bool):
+def _bessel(count: jax.Array, unbiased: bool) -> jax.Array | float:
   return jnp.maximum(count, 2) / (jnp.maximum(count, 2) - 1) if unbiased else 1.0
 
 
-def _check(batch_stats: BatchStats, moments: core.Moments, counted: bool):
+def _check(batch_stats: BatchStats, moments: core.Moments, counted: bool) -> None:
   if counted and batch_stats.count is None:
     raise ValueError(
       'batch_stats.count=None: momentum=None and zero_debias=True need it: '
@@ -111,7 +122,9 @@ def _check(batch_stats: BatchStats, moments: core.Moments, counted: bool):
     )
 
 
-def update_each(batch_stats: BatchStats | None, moments: core.Moments, *, momentum):
+def update_each(
+  batch_stats: BatchStats | None, moments: core.Moments, *, momentum: float | jax.Array
+) -> BatchStats | None:
   """`update` by one batch after the other, which lie along the moments' first axis."""
   if batch_stats is None:
     return None
@@ -122,7 +135,7 @@ def update_each(batch_stats: BatchStats | None, moments: core.Moments, *, moment
   each = core.Moments(*(reduction.lay_out(m, P(None, *spec)) for m in each))
   carry = jax.tree.map(lambda s: reduction.lay_out(s, P(*spec)), batch_stats)
 
-  def step(stats: Any, batch: core.Moments):
+  def step(stats: Any, batch: core.Moments) -> tuple[Any, None]:
     return update(stats, batch, momentum=momentum), None
 
-  return lax.scan(step, carry, each)[0]
+  return lax.scan(step, carry, each)[0]  # type: ignore[no-any-return]

@@ -1,7 +1,11 @@
 """Statistics within one example: nothing depends on the rest of the batch."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core, reduction
 from norms.reduction import count_groups as count_groups
@@ -9,16 +13,16 @@ from norms.reduction import positions as positions
 
 
 def layer_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   *,
   reduction_axes: core.Axes = -1,
   feature_axes: core.Axes = -1,
-  epsilon: float = 1e-6,
-  mask=None,
+  epsilon: float | jax.Array = 1e-6,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
   refine: bool = True,
 ) -> jax.Array:
   """Normalises each example over its features.
@@ -53,15 +57,15 @@ def layer_norm(
 
 
 def rms_norm(
-  x,
-  scale=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
   *,
   reduction_axes: core.Axes = -1,
   feature_axes: core.Axes = -1,
-  epsilon: float = 1e-6,
-  mask=None,
+  epsilon: float | jax.Array = 1e-6,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
 ) -> jax.Array:
   """Divides each example by the root mean square of its features.
 
@@ -76,15 +80,15 @@ def rms_norm(
 
 
 def instance_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   *,
   feature_axes: core.Axes = -1,
-  epsilon: float = 1e-6,
-  mask=None,
+  epsilon: float | jax.Array = 1e-6,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
   refine: bool = True,
 ) -> jax.Array:
   """Normalises each feature of each example over its positions.
@@ -105,17 +109,17 @@ def instance_norm(
 
 
 def group_norm(
-  x,
-  scale=None,
-  bias=None,
+  x: ArrayLike,
+  scale: ArrayLike | None = None,
+  bias: ArrayLike | None = None,
   *,
   num_groups: int | None = 32,
   group_size: int | None = None,
   reduction_axes: core.Axes | None = None,
-  epsilon: float = 1e-6,
-  mask=None,
+  epsilon: float | jax.Array = 1e-6,
+  mask: ArrayLike | None = None,
   axis_name: str | None = None,
-  axis_index_groups=None,
+  axis_index_groups: Sequence[Sequence[int]] | None = None,
   refine: bool = True,
 ) -> jax.Array:
   """Normalises each example over its positions and each of several groups of channels.
@@ -154,20 +158,29 @@ def group_norm(
     raise ValueError(f'reduction_axes={reduction_axes} must hold the channels, the last axis')
   scale = core.spread(scale, x.shape, (last,), 'scale')
   bias = core.spread(bias, x.shape, (last,), 'bias')
-  options = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups, 'refine': refine}
+  options: dict[str, Any] = {  # by name, of more than one type
+    'axis_name': axis_name, 'axis_index_groups': axis_index_groups, 'refine': refine,
+  }  # fmt: skip
   if axes != (last,):
     options['groups'] = groups
     return core.normalize(x, scale, bias, mask, axes=axes[:-1], epsilon=epsilon, **options)[0]
   # Every position has statistics of its own: one for each channel would be as large as x.
   mask = None if mask is None else jnp.broadcast_to(mask, x.shape)
-  split = (
-    None if a is None else reduction.split_axis(a, -1, groups) for a in (x, scale, bias, mask)
-  )
-  z = core.normalize(*split, axes=(x.ndim,), epsilon=epsilon, **options)[0]
+  split = [None if a is None else reduction.split_axis(a, -1, groups) for a in (scale, bias, mask)]
+  y = reduction.split_axis(x, -1, groups)
+  z = core.normalize(y, *split, axes=(x.ndim,), epsilon=epsilon, **options)[0]
   return reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
 
 
-def _over(x, scale, bias, mask, reduction_axes, feature_axes, **options) -> jax.Array:
+def _over(
+  x: ArrayLike,
+  scale: ArrayLike | None,
+  bias: ArrayLike | None,
+  mask: ArrayLike | None,
+  reduction_axes: core.Axes,
+  feature_axes: core.Axes,
+  **options: Any,  # of core.normalize
+) -> jax.Array:
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
   scale = core.spread(scale, x.shape, features, 'scale')

@@ -5,12 +5,15 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 import numpy as np
 
 from norms import core, reduction
 
 
-def weight_standardization(w, *, axis: core.Axes | None = -1, epsilon: float = 1e-10) -> jax.Array:
+def weight_standardization(
+  w: ArrayLike, *, axis: core.Axes | None = -1, epsilon: float | jax.Array = 1e-10
+) -> jax.Array:
   """Gives each output feature's weights mean 0 and variance 1: (w - mean) / sqrt(var + epsilon).
 
   Args:
@@ -32,7 +35,12 @@ def weight_standardization(w, *, axis: core.Axes | None = -1, epsilon: float = 1
 
 
 def scaled_weight_standardization(
-  w, gain=None, *, axis: core.Axes | None = -1, gamma: float = 1.0, epsilon: float = 1e-4
+  w: ArrayLike,
+  gain: ArrayLike | None = None,
+  *,
+  axis: core.Axes | None = -1,
+  gamma: float = 1.0,
+  epsilon: float | jax.Array = 1e-4,
 ) -> jax.Array:
   """Standardises a kernel so that its layer keeps the variance of activations.
 
@@ -83,5 +91,5 @@ def activation_gain(activation: Callable[[jax.Array], jax.Array]) -> float:
   return float(1 / math.sqrt(np.sum(density * (y - mean) ** 2)))
 
 
-def _inputs(w, features):
+def _inputs(w: jax.Array, features: tuple[int, ...]) -> tuple[int, ...]:
   return tuple(a for a in range(w.ndim) if a not in features)

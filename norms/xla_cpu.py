@@ -10,18 +10,23 @@ many entries. On a mesh, for unknown sizes, under vmap and under `plain_formulas
                             the sums of g b and of g a; else XLA writes b down as large as g.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import contextvars
 import functools
 import math
 import os
+from typing import Any
 
 import jax
 from jax import lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 import jax.numpy as jnp
+
+Shape = tuple[int, ...]
+Axes = tuple[int, ...]
+Formula = Callable[[jax.Array, jax.Array], jax.Array]
 
 LARGE = 2**14  # below so many entries a loop costs no more than a call
 
@@ -52,64 +57,75 @@ def special_formulas() -> bool:
   return not _plain_wanted.get()
 
 
-def subtract(x, shift):
+def subtract(x: jax.Array, shift: jax.Array) -> jax.Array:
   """x - shift, of the shape of x and the dtype of shift."""
-  return _subtract_p.bind(x, shift)
+  difference: jax.Array = _subtract_p.bind(x, shift)
+  return difference
 
 
-def outer(a, b):
+def outer(a: jax.Array, b: jax.Array) -> jax.Array:
   """a b, for a of shape (..., 1) and b of shape (1, ..., 1, n), both real and of one dtype."""
-  return _outer_p.bind(a, b)
+  product: jax.Array = _outer_p.bind(a, b)
+  return product
 
 
-def is_outer(a, b) -> bool:
+def is_outer(a: jax.Array, b: jax.Array) -> bool:
   """Whether `outer` takes them."""
   shapes = a.shape[-1:] == (1,) and all(isinstance(n, int) and n == 1 for n in b.shape[:-1])
   return shapes and a.ndim == b.ndim > 1 and a.dtype == b.dtype and not jnp.iscomplexobj(a)
 
 
-def _difference(x, shift):
+def _difference(x: jax.Array, shift: jax.Array) -> jax.Array:
   return x.astype(shift.dtype) - shift
 
 
-def _called(x, shift):
+def _called(x: jax.Array, shift: jax.Array) -> jax.Array:
   # Here, since another version of jax may have it elsewhere.
   from jax.experimental.scheduling_groups import xla_metadata_call
 
-  return xla_metadata_call(_difference, inlineable='false')(x, shift)
+  difference: jax.Array = xla_metadata_call(_difference, inlineable='false')(x, shift)
+  return difference
 
 
-def _product(a, b):
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
   return a * b
 
 
-def _sum_to_row(g, a):  # of g a over all axes but the last, for a column a
+def _sum_to_row(
+  g: jax.Array, a: jax.Array
+) -> jax.Array:  # of g a over all axes but the last, for a column a
   return jnp.sum(g * a, range(g.ndim - 1), keepdims=True)
 
 
-def _sum_to_column(g, b):  # of g b over the last axis, for a row b
+def _sum_to_column(
+  g: jax.Array, b: jax.Array
+) -> jax.Array:  # of g b over the last axis, for a row b
   return jnp.sum(g * b, -1, keepdims=True)
 
 
-def _dot(a, b, contracted_a, contracted_b, shape):
+def _dot(
+  a: jax.Array, b: jax.Array, contracted_a: Axes, contracted_b: Axes, shape: Shape
+) -> jax.Array:
   dimensions = ((contracted_a, contracted_b), ((), ()))
   return lax.dot_general(a, b, dimensions, precision=lax.Precision.HIGHEST).reshape(shape)
 
 
-def _product_by_dot(a, b):
+def _product_by_dot(a: jax.Array, b: jax.Array) -> jax.Array:
   return _dot(a, b.reshape(1, -1), (a.ndim - 1,), (0,), (*a.shape[:-1], b.shape[-1]))
 
 
-def _sum_to_row_by_dot(g, a):
+def _sum_to_row_by_dot(g: jax.Array, a: jax.Array) -> jax.Array:
   axes = tuple(range(g.ndim - 1))
   return _dot(a.reshape(a.shape[:-1]), g, axes, axes, (*[1] * len(axes), g.shape[-1]))
 
 
-def _sum_to_column_by_dot(g, b):
+def _sum_to_column_by_dot(g: jax.Array, b: jax.Array) -> jax.Array:
   return _dot(g, b.reshape(-1), (g.ndim - 1,), (0,), (*g.shape[:-1], 1))
 
 
-def _primitive(name: str, shape, plain, on_cpu) -> Primitive:
+def _primitive(
+  name: str, shape: Callable[[Shape, Shape], Shape], plain: Formula, on_cpu: Formula
+) -> Primitive:
   """A primitive of the type of `plain`, which it is but on one CPU, for large arrays.
 
   shape: that of the result, from those of both arguments.
@@ -117,13 +133,13 @@ def _primitive(name: str, shape, plain, on_cpu) -> Primitive:
   made = Primitive(name)
 
   @functools.lru_cache  # a layer asks a few times, the next of its shape as often
-  def typed(x, y):
+  def typed(x: Any, y: Any) -> Any:
     if x.sharding.mesh.empty and y.sharding.mesh.empty:  # in a tenth of the time
       return jax.core.ShapedArray(shape(x.shape, y.shape), y.dtype)
     # Varying over a mesh's axes, and sharded, as JAX would have it.
     return jax.make_jaxpr(plain)(x, y).out_avals[0]
 
-  def lower_on_cpu(ctx, *args):
+  def lower_on_cpu(ctx: Any, *args: Any) -> Any:
     shapes = [aval.shape for aval in ctx.avals_in]
     known = all(isinstance(n, int) for shape in shapes for n in shape)
     large = known and max(map(math.prod, [*shapes, ctx.avals_out[0].shape])) >= LARGE
@@ -140,7 +156,7 @@ def _primitive(name: str, shape, plain, on_cpu) -> Primitive:
   return made
 
 
-def _row(g, a):
+def _row(g: Shape, a: Shape) -> Shape:
   return (*[1] * (len(g) - 1), g[-1])
 
 
@@ -152,7 +168,7 @@ _sum_to_column_p = _primitive(
 )
 
 
-def _subtract_jvp(primals, tangents):
+def _subtract_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
   dx, dshift = map(ad.instantiate_zeros, tangents)
   return subtract(*primals), _difference(dx, dshift)
 

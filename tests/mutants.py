@@ -532,7 +532,7 @@ MUTANTS = (
   ),
   Mutant(
     'layers traced one by one', 'core.py',
-    'as_one = axis_name is None and (refine or _in_a_program(x))',
+    'as_one = axis_name is None and (refine or has_no_value(x))',
     'as_one = False',
     'test_layers_of_one_shape',
   ),

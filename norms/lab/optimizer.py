@@ -28,9 +28,10 @@ def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
     trial.one_of('optimizer', name, NAMES)
   for option in options:
     trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
-  made = lambda hyper: make(  # noqa: E731
-    **dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper}
-  )
+
+  def made(hyper):
+    return make(**dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper})
+
   return (lambda hyper: gathered(made(hyper))) if name in ELEMENTWISE else made
 
 

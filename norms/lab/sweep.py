@@ -127,8 +127,7 @@ class Waiting:
     with self._lock:
       if not self._groups:
         return None
-      rank = lambda group: (group.family not in mine, group.family in self._begun)  # noqa: E731
-      group = min(self._groups, key=rank)
+      group = min(self._groups, key=lambda g: (g.family not in mine, g.family in self._begun))
       self._groups.remove(group)
       first = mine.setdefault(group.family, group.family not in self._begun)
       self._begun.add(group.family)

@@ -103,7 +103,10 @@ def initial(setting: Setting, variables: Variables, draws, hyper) -> State:
 
 def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
   """The paths of the kernels, layer_2 before layer_10."""
-  natural = lambda path: [int(s) if s.isdigit() else s for s in re.split(r'(\d+)', '/'.join(path))]  # noqa: E731
+
+  def natural(path):
+    return [int(s) if s.isdigit() else s for s in re.split(r'(\d+)', '/'.join(path))]
+
   return sorted((path for path in params if path[-1] == 'kernel'), key=natural)
 
 

@@ -133,10 +133,13 @@ def in_turn(trials: Iterable[Trial]) -> tuple[Trial, ...]:
   for trial in trials:
     if trial.replay:
       lines.setdefault(trial.seed, []).append(trial.hash)
-  turn = lambda t, line: f'{line.index(t.hash)} of {_digest(",".join(line))}'  # noqa: E731
   return tuple(
-    dataclasses.replace(t, turn=turn(t, lines[t.seed])) if t.replay else t for t in trials
+    dataclasses.replace(t, turn=_turn(t.hash, lines[t.seed])) if t.replay else t for t in trials
   )
+
+
+def _turn(hash: str, line: list[str]) -> str:
+  return f'{line.index(hash)} of {_digest(",".join(line))}'
 
 
 def one_of(what: str, value, valid) -> Any:

@@ -43,7 +43,9 @@ class BatchNorm(nn.BatchNorm):
   zero_debias: bool = False
 
   @nn.compact
-  def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
+  def __call__(
+    self, x: jax.Array, use_running_average: bool | None = None, *, mask: jax.Array | None = None
+  ) -> jax.Array:
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from flax import linen as nn
 from flax.linen.module import merge_param
+import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms.linen import kernels, parameters, running
 from norms.row import Row
@@ -23,7 +25,7 @@ class Activation(nn.Module):
   row: ClassVar[Any]  # of `of`
 
   @nn.compact
-  def __call__(self, x, *, mask=None, **options):
+  def __call__(self, x: ArrayLike, *, mask: ArrayLike | None = None, **options: Any) -> Any:
     """The normalised x; `options` of the function come before the fields, in this call."""
     x, learnt, options, dtype = _arguments(self, x, mask, options)
     found = self.row.function(x, **learnt, **options)
@@ -40,7 +42,14 @@ class Averaging(nn.Module):
   row: ClassVar[Any]  # of `of`
 
   @nn.compact
-  def __call__(self, x, use_running_average: bool | None = None, *, mask=None, **options):
+  def __call__(
+    self,
+    x: ArrayLike,
+    use_running_average: bool | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    **options: Any,
+  ) -> jax.Array:
     """The normalised x; `options` of the function come before the fields, in this call."""
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, learnt, options, dtype = _arguments(self, x, mask, options)
@@ -51,7 +60,8 @@ class Averaging(nn.Module):
     z, new = self.row.function(x, **learnt, batch_stats=stats, training=not evaluate, **options)
     if not evaluate:
       running.store(self, kept, new)
-    return z.astype(dtype)
+    result: jax.Array = z.astype(dtype)
+    return result
 
 
 class Kernel(nn.Module):
@@ -64,11 +74,11 @@ class Kernel(nn.Module):
   """
 
   layer_instance: nn.Module
-  variable_filter: Iterable | None = dataclasses.field(default_factory=lambda: {'kernel'})
+  variable_filter: Iterable[str] | None = dataclasses.field(default_factory=lambda: {'kernel'})
   row: ClassVar[Any]  # of `of`
 
   @nn.compact
-  def __call__(self, *args, **kwargs):
+  def __call__(self, *args: Any, **kwargs: Any) -> Any:
     """The layer's output."""
     options = _options(self)
     axis = options.pop('axis')
@@ -77,19 +87,21 @@ class Kernel(nn.Module):
 
 
 # Functions, since Flax's tables list a module's methods as calls of their own.
-def _options(module) -> dict[str, Any]:
+def _options(module: Any) -> dict[str, Any]:
   options = {name: getattr(module, name) for name in module.row.settings}
   unnamed = ('axis_name', 'axis_index_groups') if module.is_initializing() else ()
   return options | dict.fromkeys(set(unnamed) & set(options))
 
 
-def _arguments(module, x, mask, options):
+def _arguments(
+  module: Any, x: ArrayLike, mask: ArrayLike | None, options: dict[str, Any]
+) -> tuple[jax.Array, dict[str, jax.Array], dict[str, Any], jnp.dtype]:
   """x, the parameters, the options of the function, and the result's dtype."""
   row, x = module.row, jnp.asarray(x)
   options = _options(module) | options
   if mask is not None:
     options['mask'] = jnp.asarray(mask, bool)
-  learnt = {}
+  learnt: dict[str, jax.Array] = {}
   for name, parameter in row.parameters.items():
     features = math.prod(x.shape[a] for a in row.vector(x.ndim, options))
     axes = row.features(x.ndim, options) if parameter.shape is None else ()

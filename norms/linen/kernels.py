@@ -1,6 +1,7 @@
 """Norms of a wrapped layer's kernels."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from flax import linen as nn
 from flax.linen import dtypes
@@ -30,24 +31,31 @@ class WeightNorm(nn.WeightNorm):
   """
 
   @nn.compact
-  def __call__(self, *args, **kwargs):
+  def __call__(self, *args: Any, **kwargs: Any) -> Any:
     """The layer's output."""
 
-    def normalize(v, scale=None, *, axis):
+    def normalize(
+      v: jax.Array, scale: jax.Array | None = None, *, axis: tuple[int, ...]
+    ) -> jax.Array:
       return kernels.weight_norm(v, scale, axis=axis, epsilon=self.epsilon)
 
     return with_kernels(self, normalize, self.feature_axes, ('scale',), *args, **kwargs)
 
 
 def with_kernels(
-  module: nn.Module, function, features: Axes | None, names: Iterable[str], *args, **kwargs
-):
+  module: Any,  # WeightNorm, or a class of a row
+  function: Callable[..., jax.Array],
+  features: Axes | None,
+  names: Iterable[str],
+  *args: Any,  # of any layer's call
+  **kwargs: Any,
+) -> Any:
   """module.layer_instance(*args, **kwargs) with function(w, **parameters, axis=) for a kernel w.
 
   The parameters of these names have an entry for each index of w's axes `features`.
   """
 
-  def change(path: str, w):
+  def change(path: str, w: jax.Array) -> jax.Array:
     if module.variable_filter and not any(part in path for part in module.variable_filter):
       return w
     axis = core.canonical_axes(w.ndim, () if features is None else features, 'feature_axes')
@@ -80,10 +88,10 @@ class SpectralNorm(nn.SpectralNorm):
   """
 
   @nn.compact
-  def __call__(self, *args, update_stats: bool, **kwargs):
+  def __call__(self, *args: Any, update_stats: bool, **kwargs: Any) -> Any:
     """The layer's output; with `update_stats`, u and sigma are kept for the next call."""
 
-    def normalize(path: str, w):
+    def normalize(path: str, w: jax.Array) -> jax.Array:
       if w.ndim <= 1 or self.n_steps < 1:
         return w
       u, sigma = _kept(self, path, w)
@@ -99,7 +107,9 @@ class SpectralNorm(nn.SpectralNorm):
 
 
 # A function, since Flax's tables list a module's methods as calls of their own.
-def _kept(module: SpectralNorm, path: str, w) -> tuple[nn.Variable, nn.Variable]:
+def _kept(
+  module: SpectralNorm, path: str, w: jax.Array
+) -> tuple[nn.Variable[jax.Array], nn.Variable[jax.Array]]:
   if w.ndim > 2 and module.error_on_non_matrix:
     raise ValueError(f'{path}: Input is {w.ndim}D but error_on_non_matrix is True: set it False')
   name, drawn = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
@@ -110,10 +120,12 @@ def _kept(module: SpectralNorm, path: str, w) -> tuple[nn.Variable, nn.Variable]
   return u, module.variable(module.collection_name, f'{path}/sigma', jnp.ones, (), dtype)
 
 
-def with_parameters(module: nn.Module, change, *args, **kwargs):
+def with_parameters(
+  module: Any, change: Callable[[str, jax.Array], jax.Array], *args: Any, **kwargs: Any
+) -> Any:
   """module.layer_instance(*args, **kwargs) with each parameter p replaced by change(path, p)."""
 
-  def change_all(variables):
+  def change_all(variables: Any) -> Any:
     return jax.tree.map_with_path(
       lambda path, p: change(f'{module.layer_instance.name}/{key_path(path)}', jnp.asarray(p)),
       variables,
@@ -127,6 +139,6 @@ def with_parameters(module: nn.Module, change, *args, **kwargs):
   )(module.layer_instance)
 
 
-def key_path(path) -> str:
+def key_path(path: tuple[Any, ...]) -> str:
   """The path of a parameter below its collection, with slashes."""
   return jax.tree_util.keystr(path[1:], simple=True, separator='/')

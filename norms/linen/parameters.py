@@ -1,11 +1,13 @@
 """What linen's activation norms share: their parameters, and Flax's meaning of `dtype`."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from flax import linen as nn
 from flax.linen import dtypes
+from flax.typing import Dtype, Initializer
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core
 
@@ -19,7 +21,7 @@ class Inputs(NamedTuple):
   dtype: jnp.dtype
 
 
-def inputs(module: nn.Module, x, features: core.Axes) -> Inputs:
+def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
   """x with the module's scale and bias over the axes `features`; scale is drawn first."""
   shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
   scale, bias = (parameter(module, name, shape) for name in ('scale', 'bias'))
@@ -29,7 +31,9 @@ def inputs(module: nn.Module, x, features: core.Axes) -> Inputs:
   return Inputs(x, scale, bias, dtype)
 
 
-def parameter(module: nn.Module, name: str, shape, init=None):
+def parameter(
+  module: Any, name: str, shape: Sequence[int], init: Initializer | None = None
+) -> jax.Array | None:
   """The module's parameter of that name; None where it says use_<name>=False, or has none.
 
   `init` is for a module that leaves <name>_init open.
@@ -37,17 +41,21 @@ def parameter(module: nn.Module, name: str, shape, init=None):
   if not getattr(module, f'use_{name}', False):
     return None
   init = getattr(module, f'{name}_init') or init
+  assert init is not None
   if name == 'scale' and getattr(module, 'zero_centered_scale', False):
     init = distance_from_one(init)
-  return module.param(name, init, shape, module.param_dtype)
+  value: jax.Array = module.param(name, init, shape, module.param_dtype)
+  return value
 
 
-def distance_from_one(init):
+def distance_from_one(init: Initializer) -> Initializer:
   """An initialiser of scale - 1, boxed (partitioned, say) as the one of scale is."""
   return lambda *args: jax.tree.map(lambda scale: scale - 1, init(*args))
 
 
-def promoted(module: nn.Module, x, *parameters) -> tuple[jax.Array, jnp.dtype]:
+def promoted(
+  module: Any, x: jax.Array, *parameters: jax.Array | None
+) -> tuple[jax.Array, jnp.dtype]:
   """x as a function is to take it, and the dtype of the result."""
   given, came = [p for p in parameters if p is not None], x
   x = core.inexact(x)
@@ -58,7 +66,7 @@ def promoted(module: nn.Module, x, *parameters) -> tuple[jax.Array, jnp.dtype]:
   return (x if module.dtype is None else widen(x, dtype, *given)), dtype
 
 
-def widen(x, dtype, *parameters):
+def widen(x: jax.Array, dtype: Dtype, *parameters: jax.Array) -> jax.Array:
   """x itself where its statistics and result have the precision of dtype; else x in it."""
   # The module says its dtype, so strict promotion, which is for what nobody said, is not asked.
   with jax.numpy_dtype_promotion('standard'):
@@ -68,7 +76,7 @@ def widen(x, dtype, *parameters):
     return x.astype(jnp.promote_types(x.dtype, dtype))
 
 
-def shared(module: nn.Module, mask) -> dict:
+def shared(module: Any, mask: ArrayLike | None) -> dict[str, Any]:
   """The options that all activation norms share; no named axis exists while initialising."""
   return dict(
     epsilon=module.epsilon,

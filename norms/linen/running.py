@@ -3,17 +3,23 @@
 from collections.abc import Sequence
 
 from flax import linen as nn
+from flax.typing import Dtype
 import jax
 import jax.numpy as jnp
 
 from norms.running import BatchStats
 
-Running = dict[str, nn.Variable]
+Running = dict[str, nn.Variable[jax.Array]]
 
 
 # Functions, since Flax's tables list a module's methods as calls of their own.
 def variables(
-  module: nn.Module, names: Sequence[str], shape, dtype=jnp.float32, *, is_complex: bool
+  module: nn.Module,
+  names: Sequence[str],
+  shape: Sequence[int],
+  dtype: Dtype = jnp.float32,
+  *,
+  is_complex: bool,
 ) -> Running:
   """The module's variables of these names; `dtype` is the variance's."""
   # The mean of complex entries is complex from the start, so that it never changes dtype.
@@ -26,7 +32,7 @@ def variables(
   return {name: module.variable('batch_stats', name, *start[name]) for name in names}
 
 
-def held(running: Running, shape, *, is_complex: bool) -> BatchStats:
+def held(running: Running, shape: Sequence[int], *, is_complex: bool) -> BatchStats:
   """Their values, and those a norm starts from for a mean or variance that is not kept.
 
   A mean that started real takes complex entries too, and is complex from then on.

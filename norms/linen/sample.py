@@ -31,7 +31,7 @@ class LayerNorm(nn.LayerNorm):
   zero_centered_scale: bool = False
 
   @nn.compact
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = parameters.inputs(self, x, self.feature_axes)
     z = sample.layer_norm(
       x, scale, bias,
@@ -50,7 +50,7 @@ class RMSNorm(nn.RMSNorm):
   zero_centered_scale: bool = False
 
   @nn.compact
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, _, dtype = parameters.inputs(self, x, self.feature_axes)
     z = sample.rms_norm(
       x, scale,
@@ -74,7 +74,7 @@ class GroupNorm(nn.GroupNorm):
   zero_centered_scale: bool = False
 
   @nn.compact
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = parameters.inputs(self, x, -1)
     z = sample.group_norm(
       x, scale, bias,
@@ -94,7 +94,7 @@ class InstanceNorm(nn.InstanceNorm):
   zero_centered_scale: bool = False
 
   @nn.compact
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = parameters.inputs(self, x, self.feature_axes)
     z = sample.instance_norm(
       x, scale, bias, feature_axes=self.feature_axes,

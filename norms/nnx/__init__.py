@@ -17,6 +17,9 @@ from norms.nnx.sample import InstanceNorm as InstanceNorm
 from norms.nnx.sample import LayerNorm as LayerNorm
 from norms.nnx.sample import RMSNorm as RMSNorm
 
+# Those by hand, and those that are made from rows.
+__all__ = (*sorted(catalogue.CLASSES), 'module')
+
 
 def module(row: catalogue.Row) -> Any:
   """The class of a row, of the catalogue or of yours; ValueError where it has none."""
@@ -31,4 +34,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-  return sorted({*globals(), *catalogue.CLASSES})
+  return sorted(__all__)

@@ -71,7 +71,7 @@ class BatchNorm(Averaging, nnx.BatchNorm):
     zero_centered_scale: bool = False,
     unbiased: bool = False,
     zero_debias: bool = False,
-  ):
+  ) -> None:
     self._declare(locals())
     self._start(self._kept, num_features, dtype, param_dtype)
     if 'count' not in self._kept:
@@ -82,7 +82,9 @@ class BatchNorm(Averaging, nnx.BatchNorm):
     counted = self.momentum is None or self.zero_debias
     return ('mean', 'var', 'count') if counted else ('mean', 'var')
 
-  def __call__(self, x, use_running_average: bool | None = None, *, mask: jax.Array | None = None):
+  def __call__(
+    self, x: jax.Array, use_running_average: bool | None = None, *, mask: jax.Array | None = None
+  ) -> jax.Array:
     evaluate = self._evaluates(use_running_average)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
     old = self._held(self._kept, shape, x)

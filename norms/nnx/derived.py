@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from flax import nnx
 from flax.nnx.nn import dtypes
+import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms.nnx import running, wrapping
 from norms.nnx.parameters import Norm
@@ -27,7 +29,7 @@ class Activation(Norm):
     shapes = {n: p.shape for n, p in self.row.parameters.items() if p.shape is not None}
     self._declare(given, tuple(self.row.parameters), shapes)
 
-  def __call__(self, x, *, mask=None, **options):
+  def __call__(self, x: ArrayLike, *, mask: ArrayLike | None = None, **options: Any) -> Any:
     """The normalised x; `options` of the function come before the attributes, in this call."""
     options = self._options(mask, options)
     x, learnt, dtype = self._learnt(jnp.asarray(x), options)
@@ -37,12 +39,14 @@ class Activation(Norm):
     z, *moments = found
     return (z.astype(dtype), *moments) if self.return_moments else z.astype(dtype)
 
-  def _options(self, mask, options):
+  def _options(self, mask: ArrayLike | None, options: dict[str, Any]) -> dict[str, Any]:
     own = {name: getattr(self, name) for name in self.row.settings}
     given = {} if mask is None else {'mask': jnp.asarray(mask, bool)}
     return own | given | options
 
-  def _learnt(self, x, options, *statistics):
+  def _learnt(
+    self, x: jax.Array, options: dict[str, Any], *statistics: jax.Array
+  ) -> tuple[jax.Array, dict[str, jax.Array], jnp.dtype]:
     """x, the parameters that are used, and the result's dtype."""
     shape = [x.shape[a] for a in self.row.features(x.ndim, options)]
     shapes = {n: shape if p.shape is None else p.shape for n, p in self.row.parameters.items()}
@@ -59,7 +63,14 @@ class Averaging(Activation, running.Averaging):
     super()._construct(given)
     self._start(self.row.keeps, given['num_features'], given['dtype'], given['param_dtype'])
 
-  def __call__(self, x, use_running_average: bool | None = None, *, mask=None, **options):
+  def __call__(
+    self,
+    x: ArrayLike,
+    use_running_average: bool | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    **options: Any,
+  ) -> jax.Array:
     """The normalised x; `options` of the function come before the attributes, in this call."""
     evaluate, x = self._evaluates(use_running_average), jnp.asarray(x)
     options = self._options(mask, options)
@@ -70,7 +81,8 @@ class Averaging(Activation, running.Averaging):
     z, new = self.row.function(x, **learnt, batch_stats=old, training=not evaluate, **options)
     if not evaluate:
       self._keep(self.row.keeps, new)
-    return z.astype(dtype)
+    result: jax.Array = z.astype(dtype)
+    return result
 
 
 class Kernel(wrapping.Wrapper):
@@ -91,10 +103,11 @@ class Kernel(wrapping.Wrapper):
       drawn = self._drawn(given[f'{name}_init'], given['rngs']) if used else None
       setattr(self, name, nnx.data(drawn))
 
-  def _features(self, w) -> tuple[int, ...]:
-    return self.row.features(w.ndim, {'axis': self.axis})
+  def _features(self, w: jax.Array | nnx.Param[jax.Array]) -> tuple[int, ...]:
+    axes: tuple[int, ...] = self.row.features(w.ndim, {'axis': self.axis})
+    return axes
 
-  def __call__(self, x, *args, **kwargs):
+  def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
     """The layer's output."""
     options = {name: getattr(self, name) for name in self.row.settings if name != 'axis'}
     learnt = {name: getattr(self, name) for name in self.row.parameters}
@@ -129,7 +142,7 @@ def of(row: Row) -> type[nnx.Module]:
   base: type = {'activation': Averaging if row.state else Activation, 'kernel': Kernel}[row.kind]
   signature = _signature(row)
 
-  def __init__(self, *args, **kwargs):
+  def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
     try:
       bound = signature.bind(self, *args, **kwargs)
     except TypeError as error:

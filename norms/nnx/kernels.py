@@ -1,5 +1,7 @@
 """Norms of a wrapped layer's kernels, which themselves stay as they are."""
 
+from typing import Any
+
 from flax import nnx
 from flax.nnx.module import first_from
 from flax.nnx.nn import dtypes, initializers
@@ -43,7 +45,7 @@ class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
     variable_filter: nnx.filterlib.Filter = wrapping.KERNELS,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,
-  ):
+  ) -> None:
     self.layer_instance = layer_instance
     self.feature_axes = () if feature_axes is None else feature_axes
     self.use_scale = use_scale
@@ -55,8 +57,10 @@ class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
     self.promote_dtype = promote_dtype
     self.scales = nnx.data(self._drawn(scale_init, rngs) if use_scale else None)
 
-  def __call__(self, x, *args, **kwargs):
-    def normalize(v, scale=None, *, axis):
+  def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def normalize(
+      v: jax.Array, scale: jax.Array | None = None, *, axis: tuple[int, ...]
+    ) -> jax.Array:
       return kernels.weight_norm(v, scale, axis=axis, epsilon=self.epsilon)
 
     return self._with_kernels(normalize, {'scale': self.scales}, x, *args, **kwargs)
@@ -90,7 +94,7 @@ class SpectralNorm(nnx.SpectralNorm):
     error_on_non_matrix: bool = False,
     update_stats: bool = True,
     rngs: nnx.Rngs,
-  ):
+  ) -> None:
     self.layer_instance = layer_instance
     self.n_steps = n_steps
     self.epsilon = epsilon
@@ -100,13 +104,13 @@ class SpectralNorm(nnx.SpectralNorm):
     self.use_running_average = not update_stats  # what `train` and `eval` set
     stats = {}
     for path, w in wrapping.chosen(layer_instance, self._is_matrix):
-      dtype_of_u = kernels.dtype_of_u(w, param_dtype)
+      dtype_of_u = kernels.dtype_of_u(w[...], param_dtype)
       u = initializers.normal()(rngs.params(), (1, w.shape[-1]), dtype_of_u)
       stats[(*path, 'u')] = nnx.BatchStat(u)
       stats[(*path, 'sigma')] = nnx.BatchStat(jnp.ones((), param_dtype))
     self.batch_stats = nnx.data(stats)
 
-  def _is_matrix(self, path, w) -> bool:
+  def _is_matrix(self, path: wrapping.Path, w: Any) -> bool:
     if w.ndim <= 1 or self.n_steps < 1:
       return False
     if w.ndim > 2 and self.error_on_non_matrix:
@@ -115,7 +119,7 @@ class SpectralNorm(nnx.SpectralNorm):
       )
     return True
 
-  def _normalize(self, path, w, update_stats: bool):
+  def _normalize(self, path: wrapping.Path, w: jax.Array, update_stats: bool) -> jax.Array:
     if (*path, 'u') not in self.batch_stats:
       raise RuntimeError(f'SpectralNorm: no u for {path}: the layer has a Param it had not')
     u, sigma = (self.batch_stats[(*path, name)] for name in ('u', 'sigma'))
@@ -128,7 +132,7 @@ class SpectralNorm(nnx.SpectralNorm):
       sigma[...] = jax.lax.stop_gradient(new_sigma).astype(sigma[...].dtype)
     return w_bar.astype(dtype)
 
-  def __call__(self, x, update_stats: bool | None = None):
+  def __call__(self, x: Any, update_stats: bool | None = None) -> Any:
     update = first_from(update_stats, not self.use_running_average, error_msg='update_stats')
     new = {
       path: self._normalize(path, w[...], update)

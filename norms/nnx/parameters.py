@@ -1,6 +1,6 @@
 """What nnx's activation norms share: their parameters, and Flax's meaning of `dtype`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,6 +8,7 @@ from flax import nnx
 from flax.nnx.nn import dtypes
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from norms import core
 
@@ -28,21 +29,26 @@ class Norm(nnx.Module):
 
     def __getattr__(self, name: str) -> Any: ...  # what `_declare` sets
 
-  def _declare(self, given: Mapping[str, Any], names=('scale', 'bias'), shapes=None) -> None:
+  def _declare(
+    self,
+    given: Mapping[str, Any],
+    names: Sequence[str] = ('scale', 'bias'),
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+  ) -> None:
     """Draws the parameters of these names in order, and keeps a constructor's other arguments.
 
     `shapes` has those of parameters without an entry for each feature.
     """
     for name in names:
       if f'use_{name}' in given:
-        shape = (shapes or {}).get(name, (given.get('num_features'),))
+        shape = (shapes or {}).get(name, (given['num_features'],))
         setattr(self, name, _parameter(name, given, shape))
     drawn = {f'{name}_{what}' for name in names for what in ('init', 'metadata')}
     for name, value in given.items():
       if name not in ('self', 'rngs', *drawn):
         setattr(self, name, value)
 
-  def _inputs(self, x, features: core.Axes, *statistics) -> Inputs:
+  def _inputs(self, x: jax.Array, features: core.Axes, *statistics: jax.Array) -> Inputs:
     """x with scale and bias over the axes `features`; see `_promoted`."""
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
     x, learnt, dtype = self._promoted(x, {'scale': shape, 'bias': shape}, *statistics)
@@ -51,7 +57,9 @@ class Norm(nnx.Module):
       scale = 1 + scale.astype(core.compute_dtype(scale))
     return Inputs(x, scale, learnt.get('bias'), dtype)
 
-  def _promoted(self, x, shapes: Mapping[str, Any], *statistics):
+  def _promoted(
+    self, x: jax.Array, shapes: Mapping[str, Sequence[int]], *statistics: jax.Array
+  ) -> tuple[jax.Array, dict[str, jax.Array | None], jnp.dtype]:
     """x, the parameters of these shapes, and the result's dtype.
 
     Flax promotes them together with `statistics`, which themselves are not to be rounded.
@@ -68,7 +76,7 @@ class Norm(nnx.Module):
     dtype = jnp.dtype(dtypes.canonicalize_dtype(came, *learnt.values(), dtype=self.dtype))
     return x, learnt, dtype
 
-  def _shared(self, mask) -> dict[str, Any]:
+  def _shared(self, mask: ArrayLike | None) -> dict[str, Any]:
     """The options that all of them have."""
     return dict(
       epsilon=self.epsilon,
@@ -78,7 +86,7 @@ class Norm(nnx.Module):
     )
 
 
-def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]):
+def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
   if not given[f'use_{name}']:
     return nnx.data(None)
   value = given[f'{name}_init'](given['rngs'].params(), shape, given['param_dtype'])
@@ -87,7 +95,7 @@ def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]):
   return nnx.Param(value, **given[f'{name}_metadata'])
 
 
-def shaped(values, shape):
+def shaped(values: jax.Array, shape: Sequence[int]) -> jax.Array:
   """Parameters or statistics, kept flat, in the shape of the feature axes."""
   if values.shape == tuple(shape):
     return values

@@ -60,10 +60,10 @@ class LayerNorm(Norm, nnx.LayerNorm):
     bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
-  ):
+  ) -> None:
     self._declare(locals())
 
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = self._inputs(x, self.feature_axes)
     z = sample.layer_norm(
       x, scale, bias,
@@ -97,10 +97,10 @@ class RMSNorm(Norm, nnx.RMSNorm):
     rngs: nnx.Rngs,
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
-  ):
+  ) -> None:
     self._declare(locals())
 
-  def __call__(self, x, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     x, scale, _, dtype = self._inputs(x, self.feature_axes)
     z = sample.rms_norm(
       x, scale,
@@ -143,13 +143,13 @@ class GroupNorm(Norm, nnx.GroupNorm):
     bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
-  ):
+  ) -> None:
     num_groups = sample.count_groups(num_features, num_groups, group_size)
     group_size = num_features // num_groups
     self._declare(locals())
     self.feature_axis = -1
 
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = self._inputs(x, self.feature_axis)
     z = sample.group_norm(
       x, scale, bias,
@@ -185,10 +185,10 @@ class InstanceNorm(Norm, nnx.InstanceNorm):
     bias_metadata: Mapping[str, Any] = MappingProxyType({}),
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
-  ):
+  ) -> None:
     self._declare(locals())
 
-  def __call__(self, x, *, mask: jax.Array | None = None):
+  def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     sample.positions(x.ndim, self.feature_axes)  # its error comes before that of a wrong size
     x, scale, bias, dtype = self._inputs(x, self.feature_axes)
     z = sample.instance_norm(

@@ -1,6 +1,6 @@
 """Calls of a layer with other kernels than its own, which themselves stay as they are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flax import nnx
@@ -12,6 +12,9 @@ from norms import core
 
 KERNELS = nnx.PathContains('kernel')
 
+Path = tuple[Any, ...]  # of a Param in a layer
+Params = dict[Path, nnx.Param[jax.Array]]
+
 
 class Wrapper(nnx.Module):
   """A layer whose kernels are normalised, with parameters for each index of `feature_axes`."""
@@ -20,7 +23,7 @@ class Wrapper(nnx.Module):
 
     def __getattr__(self, name: str) -> Any: ...  # what a constructor sets
 
-  def _drawn(self, init: Initializer, rngs: nnx.Rngs) -> dict:
+  def _drawn(self, init: Initializer, rngs: nnx.Rngs) -> Params:
     """A Param for each kernel, by its path."""
     # Flax draws no key here: one beside the stream leaves all later draws as they are there.
     stream = rngs['params']
@@ -31,13 +34,20 @@ class Wrapper(nnx.Module):
       found[path] = nnx.Param(init(jax.random.fold_in(key, i), shape, self.param_dtype))
     return found
 
-  def _features(self, w) -> tuple[int, ...]:
+  def _features(self, w: jax.Array | nnx.Param[jax.Array]) -> tuple[int, ...]:
     return core.canonical_axes(w.ndim, self.feature_axes, 'feature_axes')
 
-  def _with_kernels(self, function, learnt: Mapping[str, dict | None], x, *args, **kwargs):
+  def _with_kernels(
+    self,
+    function: Callable[..., jax.Array],
+    learnt: Mapping[str, Params | None],
+    x: Any,  # what the layer takes, as the others are
+    *args: Any,
+    **kwargs: Any,
+  ) -> Any:
     """The layer's output with function(w, **parameters, axis=) for each kernel w."""
 
-    def normalize(path, w):
+    def normalize(path: Path, w: jax.Array) -> jax.Array:
       given = {}
       for name, values in learnt.items():
         if values is not None:
@@ -53,13 +63,15 @@ class Wrapper(nnx.Module):
     return call_with(self.layer_instance, new, x, *args, **kwargs)
 
 
-def chosen(layer: nnx.Module, predicate) -> list:
+def chosen(
+  layer: nnx.Module, predicate: Callable[[Path, Any], bool]
+) -> list[tuple[Path, nnx.Param[jax.Array]]]:
   """(path, Param) of those for which predicate(path, Param)."""
   params = nnx.to_flat_state(nnx.state(layer, nnx.Param))
   return [(path, param) for path, param in params if predicate(path, param)]
 
 
-def call_with(layer: nnx.Module, values: dict, *args, **kwargs):
+def call_with(layer: Any, values: Mapping[Path, jax.Array], *args: Any, **kwargs: Any) -> Any:
   """layer(*args, **kwargs) with other values for the Params of these paths.
 
   The call sees Params of its own there, and the layer's own variables elsewhere: those may be

@@ -47,7 +47,10 @@ def pad_crop(key: jax.Array, x: jax.Array) -> jax.Array:
   then a window of its old size cut out at random. As in He et al., 2016 (arXiv:1512.03385)."""
   padded = jnp.pad(x, ((0, 0), (PAD, PAD), (PAD, PAD), (0, 0)))
   corners = jax.random.randint(key, (len(x), 2), 0, 2 * PAD + 1)
-  window = lambda image, at: lax.dynamic_slice(image, (*at, 0), x.shape[1:])  # noqa: E731
+
+  def window(image, at):
+    return lax.dynamic_slice(image, (*at, 0), x.shape[1:])
+
   return jax.vmap(window)(padded, corners)
 
 

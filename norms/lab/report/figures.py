@@ -35,8 +35,8 @@ def parts_of(view: View) -> list[Part]:
   """What draws every figure whose axes vary in the records, in the order of the page."""
   against = [functools.partial(_against, view, axis) for axis in view.numeric]
   first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure)
-  of_view = lambda these: [functools.partial(part, view) for part in these]  # noqa: E731
-  return [*of_view(first), *against, *of_view(last)]
+  before, after = ([functools.partial(part, view) for part in parts] for parts in (first, last))
+  return [*before, *against, *after]
 
 
 def drawn(parts: Iterable[Part]) -> Iterator[Drawing]:
