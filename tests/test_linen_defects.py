@@ -28,9 +28,7 @@ def test_masked_batch_norm_averages_unequal_counts_unweighted():
   f = jax.vmap(lambda x, mask: _train(module, variables, x, mask=mask)[1], axis_name='d')
   stats = f(x, mask)['batch_stats']
   seen = np.array([1, 1, 2.5, 3])
-  expected = {
-    name: np.full((2, 1), value) for name, value in (('mean', seen.mean()), ('var', seen.var()))
-  }
+  expected = {'mean': np.full((2, 1), seen.mean()), 'var': np.full((2, 1), seen.var())}
   chex.assert_trees_all_close(stats, expected, rtol=1e-6)
 
 

@@ -103,11 +103,8 @@ def check_nasty(name, row):
   # Gradients are sums that may cancel: an ulp of their terms, however small the sum.
   size = max(np.max(np.abs(x)), float(jnp.finfo('float32').tiny))
   term = 1e-7 * np.max(np.abs(ct)) * np.max(np.abs(z)) / size
-  floors = {
-    parameter: formula.floor_of(row, name)
-    + (term if parameter == 'x' else 1e-7 * np.linalg.norm(ct))
-    for parameter in plain
-  }
+  terms = {**dict.fromkeys(params, 1e-7 * np.linalg.norm(ct)), 'x': term}
+  floors = {parameter: formula.floor_of(row, name) + size for parameter, size in terms.items()}
   measure.assert_near(ours, plain, formula.FLOAT32, 'gradient of ', floors)
 
 
