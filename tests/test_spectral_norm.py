@@ -85,7 +85,7 @@ def test_a_kernel_of_length_0_passes_with_its_gradient_and_takes_u_to_0():
 def test_it_maps_and_compiles_once():
   chex.clear_trace_counter()
   ws, us = draw(shape=(7, *SHAPE)), draw(1, shape=(7, 5))
-  step = jax.jit(chex.assert_max_traces(jax.vmap(norms.spectral_norm), n=1))
+  step = jax.jit(jax.vmap(chex.assert_max_traces(norms.spectral_norm, n=1)))
   step(ws, us)
   found = step(2 * ws, us)
   for i in range(7):

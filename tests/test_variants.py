@@ -64,10 +64,10 @@ class VariantsTest(chex.TestCase):
 class FakePmapTest(chex.TestCase):
   """A user's tests may replace pmap by chex.fake_pmap_and_jit: norms are the same under it."""
 
-  @_named(row for row in ROWS if row.split is not None and not row.variant)
+  @_named(row for row in ROWS if row.split is not None and measure.representative(row))
   def test_one_device_on_the_whole_batch(self, row):
-    x, params, ct = measure.case(row)
-    z, _ = measure.ours(row, x, params, ct)
+    x, params, _ = measure.case(row)
+    z = measure.forward(row.call, x, params)
     parts = devices.parts(row, x), devices.shared(row, params)
     with chex.fake_pmap_and_jit():
       f = jax.pmap(functools.partial(row.call, axis_name=devices.AXIS), devices.AXIS)
