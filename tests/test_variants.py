@@ -32,9 +32,10 @@ class VariantsTest(chex.TestCase):
     x, params, ct = measure.case(row)
     z, gradients = self.variant(functools.partial(_value_and_gradients, row))(x, params, ct)
     expected, expected_gradients = measure.plain(row, x, params, ct)
-    chex.assert_shape(z, x.shape)
+    alone = self.variant(row.call)(x, params)  # x itself, where a derivative has a tracer of it
+    chex.assert_shape([z, alone], x.shape)
     chex.assert_trees_all_equal_shapes_and_dtypes(gradients, {'x': x, **params})
-    measure.assert_near(z, expected, formula.FLOAT32, 'z')
+    measure.assert_near((z, alone), (expected, expected), formula.FLOAT32, 'z')
     measure.assert_near_gradients(gradients, expected_gradients, formula.FLOAT32, ct)
 
   @chex.all_variants
