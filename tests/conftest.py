@@ -1,18 +1,18 @@
-"""What must be set before jax is imported: eight virtual devices, and a cache of compilations."""
+"""What must be set before jax starts: eight virtual devices, and a cache of compilations."""
 
 import hashlib
 import os
 import pathlib
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-os.environ['XLA_FLAGS'] = ' '.join(
-  (os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=8')
-).strip()
 # Tests run in several processes: none is to take an accelerator's memory for itself.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
+import chex  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
+
+chex.set_n_cpu_devices(8)  # before the first call of JAX
 
 pytest.register_assert_rewrite('promises', 'rows', 'oracles')
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
+import chex
 from flax import nnx
 import jax
 import jax.numpy as jnp
@@ -97,13 +98,12 @@ def run_nnx(module, x, ct, **call):
 
 
 def close(found, expected, tolerance=1e-6):
-  """Of trees: dtypes, and values relative to each array's largest entry (or to 1)."""
+  """Of trees: shapes, dtypes, and values relative to each array's largest entry (or to 1)."""
 
   def leaf(path, a, b):
-    name, a, b = jax.tree_util.keystr(path), np.asarray(a), np.asarray(b)
-    assert a.dtype == b.dtype, name
     limit = tolerance * max(1, np.max(np.abs(b)))
-    np.testing.assert_allclose(a, b, rtol=0, atol=limit, err_msg=name)
+    message = jax.tree_util.keystr(path)
+    chex.assert_trees_all_close(a, b, rtol=0, atol=limit, custom_message=message)
 
-  assert jax.tree.structure(found) == jax.tree.structure(expected)
+  chex.assert_trees_all_equal_shapes_and_dtypes(found, expected)
   jax.tree.map_with_path(leaf, found, expected)

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import modules
@@ -59,7 +60,9 @@ def test_loss_statistics_and_gradients_agree(name):
   assert found['ours'].keys() == found['flax'].keys()
   for path, expected in found['flax'].items():
     limit = max(1e-7, 2e-4 * np.max(np.abs(expected)))
-    np.testing.assert_allclose(found['ours'][path], expected, rtol=0, atol=limit, err_msg=path)
+    chex.assert_trees_all_close(
+      found['ours'][path], expected, rtol=0, atol=limit, custom_message=path
+    )
 
 
 @nets

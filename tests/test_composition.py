@@ -1,5 +1,6 @@
 """Our modules inside what users build of Flax and JAX."""
 
+import chex
 from flax import nnx
 import flax.linen as nn
 import jax
@@ -8,6 +9,7 @@ from modules import close, draw
 import numpy as np
 import optax
 import orbax.checkpoint
+from promises import measure
 import pytest
 
 import norms.linen
@@ -30,7 +32,7 @@ def test_query_and_key_norm_of_flaxs_linen_attention(monkeypatch):
       super().__post_init__()
 
   monkeypatch.setattr(nn.attention, 'LayerNorm', Ours)
-  assert jax.tree.all(jax.tree.map(np.array_equal, module.init(KEY, x), variables))
+  measure.assert_same(module.init(KEY, x), variables)
   close(loss(variables), expected, 1e-5)  # sums over attention amplify an ulp
   assert {'query_ln', 'key_ln'} <= set(made)
 
@@ -99,7 +101,8 @@ def test_a_resnet_block_under_scan_and_remat(remat):
   plain = _loss_of(ResNet(), x)(unroll(variables['params']), unroll(variables['batch_stats']))
   close(((loss, unroll(stats)), unroll(gradients)), plain, 1e-5)  # three norms deep
   moved = stats['blocks']['BatchNorm_0']['mean']
-  assert moved.shape == (3, 4) and np.all(np.any(moved != 0, axis=1))
+  chex.assert_shape(moved, (3, 4))
+  assert np.all(np.any(moved != 0, axis=1))
 
 
 class Net(nnx.Module):
@@ -151,6 +154,6 @@ def test_batch_stats_pass_through_orbax_and_back(tmp_path, options):
     checkpointer.wait_until_finished()
     blank = jax.tree.map(jnp.zeros_like, variables)
     restored = checkpointer.restore(tmp_path / 'checkpoint', blank)
-  assert np.array_equal(evaluate.apply(restored, x), evaluate.apply(variables, x))
+  measure.assert_same(evaluate.apply(restored, x), evaluate.apply(variables, x))
   again, still = (train.apply(v, 2 * x, mutable=['batch_stats'])[1] for v in (restored, variables))
-  assert jax.tree.all(jax.tree.map(np.array_equal, again, still))
+  measure.assert_same(again, still)

@@ -4,6 +4,7 @@ import inspect
 import math
 import pickle
 
+import chex
 from flax import nnx
 import flax.linen as nn
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import modules
 from modules import draw
 import numpy as np
+from promises import measure
 import pytest
 
 import norms
@@ -86,7 +88,7 @@ def test_the_papers_first_values(name):
   assert set(nnx.to_pure_dict(nnx.state(module, nnx.Param))) == set(STARTS[name])
   for which, expected in STARTS[name].items():
     for found in (params[which], getattr(module, which)[...]):
-      np.testing.assert_array_equal(found, np.asarray(expected, np.float32), strict=True)
+      measure.assert_same(found, np.asarray(expected, np.float32))
 
 
 def test_filter_response_learns_an_epsilon_where_told_to():
@@ -95,13 +97,13 @@ def test_filter_response_learns_an_epsilon_where_told_to():
   options = {'use_threshold': False, 'use_learnt_epsilon': True, 'epsilon': 0.0}
   linen = _linen('filter_response', **options)
   params = linen.init(KEY, x)['params']
-  np.testing.assert_array_equal(params['learnt_epsilon'], np.full(2, 1e-4, np.float32))
+  chex.assert_trees_all_equal(params['learnt_epsilon'], np.full(2, 1e-4, np.float32))
   made = norms.nnx.FilterResponseNorm(2, **options, rngs=nnx.Rngs(0))
   expected = x / np.sqrt(x**2 + 1e-4)
   for z in (linen.apply({'params': params}, x), made(x)):
-    np.testing.assert_allclose(z, expected, rtol=1e-6)
+    chex.assert_trees_all_close(z, expected, rtol=1e-6)
   plain = _linen('filter_response', **options | {'use_learnt_epsilon': False})
-  np.testing.assert_allclose(plain.apply({'params': params}, x), np.sign(x), rtol=1e-6)
+  chex.assert_trees_all_close(plain.apply({'params': params}, x), np.sign(x), rtol=1e-6)
 
 
 @pytest.mark.parametrize('name', STATE)
@@ -154,14 +156,14 @@ def test_dtypes_are_flaxs(name):
     for dtype in (None, jnp.bfloat16, jnp.float32):
       x, options = jnp.zeros(X.shape, x_dtype), {'dtype': dtype, 'param_dtype': jnp.bfloat16}
       y, variables = jax.eval_shape(_linen(name, **options).init_with_output, KEY, x)
-      assert y.dtype == (x_dtype if dtype is None else dtype)
+      chex.assert_type(y, x_dtype if dtype is None else dtype)
       for collection, expected in (('params', jnp.bfloat16), ('batch_stats', jnp.float32)):
-        assert all(v.dtype == expected for v in jax.tree.leaves(variables.get(collection, {})))
+        chex.assert_type(jax.tree.leaves(variables.get(collection, {})), expected)
       module = _nnx(name, **options)
       y = jax.eval_shape(lambda x, m=module: nnx.merge(*nnx.split(m), copy=True)(x), x)
       # Flax's nnx promotes with the running statistics, which are float32.
       promoted = jnp.float32 if name in STATE else x_dtype
-      assert y.dtype == (promoted if dtype is None else dtype)
+      chex.assert_type(y, promoted if dtype is None else dtype)
 
 
 @pytest.mark.parametrize('name', [n for n in ACTIVATIONS if STARTS[n]])
@@ -192,7 +194,7 @@ def test_nnx_state_passes_through_jit_split_and_merge(name):
   modules.close(kept(nnx.merge(graph, state)), kept(module), 1e-5)
   before = kept(module)
   module.eval()
-  assert np.array_equal(module(X), module(X, use_running_average=True))
+  measure.assert_same(module(X), module(X, use_running_average=True))
   assert jax.tree.map(modules.bits, kept(module)) == jax.tree.map(modules.bits, before)
   nnx.view(module, use_running_average=False)(X)
   assert jax.tree.map(modules.bits, kept(module)) != jax.tree.map(modules.bits, before)
@@ -206,11 +208,11 @@ def test_exact_options_leave_the_exact_statistics_and_normalise_by_them(name):
   params = module.init(KEY, X)
   y, stats = module.apply(params, X, mutable=['batch_stats'])
   exact = norms.batch_statistics(X)
-  for which, s in stats['batch_stats'].items():
-    np.testing.assert_allclose(s, getattr(exact, which), rtol=1e-6, atol=1e-6)
+  expected = {which: getattr(exact, which) for which in stats['batch_stats']}
+  chex.assert_trees_all_close(stats['batch_stats'], expected, rtol=1e-6, atol=1e-6)
   evaluated = module.clone(use_running_average=None)
   z = evaluated.apply({**params, **stats}, X, use_running_average=True)
-  np.testing.assert_allclose(y, z, rtol=0, atol=1e-5)  # rounding of the kept statistics
+  chex.assert_trees_all_close(y, z, rtol=0, atol=1e-5)  # rounding of the kept statistics
 
 
 @pytest.mark.parametrize('name', [n for n in STATE if 'axis_name' in MADE[n].settings])
@@ -221,7 +223,7 @@ def test_statistics_over_a_named_axis(name):
   run = lambda m, x: m.apply(variables, x, mutable=['batch_stats'])  # noqa: E731
   halves = jax.vmap(lambda x: run(module, x), axis_name='half')(X.reshape(2, 2, 5, 8))
   y, stats = run(whole, X)
-  np.testing.assert_allclose(halves[0].reshape(X.shape), y, rtol=0, atol=1e-5)
+  chex.assert_trees_all_close(halves[0].reshape(X.shape), y, rtol=0, atol=1e-5)
   modules.close(jax.tree.map(lambda s: s[1], halves[1]), stats, 1e-5)
 
 
@@ -234,7 +236,7 @@ def test_an_option_may_change_from_call_to_call(library):
   else:
     run = nnx.jit(lambda m, r: m(X, r_max=r, d_max=5 * (r - 1)))
     free = lambda r: run(_nnx('batch_renorm'), r)  # noqa: E731
-  np.testing.assert_allclose(free(1.0), norms.batch_norm(X)[0], rtol=0, atol=1e-5)
+  chex.assert_trees_all_close(free(1.0), norms.batch_norm(X)[0], rtol=0, atol=1e-5)
   assert not np.allclose(free(3.0), norms.batch_norm(X)[0], atol=1e-2)
 
 
@@ -256,7 +258,7 @@ def test_a_wrapped_layer_sees_the_standardised_kernel(name):
   variables = linen.init(KEY, x)
   layer = variables['params']['layer_instance']
   w = row.function(layer['kernel'])
-  np.testing.assert_allclose(linen.apply(variables, x), x @ w + layer['bias'], rtol=0, atol=1e-4)
+  chex.assert_trees_all_close(linen.apply(variables, x), x @ w + layer['bias'], rtol=0, atol=1e-4)
   gradients = jax.grad(lambda v: jnp.sum(jnp.sin(linen.apply(v, x))))(variables)
   assert all(np.any(g != 0) for g in jax.tree.leaves(gradients))
 
@@ -264,8 +266,8 @@ def test_a_wrapped_layer_sees_the_standardised_kernel(name):
   module = norms.nnx.module(row)(nnx.Linear(6, 3, rngs=rngs), rngs=rngs)
   kernel, bias = (getattr(module.layer_instance, n)[...] for n in ('kernel', 'bias'))
   y = nnx.jit(lambda m, x: m(x))(module, x)
-  np.testing.assert_allclose(y, x @ row.function(kernel) + bias, rtol=0, atol=1e-4)
-  assert np.array_equal(module.layer_instance.kernel[...], kernel)
+  chex.assert_trees_all_close(y, x @ row.function(kernel) + bias, rtol=0, atol=1e-4)
+  measure.assert_same(module.layer_instance.kernel[...], kernel)
   gradients = nnx.to_pure_dict(nnx.grad(lambda m: jnp.sum(jnp.sin(m(x))))(module))
   assert all(np.any(g != 0) for g in jax.tree.leaves(gradients))
 
@@ -274,7 +276,7 @@ def test_which_kernels_are_normalised():
   module = norms.linen.WeightStandardization(nn.Dense(3), variable_filter={'nothing'})
   variables = module.init(KEY, X)
   plain = nn.Dense(3).apply({'params': variables['params']['layer_instance']}, X)
-  np.testing.assert_array_equal(module.apply(variables, X), plain)
+  chex.assert_trees_all_equal(module.apply(variables, X), plain)
   gains = norms.nnx.ScaledWeightStandardization(
     nnx.MultiHeadAttention(2, 8, decode=False, rngs=nnx.Rngs(0)), axis=(-2, -1), rngs=nnx.Rngs(0),
     variable_filter=nnx.PathContains('query'),
@@ -321,6 +323,6 @@ def test_a_row_without_a_name_for_its_module_is_called_after_its_function():
   row = Row('max', 'activation', _max, parameters={'scale': Parameter(2)})
   assert norms.linen.module(row) is norms.linen.module(row)
   y, variables = norms.linen.module(row)(epsilon=1.0).init_with_output(KEY, X)
-  np.testing.assert_array_equal(variables['params']['scale'], 2)
-  np.testing.assert_array_equal(y, _max(X, jnp.full(8, 2.0), epsilon=1.0))
-  np.testing.assert_array_equal(norms.nnx.module(row)(8, epsilon=1.0, rngs=nnx.Rngs(0))(X), y)
+  chex.assert_trees_all_equal(variables['params']['scale'], 2)
+  chex.assert_trees_all_equal(y, _max(X, jnp.full(8, 2.0), epsilon=1.0))
+  chex.assert_trees_all_equal(norms.nnx.module(row)(8, epsilon=1.0, rngs=nnx.Rngs(0))(X), y)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import modules
 from modules import CASES, NAMES, draw
-import numpy as np
+from promises import measure
 import pytest
 
 import norms.linen
@@ -149,5 +149,5 @@ def test_lifted_as_flaxs(case, lift):
     variables = module.init(KEY, x)
     found.append((variables, module.apply(variables, x, mutable=['batch_stats'])))
   (ours, (y, stats)), (theirs, (z, flax_stats)) = found
-  assert jax.tree.all(jax.tree.map(np.array_equal, ours, theirs))
+  measure.assert_same(ours, theirs)
   modules.close((y, stats), (z, flax_stats), 1e-5)

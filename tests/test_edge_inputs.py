@@ -1,5 +1,6 @@
 """What is at an edge: batches of one entry, and axes and sizes that are NumPy's integers."""
 
+import chex
 from flax import nnx
 import jax
 import jax.numpy as jnp
@@ -37,8 +38,8 @@ def test_a_batch_of_one_entry_has_no_gradient(library, shape, compiled):
   f = _batch_norm(library, shape[-1], x)
   gradient = jax.grad(lambda x: jnp.sum(ct * f(x)))
   found = (jax.jit(gradient) if compiled else gradient)(x)
-  np.testing.assert_allclose(found, 0, rtol=0, atol=1e-7 * np.max(np.abs(ct)))
-  np.testing.assert_array_equal(f(x), 0)
+  chex.assert_trees_all_close(found, 0, rtol=0, atol=1e-7 * np.max(np.abs(ct)))
+  chex.assert_trees_all_equal(f(x), 0)
 
 
 ONE, BOTH = np.int64(-1), (np.int32(1), np.int64(2))

@@ -5,6 +5,7 @@ The table (tests/promises/export.py) has each norm by itself.
 
 import pathlib
 
+import chex
 import flax.linen as nn
 import jax
 import jax.export
@@ -87,7 +88,7 @@ def test_evaluation_needs_no_size():
   shape = jax.export.symbolic_shape('b, n, m, 8')
   for norm in ('batch', 'batch_renorm', 'ghost', 'mean_only'):
     f = lambda x: norms.NORMS[norm].function(x, batch_stats=stats, training=False)[0]  # noqa: B023,E731
-    assert jax.eval_shape(f, jax.ShapeDtypeStruct(shape, jnp.float32)).shape == shape
+    chex.assert_shape(jax.eval_shape(f, jax.ShapeDtypeStruct(shape, jnp.float32)), shape)
 
 
 def test_the_library_asks_for_no_machine():

@@ -1,5 +1,6 @@
 """What the table does not ask: how the further norms relate to one another, and their helpers."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,8 +23,7 @@ def test_ghosts_are_batches_one_after_the_other(mask):
     part = None if mask is None else mask[i : i + 4]
     one, expected = norms.batch_norm(X[i : i + 4], SCALE, BIAS, expected, momentum=0.8, mask=part)
     measure.assert_near(z[i : i + 4], one, 1e-6, 'z')
-  measure.assert_near(stats.mean, expected.mean, 1e-6, 'running mean')
-  measure.assert_near(stats.var, expected.var, 1e-6, 'running variance')
+  measure.assert_near(stats, expected, 1e-6, 'running statistics')
 
 
 def test_a_small_batch_is_one_ghost():
@@ -46,7 +46,8 @@ def test_a_learnt_epsilon_counts_by_its_magnitude_and_makes_nothing_of_nothing(e
   square = np.mean(np.square(x, dtype='float64'), 1, keepdims=True) + epsilon + np.abs(learnt)
   measure.assert_near(z, x / np.sqrt(square) * SCALE + BIAS, 1e-6, 'z')
   (gradient,) = pull(jnp.ones_like(z))
-  assert np.all(np.isfinite(gradient)) and gradient[3] == 0
+  chex.assert_tree_all_finite(gradient)
+  assert gradient[3] == 0
 
 
 def test_renorm_within_its_bounds_gives_what_evaluation_gives():
@@ -64,17 +65,20 @@ def test_renorm_without_room_is_batch_norm():
 
 
 def test_renorms_bounds_may_be_traced():
-  f = jax.jit(
-    lambda r_max, d_max: norms.batch_renorm(X, None, None, STATS, r_max=r_max, d_max=d_max)
-  )
+  chex.clear_trace_counter()
+
+  @jax.jit
+  @chex.assert_max_traces(n=1)
+  def f(r_max, d_max):
+    return norms.batch_renorm(X, None, None, STATS, r_max=r_max, d_max=d_max)
+
   f(1.0, 0.0)
   f(3.0, 5.0)
-  assert f._cache_size() == 1
 
 
 def test_the_moment_shortcut_restores_x():
   y, mean, std = norms.positional_norm(X)
-  assert mean.shape == std.shape == (12, 5, 1)
+  chex.assert_shape([mean, std], (12, 5, 1))
   measure.assert_near(norms.moment_shortcut(y, mean, std), X, 1e-6, 'x')
 
 
@@ -84,8 +88,8 @@ def test_weight_norm_starts_with_outputs_of_variance_1():
   g, bias = norms.weight_norm_init(inputs @ norms.weight_norm(v))
   outputs = inputs @ norms.weight_norm(v, g) + bias
   # float32 products of numbers near 1e10: 1e-5 of their size, which the deviation divides.
-  np.testing.assert_allclose(outputs.mean(0), 0, atol=1e-4)
-  np.testing.assert_allclose(outputs.std(0), 1, atol=1e-4)
+  chex.assert_trees_all_close(outputs.mean(0), 0, rtol=0, atol=1e-4)
+  chex.assert_trees_all_close(outputs.std(0), 1, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'complex64'])
@@ -98,11 +102,10 @@ def test_positional_moments_are_those_of_the_named_axes(axes, dtype):
   expected_mean, var, _ = oracles.moments(measure.double(x), features, mask)
   measure.assert_near(mean, expected_mean, 1e-6, 'mean')
   measure.assert_near(std, np.sqrt(var + 1e-5), 1e-6, 'std')
-  assert y.dtype == x.dtype and mean.dtype == jnp.promote_types(dtype, 'float32')
-  assert std.dtype == jnp.float32
+  chex.assert_type([y, mean, std], [x.dtype, jnp.promote_types(dtype, 'float32'), jnp.float32])
   # Half an ulp of y, times std.
   restored, ulp = norms.moment_shortcut(y, mean, std), float(jnp.finfo(dtype).eps)
-  assert restored.dtype == x.dtype
+  chex.assert_type(restored, x.dtype)
   wide = lambda a: np.where(mask, measure.double(a), 0)  # noqa: E731
   measure.assert_near(wide(restored), wide(x), 4 * ulp, 'x')
 

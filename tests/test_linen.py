@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import itertools
 
+import chex
 import flax.errors
 import flax.linen as nn
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import modules
 from modules import CASES, NAMES, draw
 import numpy as np
+from promises import measure
 import pytest
 
 import norms.linen
@@ -41,9 +43,8 @@ def test_fields_are_flaxs_then_ours(name):
 def test_variables_are_flaxs_to_the_bit(case):
   """Collections, names, shapes, dtypes, and the order of draws."""
   ours, theirs = (case.linen(lib, **case.random).init(KEY, X) for lib in (norms.linen, nn))
-  assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-  for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-    assert (a.shape, a.dtype, modules.bits(a)) == (b.shape, b.dtype, modules.bits(b))
+  chex.assert_trees_all_equal_shapes_and_dtypes(ours, theirs)
+  assert jax.tree.map(modules.bits, ours) == jax.tree.map(modules.bits, theirs)
 
 
 @cases
@@ -58,10 +59,8 @@ def test_values_and_gradients_are_flaxs(case, fast):
   y, stats, gradients = modules.run_linen(ours, variables, x, CT)
   z, flax_stats, flax_gradients = modules.run_linen(theirs, variables, x, CT)
   assert np.mean(np.abs(y - z)) <= 8e-8
-  for name, g in flax_gradients.items():
-    np.testing.assert_allclose(gradients[name], g, rtol=0, atol=1e-6 * np.max(np.abs(g)))
-  for name, s in flax_stats.items():
-    np.testing.assert_allclose(stats[name], s, rtol=1e-6, atol=1e-7)
+  measure.assert_near(gradients, flax_gradients, 1e-6, 'gradient of ')
+  chex.assert_trees_all_close(stats, flax_stats, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize('case', CASES[:2], ids=lambda case: case.id)
@@ -77,7 +76,7 @@ def test_evaluation_is_flaxs(case):
     dataclasses.replace(m, use_running_average=None).apply(variables, X, use_running_average=True)
     for m in (module, theirs)
   )
-  np.testing.assert_allclose(y, z, rtol=1e-6, atol=1e-6)
+  chex.assert_trees_all_close(y, z, rtol=1e-6, atol=1e-6)
 
 
 DTYPES = (jnp.float32, jnp.bfloat16, jnp.complex64)
@@ -98,7 +97,7 @@ def test_dtypes_are_flaxs(case):
     )
     if jnp.complex64 in (x_dtype, dtype) and case.name == 'BatchNorm':
       # Ours is complex from the start, Flax's after the first step.
-      assert found[1]['batch_stats'].pop('mean').dtype == jnp.complex64
+      chex.assert_type(found[1]['batch_stats'].pop('mean'), jnp.complex64)
       expected[1]['batch_stats'].pop('mean')
     assert found == expected, (x_dtype, dtype, param_dtype, force)
 

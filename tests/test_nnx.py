@@ -3,12 +3,14 @@
 import inspect
 import itertools
 
+import chex
 from flax import nnx
 import jax
 import jax.numpy as jnp
 import modules
 from modules import CASES, NAMES, draw
 import numpy as np
+from promises import measure
 import pytest
 
 import norms.linen
@@ -62,10 +64,8 @@ def test_values_and_gradients_are_flaxs(case, masked):
   y, stats, gradients = modules.run_nnx(case.nnx(), x, ct, **call)
   z, flax_stats, flax_gradients = modules.run_nnx(case.nnx(nnx), x, ct, **call)
   assert np.mean(np.abs(y - z)[mask]) <= 8e-8
-  for name, g in flax_gradients.items():
-    np.testing.assert_allclose(gradients[name], g, rtol=0, atol=1e-6 * np.max(np.abs(g)))
-  for name, s in flax_stats.items():
-    np.testing.assert_allclose(stats[name], s, rtol=1e-6, atol=1e-7)
+  measure.assert_near(gradients, flax_gradients, 1e-6, 'gradient of ')
+  chex.assert_trees_all_close(stats, flax_stats, rtol=1e-6, atol=1e-7)
 
 
 @cases
@@ -107,23 +107,25 @@ def test_train_eval_and_views_set_the_mode():
   norm = model.layers[0]
   before = norm.mean[...]
   model.eval()
-  assert norm.use_running_average and np.array_equal(model(X), norm(X, use_running_average=True))
-  assert np.array_equal(norm.mean[...], before)
+  assert norm.use_running_average
+  measure.assert_same(model(X), norm(X, use_running_average=True))
+  measure.assert_same(norm.mean[...], before)
   model.train()
   model(X)
   assert not np.array_equal(norm.mean[...], before)
   view = nnx.view(model, use_running_average=True)
   moved = norm.mean[...]
   view(X)
-  assert np.array_equal(norm.mean[...], moved) and view.layers[0].mean is norm.mean
+  measure.assert_same(norm.mean[...], moved)
+  assert view.layers[0].mean is norm.mean
 
 
 @cases
 def test_zero_centred_scale(case):
   usual, centred = (case.nnx(**case.random, zero_centered_scale=zero) for zero in (False, True))
-  np.testing.assert_array_equal(usual.scale[...] - 1, centred.scale[...])
+  chex.assert_trees_all_equal(usual.scale[...] - 1, centred.scale[...])
   # 1 + (scale - 1) rounds twice.
-  np.testing.assert_allclose(usual(X), centred(X), rtol=0, atol=1e-5)
+  chex.assert_trees_all_close(usual(X), centred(X), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize('options', ({'momentum': None}, {'zero_debias': True}, {'unbiased': True}))
@@ -145,4 +147,4 @@ def test_complex_statistics_are_kept_complex():
   x = draw(dtype='complex64') + 1j * draw(1)
   module = norms.nnx.BatchNorm(8, dtype=jnp.complex64, momentum=0.0, rngs=nnx.Rngs(0))
   module(x)
-  np.testing.assert_allclose(module.mean[...], np.mean(x, (0, 1)), rtol=0, atol=1e-6)
+  chex.assert_trees_all_close(module.mean[...], np.mean(x, (0, 1)), rtol=0, atol=1e-6)

@@ -1,11 +1,13 @@
 """Defects of flax.nnx 0.12.8 that norms.nnx does not have; each test is named after one."""
 
+import chex
 from flax import nnx
 import jax
 import jax.numpy as jnp
 from modules import draw
 import numpy as np
 import optax
+from promises import measure
 import pytest
 
 import norms.nnx
@@ -19,7 +21,7 @@ def test_group_norm_over_channels_alone_is_wrong_by_494():
   groups = np.asarray(x, np.float64).reshape(4, 6, 4, 2)
   mean, var = groups.mean(-1, keepdims=True), groups.var(-1, keepdims=True)
   expected = ((groups - mean) / np.sqrt(var + 1e-3)).reshape(x.shape)
-  np.testing.assert_allclose(module(x), expected, rtol=0, atol=1e-4)  # 100 has an ulp of 8e-6
+  chex.assert_trees_all_close(module(x), expected, rtol=0, atol=1e-4)  # 100 has an ulp of 8e-6
 
 
 def test_batch_norm_in_bfloat16_rounds_its_statistics():
@@ -28,7 +30,7 @@ def test_batch_norm_in_bfloat16_rounds_its_statistics():
   module.mean[...], module.var[...] = jnp.full(3, 100.3), jnp.full(3, 1.1)
   x = jnp.array([[99.0, 100.0, 101.5]], jnp.bfloat16)
   expected = (np.asarray(x, np.float64) - 100.3) / np.sqrt(1.1 + 1e-5)
-  np.testing.assert_allclose(np.asarray(module(x), np.float64), expected, rtol=2**-8)
+  chex.assert_trees_all_close(np.asarray(module(x), np.float64), expected, rtol=2**-8)
 
 
 WRAPPERS = pytest.mark.parametrize('name', ('WeightNorm', 'SpectralNorm'))
@@ -45,8 +47,9 @@ def test_the_kernel_is_overwritten(name):
   kernel = module.layer_instance.kernel
   before = kernel[...]
   y = module(X)
-  assert module.layer_instance.kernel is kernel and np.array_equal(kernel[...], before)
-  np.testing.assert_allclose(y, theirs(X), rtol=1e-6, atol=1e-6)  # the first call is Flax's
+  assert module.layer_instance.kernel is kernel
+  measure.assert_same(kernel[...], before)
+  chex.assert_trees_all_close(y, theirs(X), rtol=1e-6, atol=1e-6)  # the first call is Flax's
 
 
 def test_weight_norms_lengths_never_train():
@@ -65,7 +68,8 @@ def test_weight_norms_lengths_never_train():
 
   losses = [step(module, optimizer) for _ in range(100)]
   assert losses[-1] < 1e-2 * losses[0]
-  np.testing.assert_allclose(module.scales[('kernel',)][...], [1, 2, 3], atol=0.1)
+  scales = module.scales[('kernel',)][...]
+  chex.assert_trees_all_close(scales, np.array([1.0, 2, 3]), rtol=1e-7, atol=0.1)
 
 
 @WRAPPERS
@@ -74,7 +78,8 @@ def test_a_gradient_of_the_input_with_the_model_closed_over_is_an_error(name):
   module = _wrapped(name)
   call = {'update_stats': False} if name == 'SpectralNorm' else {}
   gradient = jax.jit(jax.grad(lambda x: jnp.sum(jnp.square(module(x, **call)))))(X)
-  assert np.all(np.isfinite(gradient)) and np.any(gradient != 0)
+  chex.assert_tree_all_finite(gradient)
+  assert np.any(gradient != 0)
 
 
 def test_random_lengths_can_be_drawn():

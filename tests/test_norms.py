@@ -1,5 +1,6 @@
 """The table: every norm (tests/rows.py) times every promise (tests/promises) that it owes."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,9 +31,10 @@ def test_a_zero_kernel_keeps_still():
   v[:, 1:] = 1
   loss = lambda v, g: jnp.sum(jnp.sin(1 + norms.weight_norm(v, g)))  # noqa: E731
   dv, dg = jax.grad(loss, (0, 1))(v, g)
-  np.testing.assert_array_equal(norms.weight_norm(v, g)[:, 0], 0)
-  np.testing.assert_array_equal(dv[:, 0], 0)
-  assert dg[0] == 0 and np.all(np.isfinite(dv)) and np.all(dg[1:])
+  chex.assert_trees_all_equal(norms.weight_norm(v, g)[:, 0], 0)
+  chex.assert_trees_all_equal(dv[:, 0], 0)
+  chex.assert_tree_all_finite(dv)
+  assert dg[0] == 0 and np.all(dg[1:])
 
 
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
@@ -47,7 +49,7 @@ def test_magnitudes_of_many_entries(name, entries):
   along = {'layer': norms.layer_norm, 'rms': norms.rms_norm}
   found = across[name](x) if name in across else along[name](x.T).T
   # Some roundings of sums of up to 4096 terms, relative to entries of up to 4.
-  np.testing.assert_allclose(found, exact / length, rtol=0, atol=4e-6)
+  chex.assert_trees_all_close(found, exact / length, rtol=0, atol=4e-6)
 
 
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'group', 'instance', 'filter_response'])
@@ -60,9 +62,9 @@ def test_no_gradient_where_the_variance_overflows(name, entries):
   options = {'group': {'num_groups': 2}}.get(name, {})
   z, pull = jax.vjp(lambda x: norms.NORMS[name].function(x, **options), x)
   z = z[0] if name == 'batch' else z
-  np.testing.assert_array_equal(z, 0)
+  chex.assert_trees_all_equal(z, 0)
   cotangent = (g, None) if name == 'batch' else g
-  np.testing.assert_array_equal(pull(cotangent)[0], 0)
+  chex.assert_trees_all_equal(pull(cotangent)[0], 0)
 
 
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
@@ -72,8 +74,8 @@ def test_no_variance_and_no_epsilon(name):
   for epsilon in (0.0, jnp.float32(0)):
     f = lambda x, e=epsilon: norms.NORMS[name].function(x, epsilon=e)  # noqa: E731
     z, pull = jax.vjp(lambda x: f(x)[0] if name == 'batch' else f(x), x)  # noqa: B023
-    np.testing.assert_array_equal(z, 0)
-    np.testing.assert_array_equal(pull(x + 1)[0], 0)
+    chex.assert_trees_all_equal(z, 0)
+    chex.assert_trees_all_equal(pull(x + 1)[0], 0)
 
 
 @pytest.mark.parametrize('refine', [True, False])
@@ -82,13 +84,13 @@ def test_one_entry_has_no_derivative(refine):
   x, dx = np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32)
   f = lambda x: norms.layer_norm(x, np.full(1, 0.7, np.float32), refine=refine)  # noqa: E731
   z, dz = jax.jit(lambda x, dx: jax.jvp(f, (x,), (dx,)))(x, dx)
-  np.testing.assert_array_equal(z, 0)
-  np.testing.assert_array_equal(dz, 0)
-  np.testing.assert_array_equal(jax.jit(jax.grad(lambda x: jnp.sum(dx * f(x))))(x), 0)
+  chex.assert_trees_all_equal(z, 0)
+  chex.assert_trees_all_equal(dz, 0)
+  chex.assert_trees_all_equal(jax.jit(jax.grad(lambda x: jnp.sum(dx * f(x))))(x), 0)
   stats = norms.BatchStats(np.zeros(64, np.float32), np.ones(64, np.float32))
   kept = lambda x: jnp.sum(norms.batch_norm(x, batch_stats=stats, refine=refine)[1].var)  # noqa: E731
-  np.testing.assert_array_equal(jax.jit(jax.jacfwd(kept))(x.T), 0)
-  np.testing.assert_array_equal(jax.jit(jax.grad(kept))(x.T), 0)
+  chex.assert_trees_all_equal(jax.jit(jax.jacfwd(kept))(x.T), 0)
+  chex.assert_trees_all_equal(jax.jit(jax.grad(kept))(x.T), 0)
 
 
 @pytest.mark.parametrize('layers', [1, 3])
@@ -123,8 +125,8 @@ def test_whole_numbers_are_parameters():
   """Of scale, bias, lengths and running statistics: taken in float32."""
   x, whole = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8)), jnp.float32), np.arange(8)
   same = whole.astype(np.float32)
-  np.testing.assert_array_equal(norms.layer_norm(x, whole), norms.layer_norm(x, same))
-  np.testing.assert_array_equal(norms.weight_norm(x, whole), norms.weight_norm(x, same))
+  chex.assert_trees_all_equal(norms.layer_norm(x, whole), norms.layer_norm(x, same))
+  chex.assert_trees_all_equal(norms.weight_norm(x, whole), norms.weight_norm(x, same))
   stats, floats = norms.BatchStats(whole, whole + 1), norms.BatchStats(same, same + 1)
   evaluate = lambda *a: norms.batch_norm(x, *a, training=False)[0]  # noqa: E731
-  np.testing.assert_array_equal(evaluate(whole, whole, stats), evaluate(same, same, floats))
+  chex.assert_trees_all_equal(evaluate(whole, whole, stats), evaluate(same, same, floats))

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import modules
 from modules import draw
-import numpy as np
+from promises import measure
 import pytest
 
 import norms
@@ -75,7 +75,7 @@ def test_nnx_modules(name, again):
   found = again(module)
   assert type(found) is type(module)
   states = [nnx.to_pure_dict(nnx.state(m)) for m in (module, found)]
-  assert jax.tree.all(jax.tree.map(np.array_equal, *states))
+  measure.assert_same(*states)
   assert modules.bits(module(X)) == modules.bits(found(X))
 
 
@@ -101,7 +101,7 @@ def test_the_start_of_a_parameter_is_a_value():
   again = pickle.loads(pickle.dumps(Parameter(0.5).init()))
   assert again == Parameter(0.5).init() and hash(again) == hash(Parameter(0.5).init())
   value = again(KEY, (2,), jnp.bfloat16)
-  assert value.dtype == jnp.bfloat16 and np.all(value == 0.5)
+  measure.assert_same(value, jnp.full(2, 0.5, jnp.bfloat16))
   assert Parameter(lambda n: n / 2).init() is None and Parameter(lambda n: n / 2).init(3) == (
     Parameter(1.5).init()
   )

@@ -2,6 +2,7 @@
 
 import itertools
 
+import chex
 from flax import nnx
 import flax.linen as nn
 import jax
@@ -53,11 +54,10 @@ def test_strict_promotion_is_no_error_where_it_is_none_of_flaxs(case, kind, stri
     except ValueError as error:
       assert 'no available implicit dtype promotion' in str(error)
       continue
-    for found, known in zip(_call(case, kind, ours, x, dtype=dtype, **mode), expected, strict=True):
-      assert found.dtype == known.dtype
-      tolerance = 1e-4 if dtype != jnp.bfloat16 and x_dtype != jnp.bfloat16 else 0.05
-      np.testing.assert_allclose(*(np.asarray(a, np.float32) for a in (found, known)),
-                                 rtol=0, atol=tolerance)  # fmt: skip
+    found = _call(case, kind, ours, x, dtype=dtype, **mode)
+    tolerance = 1e-4 if dtype != jnp.bfloat16 and x_dtype != jnp.bfloat16 else 0.05
+    chex.assert_trees_all_equal_shapes_and_dtypes(found, expected)
+    chex.assert_trees_all_close(found, expected, rtol=0, atol=tolerance)
     seen += 1
   assert seen >= 2  # float32 in float32, at the least
 
@@ -70,7 +70,7 @@ def test_global_response_norm_under_strict_promotion(kind, dtype, strict):
     module = norms.nnx.GlobalResponseNorm(8, dtype=dtype, rngs=nnx.Rngs(0))
   else:
     module = norms.linen.GlobalResponseNorm(dtype=dtype).bind({'params': _ones()})
-  assert jax.grad(lambda x: jnp.sum(module(x)))(X).dtype == module(X).dtype == jnp.float32
+  chex.assert_type([jax.grad(lambda x: jnp.sum(module(x)))(X), module(X)], jnp.float32)
 
 
 def _ones():
@@ -93,8 +93,8 @@ def test_evaluation_in_bfloat16_under_strict_promotion(kind, x_dtype, strict):
     f = norms.nnx.BatchNorm(8, use_running_average=True, dtype=jnp.bfloat16, rngs=nnx.Rngs(0))
   expected = np.asarray(x, np.float64) / np.sqrt(1 + 1e-5)
   for z in (f(x), jax.jit(lambda x: f(x))(x)):
-    assert z.dtype == jnp.bfloat16
-    np.testing.assert_allclose(np.asarray(z, np.float64), expected, rtol=2**-7)
+    chex.assert_type(z, jnp.bfloat16)
+    chex.assert_trees_all_close(np.asarray(z, np.float64), expected, rtol=2**-7)
 
 
 COMPLEX = draw(dtype='complex64') + 1j * draw(1)
@@ -106,20 +106,21 @@ def test_complex_entries_make_a_real_running_mean_complex(name):
   options = {'ghost_size': 4} if name == 'GhostBatchNorm' else {}
   module = getattr(norms.nnx, name)(8, momentum=0.0, **options, rngs=nnx.Rngs(0))
   z = nnx.jit(lambda m, x: m(x))(module, COMPLEX)
-  assert module.mean[...].dtype == jnp.complex64 and module.var[...].dtype == jnp.float32
-  np.testing.assert_allclose(module.mean[...], np.mean(COMPLEX, (0, 1)), rtol=0, atol=1e-6)
-  np.testing.assert_allclose(module(COMPLEX, use_running_average=True), z, rtol=0, atol=1e-5)
-  assert jax.grad(lambda x: jnp.sum(jnp.abs(module(x, True))))(COMPLEX).dtype == jnp.complex64
+  chex.assert_type([module.mean[...], module.var[...]], [jnp.complex64, jnp.float32])
+  chex.assert_trees_all_close(module.mean[...], np.mean(COMPLEX, (0, 1)), rtol=0, atol=1e-6)
+  chex.assert_trees_all_close(module(COMPLEX, use_running_average=True), z, rtol=0, atol=1e-5)
+  gradient = jax.grad(lambda x: jnp.sum(jnp.abs(module(x, True))))(COMPLEX)
+  chex.assert_type(gradient, jnp.complex64)
   module(COMPLEX)  # and once it is complex it stays
   module(X)
-  assert module.mean[...].dtype == jnp.complex64
+  chex.assert_type(module.mean[...], jnp.complex64)
 
 
 def test_real_entries_leave_the_running_mean_real():
   for dtype in (jnp.float32, jnp.bfloat16):
     module = norms.nnx.BatchNorm(8, rngs=nnx.Rngs(0))
     module(X.astype(dtype))
-    assert module.mean[...].dtype == module.var[...].dtype == jnp.float32
+    chex.assert_type([module.mean[...], module.var[...]], jnp.float32)
 
 
 def test_linens_statistics_of_real_entries_take_complex_ones():
@@ -131,7 +132,6 @@ def test_linens_statistics_of_real_entries_take_complex_ones():
     z, new = module.apply(variables, COMPLEX, mutable=['batch_stats'])
     found.append((z, new['batch_stats']))
   (z, ours), (expected, theirs) = found
-  np.testing.assert_allclose(z, expected, rtol=0, atol=1e-5)
-  for name in ('mean', 'var'):
-    assert ours[name].dtype == theirs[name].dtype
-    np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-6)
+  chex.assert_trees_all_close(z, expected, rtol=0, atol=1e-5)
+  chex.assert_trees_all_equal_shapes_and_dtypes(ours, theirs)
+  chex.assert_trees_all_close(ours, theirs, rtol=1e-5, atol=1e-6)

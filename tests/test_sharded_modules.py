@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import modules
 from modules import CASES, draw
-import numpy as np
+from promises import measure
 import pytest
 
 import norms.linen
@@ -74,7 +74,7 @@ def test_linens_boxes(case):
     found.append((nn.get_partition_spec(variables), variables, jax.grad(loss)(variables)))
   (specs, variables, gradients), (flax_specs, flax_variables, flax_gradients) = found
   assert specs == flax_specs
-  assert jax.tree.all(jax.tree.map(np.array_equal, variables, flax_variables))
+  measure.assert_same(variables, flax_variables)
   modules.close(gradients['params'], flax_gradients['params'], 1e-5)
 
 

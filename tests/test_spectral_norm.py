@@ -1,11 +1,13 @@
 """spectral_norm: its formula, its gradient with u and v held, and its edges."""
 
+import chex
 from flax import linen, nnx
 import jax
 import jax.numpy as jnp
 from jax.test_util import check_grads
 from modules import draw
 import numpy as np
+from promises import measure
 import pytest
 
 import norms
@@ -37,9 +39,9 @@ def test_formula_at_any_magnitude(n_steps, magnitude):
   w = w * magnitude
   w_bar, new_u, sigma = norms.spectral_norm(w, u, n_steps=n_steps)
   expected, expected_u, expected_sigma, _ = _oracle(w, u, n_steps)
-  np.testing.assert_allclose(w_bar, expected, rtol=1e-5, atol=1e-6)
-  np.testing.assert_allclose(new_u, expected_u, rtol=0, atol=1e-6)
-  np.testing.assert_allclose(sigma, expected_sigma, rtol=1e-6)
+  chex.assert_trees_all_close(w_bar, expected, rtol=1e-5, atol=1e-6)
+  chex.assert_trees_all_close(new_u, expected_u, rtol=0, atol=1e-6)
+  chex.assert_trees_all_close(sigma, expected_sigma, rtol=1e-6)
 
 
 @pytest.mark.parametrize('dtype', ('float32', 'complex64'))
@@ -47,8 +49,8 @@ def test_converged_the_largest_singular_value_is_1(dtype):
   w, u = _start(dtype)
   w_bar, _, sigma = jax.jit(lambda w, u: norms.spectral_norm(w, u, n_steps=300))(w, u)
   largest = np.linalg.svd(np.asarray(w_bar).reshape(-1, 5), compute_uv=False)[0]
-  assert w_bar.dtype == w.dtype and sigma.dtype == jnp.float32
-  np.testing.assert_allclose(largest, 1, rtol=1e-5)
+  chex.assert_type([w_bar, sigma], [w.dtype, jnp.float32])
+  chex.assert_trees_all_close(largest, 1, rtol=1e-5)
 
 
 def test_gradient_holds_u_and_v(x64):
@@ -59,7 +61,7 @@ def test_gradient_holds_u_and_v(x64):
   found = jax.grad(lambda w: jnp.sum(ct * norms.spectral_norm(w, u, n_steps=2)[0]))(w)
   outer = np.outer(right, left).reshape(SHAPE)
   expected = (ct - np.sum(ct * held) * outer) / sigma
-  np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+  chex.assert_trees_all_close(found, expected, rtol=0, atol=1e-12)
   # Where u and v are the singular vectors, holding them changes nothing to first order.
   u = norms.spectral_norm(w, u, n_steps=500)[1]
   check_grads(lambda w: norms.spectral_norm(w, u)[0], (w,), order=1, rtol=1e-6, atol=1e-6)
@@ -69,30 +71,29 @@ def test_half_precision_is_computed_in_float32():
   w, u = _start('bfloat16')
   w_bar, new_u, sigma = norms.spectral_norm(w, u.astype('float32'))
   expected = norms.spectral_norm(w.astype('float32'), u.astype('float32'))
-  assert (w_bar.dtype, new_u.dtype, sigma.dtype) == (jnp.bfloat16, jnp.float32, jnp.float32)
-  assert np.array_equal(w_bar, expected[0].astype(jnp.bfloat16))
-  assert np.array_equal(sigma, expected[2])
+  chex.assert_type(new_u, jnp.float32)
+  measure.assert_same((w_bar, sigma), (expected[0].astype(jnp.bfloat16), expected[2]))
 
 
 def test_a_kernel_of_length_0_passes_with_its_gradient_and_takes_u_to_0():
   """As in Flax: were the gradient 0, a bias of attention, which starts at 0, would never train."""
   w, u = _start()
   w_bar, new_u, sigma = norms.spectral_norm(0 * w, u)
-  assert np.all(w_bar == 0) and sigma == 0 and np.all(new_u == 0)
+  chex.assert_trees_all_equal((w_bar, new_u, sigma), (0 * w, 0 * u, 0))
   gradient = jax.grad(lambda w: jnp.sum(norms.spectral_norm(w, u)[0]))(0 * w)
-  assert np.all(gradient == 1)
-  assert np.array_equal(norms.spectral_norm(w, new_u)[0], w)
+  chex.assert_trees_all_equal(gradient, jnp.ones_like(w))
+  measure.assert_same(norms.spectral_norm(w, new_u)[0], w)
 
 
 def test_it_maps_and_compiles_once():
+  chex.clear_trace_counter()
   ws, us = draw(shape=(7, *SHAPE)), draw(1, shape=(7, 5))
-  step = jax.jit(jax.vmap(norms.spectral_norm))
+  step = jax.jit(jax.vmap(chex.assert_max_traces(norms.spectral_norm, n=1)))
   step(ws, us)
   found = step(2 * ws, us)
-  assert step._cache_size() == 1
   for i in range(7):
     one = norms.spectral_norm(2 * ws[i], us[i])
-    np.testing.assert_allclose(found[0][i], one[0], rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(found[0][i], one[0], rtol=1e-5, atol=1e-6)
 
 
 WRONG = {

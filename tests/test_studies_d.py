@@ -3,6 +3,7 @@
 The generator is NumPy's legacy one, seeded 231, as in the study.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +29,9 @@ def _hidden():
 def test_d1_the_input_is_the_studys():
   a = _hidden()
   # The printed digits: half a unit of the last one.
-  np.testing.assert_allclose(a.mean(0), [-2.3814598, -13.18038246, 1.91780462], rtol=0, atol=5e-9)
-  np.testing.assert_allclose(a.std(0), [27.18502186, 34.21455511, 37.68611762], rtol=0, atol=5e-9)
+  means = np.array([-2.3814598, -13.18038246, 1.91780462])
+  stds = np.array([27.18502186, 34.21455511, 37.68611762])
+  chex.assert_trees_all_close((a.mean(0), a.std(0)), (means, stds), rtol=0, atol=5e-9)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +48,10 @@ def test_d1_the_input_is_the_studys():
 )
 def test_d1_after_batch_norm(scale, bias, means, stds):
   z, _ = norms.batch_norm(_hidden(), scale, bias)
-  assert z.dtype == jnp.float64
+  chex.assert_type(z, jnp.float64)
   # Means vanish to rounding (the study: 1e-17); stds to the printed digits.
-  np.testing.assert_allclose(z.mean(0), means, rtol=0, atol=1e-14)
-  np.testing.assert_allclose(z.std(0), stds, rtol=0, atol=5e-9)
+  chex.assert_trees_all_close(z.mean(0), np.array(means), rtol=0, atol=1e-14)
+  chex.assert_trees_all_close(z.std(0), np.array(stds), rtol=0, atol=5e-9)
 
 
 def _relative_error(a, b):

@@ -1,5 +1,6 @@
 """epsilon is a number like others: it may be traced, vary within a program, and be learnt."""
 
+import chex
 from flax import nnx
 import flax.linen as nn
 import jax
@@ -43,13 +44,13 @@ def test_of_a_function(name, x64):
   f = lambda epsilon: _function(name, epsilon)  # noqa: E731
   epsilon, h = jnp.float64(EPSILON), 1e-5
   value, slope = jax.jit(jax.value_and_grad(f))(epsilon)
-  np.testing.assert_allclose(value, f(EPSILON), rtol=1e-10, atol=1e-10)
+  chex.assert_trees_all_close(value, f(EPSILON), rtol=1e-10, atol=1e-10)
   expected = (f(EPSILON + h) - f(EPSILON - h)) / (2 * h)
   # h^2 of the third derivative, and the last digits of the difference of two values over 2h.
-  np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-8)
+  chex.assert_trees_all_close(slope, expected, rtol=1e-6, atol=1e-8)
   assert slope != 0
   _, tangent = jax.jvp(f, (epsilon,), (jnp.float64(1),))
-  np.testing.assert_allclose(tangent, slope, rtol=1e-10)
+  chex.assert_trees_all_close(tangent, slope, rtol=1e-10)
 
 
 @activations
@@ -78,7 +79,7 @@ def test_of_modules(name):
     for f in (function, linen, module)
   )
   for each in found:  # sums of 240 products in float32
-    np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-4)
+    chex.assert_trees_all_close(each, expected, rtol=1e-4, atol=1e-4)
 
 
 FLAXS = {
@@ -98,21 +99,21 @@ def test_the_slope_is_flaxs(name):
 
     return jax.jit(jax.grad(loss))(EPSILON)
 
-  np.testing.assert_allclose(slope(norms.linen), slope(nn), rtol=1e-4, atol=1e-5)
+  chex.assert_trees_all_close(slope(norms.linen), slope(nn), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', ('BatchNorm', 'LayerNorm'))
 def test_it_is_no_constant_of_a_compiled_step(name):
   """In training and evaluation, one compiled function serves every epsilon."""
-  x, traces = draw(), []
+  x = draw()
   for mode in (False, True):
+    chex.clear_trace_counter()
     options = {'use_running_average': mode} if name == 'BatchNorm' else {}
 
     @jax.jit
+    @chex.assert_max_traces(n=1)
     def run(epsilon, options=options):
-      traces.append(name)
       return getattr(norms.linen, name)(**options, epsilon=epsilon).init_with_output(KEY, x)[0]
 
     small, large = run(1e-5), run(10.0)
     assert np.std(large) < 0.9 * np.std(small)
-  assert len(traces) == 2

@@ -1,5 +1,6 @@
 """WeightNorm and SpectralNorm around layers, in linen and nnx."""
 
+import chex
 from flax import nnx
 import flax.linen as nn
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import modules
 from modules import close, draw
 import numpy as np
+from promises import measure
 import pytest
 
 import norms.linen
@@ -140,7 +142,7 @@ def test_weight_norms_gradient_is_across_the_kernels_columns():
   module = _wrapped('WeightNorm')
   gradient = nnx.grad(lambda m: jnp.sum(jnp.sin(m(X))))(module)
   kernel, across = module.layer_instance.kernel[...], gradient.layer_instance.kernel[...]
-  np.testing.assert_allclose(np.sum(kernel * across, 0), 0, atol=1e-5)
+  chex.assert_trees_all_close(np.sum(kernel * across, 0), np.zeros(3), rtol=0, atol=1e-5)
   assert np.any(across != 0) and np.any(gradient.scales[('kernel',)][...] != 0)
 
 
@@ -151,11 +153,11 @@ def test_spectral_norm_finds_the_largest_singular_value_over_calls():
   for _ in range(100):
     module(X)
   largest = np.linalg.svd(np.asarray(kernel), compute_uv=False)[0]
-  np.testing.assert_allclose(module.batch_stats[('kernel', 'sigma')][...], largest, rtol=1e-5)
+  chex.assert_trees_all_close(module.batch_stats[('kernel', 'sigma')][...], largest, rtol=1e-5)
   module.eval()
   u = module.batch_stats[('kernel', 'u')][...]
-  np.testing.assert_allclose(module(X), X @ (kernel / largest), rtol=1e-4, atol=1e-5)
-  assert np.array_equal(module.batch_stats[('kernel', 'u')][...], u)
+  chex.assert_trees_all_close(module(X), X @ (kernel / largest), rtol=1e-4, atol=1e-5)
+  measure.assert_same(module.batch_stats[('kernel', 'u')][...], u)
 
 
 def test_without_parameters_of_its_own_a_wrapper_has_what_the_function_has():

@@ -1,5 +1,6 @@
 """Promises of augmentation: each image its own draw, by the key and the name; traced."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +59,7 @@ def test_draws_do_not_depend_on_the_others():
   alone = augment.augment(('pad_crop',), KEY, x)
   both = augment.augment(('pad_crop', 'flip'), KEY, x)
   flipped = jnp.where(jnp.all(both == alone, (1, 2, 3), keepdims=True), both, both[:, :, ::-1])
-  np.testing.assert_array_equal(flipped, alone)
+  chex.assert_trees_all_equal(flipped, alone)
 
 
 def test_none_is_nothing_and_another_key_another_draw():
@@ -67,30 +68,30 @@ def test_none_is_nothing_and_another_key_another_draw():
   first, again, other = (
     augment.augment(('pad_crop', 'flip'), key, x) for key in (KEY, KEY, jax.random.key(4))
   )
-  np.testing.assert_array_equal(first, again)
+  chex.assert_trees_all_equal(first, again)
   assert not np.array_equal(first, other)
 
 
 def test_traced_and_mapped_over_keys():
   """One compilation for all keys; under vmap the same draws as alone."""
-  x, traces = images(), []
+  chex.clear_trace_counter()
+  x = images()
 
   @jax.jit
+  @chex.assert_max_traces(n=1)
   def made(key):
-    traces.append(1)
     return augment.augment(('pad_crop', 'flip'), key, x)
 
   keys = jax.random.split(KEY, 3)
   alone = [made(key) for key in keys]
-  assert len(traces) == 1
-  np.testing.assert_array_equal(jax.vmap(made)(keys), alone)
+  chex.assert_trees_all_equal(jax.vmap(made)(keys), jnp.stack(alone))
 
 
 @pytest.mark.parametrize('dtype', [jnp.bfloat16, jnp.float32])
 def test_shape_and_dtype_stay(dtype):
   x = jnp.asarray(images(), dtype)
   made = augment.augment(('pad_crop', 'flip'), KEY, x)
-  assert (made.shape, made.dtype) == (x.shape, dtype)
+  chex.assert_trees_all_equal_shapes_and_dtypes(made, x)
 
 
 def test_a_wrong_name_or_layout_gets_one_line():

@@ -1,5 +1,6 @@
 """Promises of compact functions: one kernel where that is wanted, and the same values."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +44,7 @@ def test_values_and_derivatives_are_those_of_the_function(f, args, calls):
   """Up to what XLA contracts into one rounding; a mark makes one kernel of each call."""
   (found, marked), (plain, none) = compiled(f, *args), compiled(f, *args, wanted=False)
   assert (marked, none) == (calls, 0)
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9), found, plain)
+  chex.assert_trees_all_close(found, plain, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize('shape', [(MOST,), (1, MOST), (MOST // 2, 2), (MOST // 10, 10)])
@@ -51,7 +52,7 @@ def test_values_and_derivatives_are_those_of_the_function(f, args, calls):
 def test_the_largest_are_within_what_such_a_kernel_can_sum(shape, axis):
   x = jax.random.normal(KEYS[2], shape)
   found, marked = compiled(compact(lambda x: jnp.sum(x * x, axis)), x)
-  np.testing.assert_allclose(found, np.sum(np.square(x, dtype=float), axis), rtol=1e-5)
+  chex.assert_trees_all_close(found, np.sum(np.square(x, dtype=float), axis), rtol=1e-5)
   assert marked == 1
 
 

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -22,12 +23,12 @@ CASES = [
   ((8, 7), 8, (3, 3), (2, 2), 'SAME'), ((9, 10), 1, (3, 3), (2, 1), 'VALID'),
 ]  # fmt: skip
 
-# Sums of up to 145 products in other orders; relative to the largest entry of each array.
-close = functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-5)
-
 
 def alike(found, expected):
-  jax.tree.map(lambda a, b: close(a / np.abs(b).max(), b / np.abs(b).max()), found, expected)
+  """Sums of up to 145 products in other orders; relative to the largest entry of each array."""
+  largest = jax.tree.map(lambda a: np.abs(a).max(), expected)
+  scaled = (jax.tree.map(jnp.divide, tree, largest) for tree in (found, expected))
+  chex.assert_trees_all_close(*scaled, rtol=0, atol=1e-5)
 
 
 def both(case, seed=0, **options):
@@ -46,8 +47,8 @@ def test_convolution_is_flaxs_with_flaxs_parameters(case):
   """Value, gradient of input and parameters, tangent; and its own parameters have Flax's shapes."""
   ours, theirs, variables, x = both(case)
   own = ours.init(jax.random.key(1), x)
-  assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, variables)
-  jax.tree.map(np.testing.assert_array_equal, own, theirs.init(jax.random.key(1), x))
+  chex.assert_trees_all_equal_shapes_and_dtypes(own, variables)
+  chex.assert_trees_all_equal(own, theirs.init(jax.random.key(1), x))
   cotangent = jax.random.normal(jax.random.key(3), theirs.apply(variables, x).shape)
 
   def pulled(module):
@@ -102,7 +103,7 @@ def test_half_precision_and_no_bias():
   ours, theirs, variables, x = both(CASES[3], use_bias=False)
   assert set(variables['params']) == {'kernel'}
   half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (variables, x))
-  assert ours.apply(*half).dtype == theirs.apply(*half).dtype == jnp.bfloat16
+  chex.assert_type([ours.apply(*half), theirs.apply(*half)], jnp.bfloat16)
 
 
 def test_bad_convolutions_are_named():
@@ -129,4 +130,5 @@ def test_equal_entries_share_the_gradient_of_a_maximum():
   """Flax's would give it to one: of images with a flat background the choice would be arbitrary."""
   x = jnp.array([[1.0, 1.0, 0.0, 5.0], [0.0, 1.0, 5.0, 0.0]])[None, :, :, None]
   share = jax.grad(lambda x: jnp.sum(pooling.max_pool(x) * jnp.array([3.0, 4.0])[:, None]))(x)
-  np.testing.assert_allclose(share[0, :, :, 0], [[1, 1, 0, 2], [0, 1, 2, 0]], rtol=1e-6)
+  expected = np.array([[1.0, 1, 0, 2], [0, 1, 2, 0]])
+  chex.assert_trees_all_close(share[0, :, :, 0], expected, rtol=1e-6)

@@ -2,7 +2,7 @@
 
 import functools
 
-from flax import traverse_util
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,9 +56,9 @@ def test_batches_change_rounding_only(norm, most, monkeypatch):
   assert evaluation.at_once(1442) == {300: 206, 100: 100}[most]
   seen = evaluate(setting, state, DATA)
   for name in ('test_loss', 'test_accuracy', 'test_accuracy_running'):
-    np.testing.assert_allclose(seen[name], whole[name], rtol=1e-5)  # the statistics' last bits
+    chex.assert_trees_all_close(seen[name], whole[name], rtol=1e-5)  # the statistics' last bits
   # In training mode a batch's own statistics count: those of 100 examples stray by a tenth.
-  np.testing.assert_allclose(seen['train_loss'], whole['train_loss'], rtol=0.05)
+  chex.assert_trees_all_close(seen['train_loss'], whole['train_loss'], rtol=0.05)
 
 
 def test_pooled_statistics_are_those_of_all_examples():
@@ -67,9 +67,8 @@ def test_pooled_statistics_are_those_of_all_examples():
   stats = {'norm': {'mean': np.stack([p.mean(0) for p in parts]),
                     'var': np.stack([p.var(0) for p in parts])}}  # fmt: skip
   seen = evaluation.pooled(stats, jnp.array([40 / 90, 40 / 90, 10 / 90]))
-  flat = traverse_util.flatten_dict(seen)
-  np.testing.assert_allclose(flat['norm', 'mean'], x.mean(0), rtol=1e-5)
-  np.testing.assert_allclose(flat['norm', 'var'], x.var(0), rtol=1e-5)
+  expected = {'norm': {'mean': x.mean(0), 'var': x.var(0)}}
+  chex.assert_trees_all_close(seen, expected, rtol=1e-5)
 
 
 def test_a_subset_for_evaluation_and_a_validation_split():
@@ -79,8 +78,8 @@ def test_a_subset_for_evaluation_and_a_validation_split():
   plain, _ = trained('none')
   one = lambda split: evaluate(plain, state, Data(split, DATA.test))  # noqa: E731
   first = one(Split(DATA.train.x[:100], DATA.train.y[:100]))
-  np.testing.assert_allclose(seen['train_loss'], first['train_loss'], rtol=1e-6)
-  np.testing.assert_allclose(seen['test_loss'], first['test_loss'], rtol=1e-6)
+  chex.assert_trees_all_close(seen['train_loss'], first['train_loss'], rtol=1e-6)
+  chex.assert_trees_all_close(seen['test_loss'], first['test_loss'], rtol=1e-6)
   held = one(validation)
-  np.testing.assert_allclose(seen['validation_loss'], held['train_loss'], rtol=1e-6)
+  chex.assert_trees_all_close(seen['validation_loss'], held['train_loss'], rtol=1e-6)
   assert 'validation_loss' not in jax.eval_shape(functools.partial(evaluate, plain), state, DATA)

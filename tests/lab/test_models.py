@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 from flax import linen as nn
 from flax import traverse_util
 import jax
@@ -41,13 +42,12 @@ def test_every_norm_fits_every_model(model, norm):
   rest = [name for name in variables if name != 'params']
   apply = functools.partial(module.apply, train=True, mutable=rest)
   logits, new = jax.eval_shape(apply, variables, X)
-  assert logits.shape == (6, 10) and logits.dtype == jnp.float32
-  assert jax.tree.map(lambda a: a.shape, dict(new)) == {
-    name: jax.tree.map(lambda a: a.shape, variables[name]) for name in new
-  }
+  chex.assert_shape(logits, (6, 10))
+  chex.assert_type(logits, jnp.float32)
+  chex.assert_trees_all_equal_shapes_and_dtypes(dict(new), {name: variables[name] for name in new})
   running, _ = built(model, norm, training=False)
   seen = jax.eval_shape(functools.partial(running.apply, train=False), variables, X)
-  assert seen.shape == (6, 10)
+  chex.assert_shape(seen, (6, 10))
 
 
 @pytest.mark.parametrize('model', models.MODELS)
@@ -67,7 +67,7 @@ def test_models_draw_nothing(model):
   made = models.factory(model, SMALL[model])(models.Norm(norms.NORMS['batch']), 10)
   start = [jax.jit(made.init, static_argnames='train')(jax.random.key(s), X, train=True)
            for s in (0, 1)]  # fmt: skip
-  jax.tree.map(np.testing.assert_array_equal, *start)
+  chex.assert_trees_all_equal(*start)
   flat = traverse_util.flatten_dict(start[0]['params'])
   assert not any(np.any(flat[path]) for path in training.kernel_paths(flat))
 
@@ -102,7 +102,7 @@ def test_lanes_together_equal_each_alone(model, tmp_path):
     assert not failed
     frame = frame.query('epoch == 1').sort_values('learning_rate')
     losses.append(frame[['minibatch_loss', 'train_loss']].to_numpy())
-  np.testing.assert_allclose(*losses, rtol=1e-5)
+  chex.assert_trees_all_close(*losses, rtol=1e-5)
 
 
 @pytest.mark.parametrize('model', ['mlp', 'cnn'])
@@ -164,13 +164,14 @@ def test_patches_are_those_of_a_convolution():
   kernel = variables['params']['kernel'].reshape(-1, 5)
   found = transformer.patches(x, 4) @ kernel
   expected = conv.apply(variables, x).reshape(3, -1, 5)
-  np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)  # other orders of 32 terms
+  chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-5)  # other orders of 32 terms
 
 
 def test_positions_are_told_apart():
   """Without them the mean over patches could not see where a patch is."""
   position = np.asarray(transformer.sinusoids(49, 10))
-  assert position.shape == (49, 10) and np.abs(position).max() <= 1
+  chex.assert_shape(position, (49, 10))
+  assert np.abs(position).max() <= 1
   apart = np.linalg.norm(position[:, None] - position[None], axis=-1) + 9 * np.eye(49)
   assert apart.min() > 0.1
 
@@ -187,8 +188,7 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms():
     state = training.initial(setting, variables, draws, trial.hyper)
     flat = traverse_util.flatten_dict(state.variables['params'])
     found.append([flat[path] for path in training.kernel_paths(flat)])
-  for other in found[1:]:
-    jax.tree.map(np.testing.assert_array_equal, found[0], other)
+  chex.assert_trees_all_equal(*found)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Promises of the optimizers: known by name, and the same on few arrays as on many."""
 
-import functools
-
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,17 +40,18 @@ def test_gathered_they_take_the_same_steps(name, tree):
       updates, state = made.update(jax.tree.map(jnp.cos, params), state, params)
       params = optax.apply_updates(params, updates)
     found.append(params)
-  jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-6, strict=True), *found)
+  chex.assert_trees_all_equal_shapes_and_dtypes(*found)
+  chex.assert_trees_all_close(*found, rtol=1e-6)
 
 
 def test_the_length_is_of_all_leaves():
   leaves = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(PARAMS)])
   found = np.sqrt(np.sum(optimizer.squares(PARAMS)))
-  np.testing.assert_allclose(found, np.linalg.norm(leaves), rtol=1e-6)
+  chex.assert_trees_all_close(found, np.linalg.norm(leaves), rtol=1e-6)
 
 
 @pytest.mark.parametrize('tree', TREES)
 def test_parameters_are_updated_as_by_optax(tree):
   updates = jax.tree.map(jnp.sin, TREES[tree])
   found = optimizer.applied(TREES[tree], updates)
-  jax.tree.map(np.testing.assert_array_equal, found, optax.apply_updates(TREES[tree], updates))
+  chex.assert_trees_all_equal(found, optax.apply_updates(TREES[tree], updates))

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import numpy as np
 import optax
@@ -66,10 +67,9 @@ def test_an_epochs_curves_are_the_first_loss_and_the_means_of_its_steps():
       seen.append({name: float(value) for name, value in each.items()})
     state, curves = segment(jax.tree.map(jax.numpy.copy, state), DATA, order, block.hyper)
     # Roundings of five steps, compiled in a loop and alone.
-    for name in training.SEEN:
-      mean = np.mean([each[name] for each in seen])
-      np.testing.assert_allclose(curves[name], mean, rtol=1e-5, err_msg=name)
-    np.testing.assert_allclose(curves['first_loss'], seen[0]['minibatch_loss'], rtol=1e-5)
+    expected = {name: np.mean([each[name] for each in seen]) for name in training.SEEN}
+    expected['first_loss'] = seen[0]['minibatch_loss']
+    chex.assert_trees_all_close({name: curves[name] for name in expected}, expected, rtol=1e-5)
 
 
 def test_one_seeds_kernels_are_equal_to_the_bit_across_norms_and_scales():
@@ -80,15 +80,14 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms_and_scales():
       drawn[norm, scale] = kernels(state.variables)
   first = drawn['none', 1.0]
   for (_, scale), found in drawn.items():
-    assert found.keys() == first.keys()
-    for path, kernel in found.items():
-      np.testing.assert_array_equal(kernel, scale * first[path])  # 0.25 scales exactly
+    expected = {path: scale * kernel for path, kernel in first.items()}  # 0.25 scales exactly
+    chex.assert_trees_all_equal(found, expected)
 
 
 def test_the_order_is_of_the_seed_alone_and_a_fresh_permutation_each_epoch():
   one = np.asarray(program.order(np.array([7], np.uint32), 1, 100))
   among = np.asarray(program.order(np.array([3, 7], np.uint32), 1, 100))
-  np.testing.assert_array_equal(one[0], among[1])
+  chex.assert_trees_all_equal(one[0], among[1])
   assert sorted(one[0]) == list(range(100))
   assert (np.asarray(program.order(np.array([7], np.uint32), 2, 100)) != one).any()
 
@@ -110,8 +109,7 @@ def test_the_last_kernel_may_have_a_scale_of_its_own():
     [s.variables['params'][f'layer_{i}']['kernel'] for i in range(len(s.variables['params']))]
     for s in (state, other)
   )
-  np.testing.assert_array_equal(head, 4 * last)
-  jax.tree.map(np.testing.assert_array_equal, first, same)
+  chex.assert_trees_all_equal((same, head), (first, 4 * last))
 
 
 def test_weight_norm_starts_as_the_net_without_it():
@@ -119,7 +117,7 @@ def test_weight_norm_starts_as_the_net_without_it():
   for norm in ('none', 'weight'):
     setting, *_, state, _ = begun(small.config(norm=norm, init_scale=3.0))
     logits.append(setting.running.apply(state.variables, DATA.test.x, train=False))
-  np.testing.assert_allclose(*logits, rtol=1e-5, atol=1e-5)  # ||v|| and 1/||v|| round
+  chex.assert_trees_all_close(*logits, rtol=1e-5, atol=1e-5)  # ||v|| and 1/||v|| round
 
 
 @pytest.mark.parametrize('norm', ['batch', 'weight', 'group'])
@@ -129,9 +127,7 @@ def test_alone_equals_in_its_group(norm):
   for chunk, tolerance in ((1, 0.0), (3, 1e-5)):
     alone = first_lane(small.config(norm=norm, init_scale=0.5, chunk=chunk))
     among = first_lane(small.config(norm=norm, init_scale=scales, seed=(0, 4), chunk=chunk))
-    jax.tree.map(
-      functools.partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance), alone, among
-    )
+    chex.assert_trees_all_close(alone, among, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize('chunk', [1, 2])
@@ -143,7 +139,7 @@ def test_compiled_with_other_batch_sizes_equals_compiled_alone(norm, size, chunk
   state, curves = epoch(made)
   assert (state.step == 1442 // size).all()
   among = epoch(made, (256, 128, 64))
-  jax.tree.map(np.testing.assert_array_equal, (state, curves), among)
+  chex.assert_trees_all_equal((state, curves), among)
 
 
 def test_chunks_that_do_not_divide_the_lanes_are_cut_to_ones_that_do():
@@ -168,8 +164,7 @@ def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
   both, seen_by_both = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
   for device in range(2):
     mine = jax.tree.map(lambda a, device=device: a[device], (both, seen_by_both))
-    close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-6)
-    jax.tree.map(close, mine, (whole, seen))
+    chex.assert_trees_all_close(mine, (whole, seen), rtol=1e-6, atol=1e-6)
 
 
 def test_the_norm_of_the_gradient_is_that_of_all_parameters_as_one_vector():
@@ -182,7 +177,7 @@ def test_the_norm_of_the_gradient_is_that_of_all_parameters_as_one_vector():
 
   _, seen = training.step(setting, state, batch, hyper)
   wanted = optax.tree.norm(jax.grad(loss)(state.variables['params']))
-  np.testing.assert_allclose(seen['grad_norm'], wanted, rtol=1e-5)  # two orders of summation
+  chex.assert_trees_all_close(seen['grad_norm'], wanted, rtol=1e-5)  # two orders of summation
 
 
 def test_pmap_without_synchronisation_differs():

@@ -8,6 +8,7 @@ two passes see the deviations exactly. bfloat16 and float16 round the result onc
 import functools
 import math
 
+import chex
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,7 +36,7 @@ def check_coarse(dtype, name, row):
   """Of the input's dtype with float32 parameters: float32's own error, hence exact statistics."""
   x, params = measure.draw(dtype=dtype, name=name), measure.parameters(row)
   z = measure.forward(row.call, x, params)
-  assert z.dtype == (jnp.float32 if params else x.dtype)
+  chex.assert_type(z, jnp.float32 if params else x.dtype)
   expected = row.plain(*measure.double((x, params)))
   exact = FLOAT32 if params else float(jnp.finfo(dtype).eps)
   fits = np.abs(expected) <= float(jnp.finfo(z.dtype).max)
@@ -44,7 +45,7 @@ def check_coarse(dtype, name, row):
     return
   rounded = {n: p.astype(x.dtype) for n, p in params.items()}
   z = measure.forward(row.call, x, rounded)
-  assert z.dtype == x.dtype
+  chex.assert_type(z, x.dtype)
   expected = row.plain(*measure.double((x, rounded)))
   measure.assert_near(z, expected, float(jnp.finfo(dtype).eps), 'z')
 
@@ -68,8 +69,7 @@ def check_shape(shape, row):
   else:
     z, gradients = measure.forward(row.call, x, params), {}
   measure.assert_near(z, row.plain(*measure.double((x, params))), FLOAT32, 'z')
-  for name, a in gradients.items():
-    assert np.all(np.isfinite(a)), f'gradient of {name}'
+  chex.assert_tree_all_finite(gradients)
 
 
 def _full(row):

@@ -8,6 +8,7 @@ inputs the rule stays at float32's own error, where plain autodiff of float32 lo
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.test_util import check_grads
@@ -26,11 +27,9 @@ def check_plain_and_analytic(row):
     _, ours = measure.ours(row, x, params, ct)
   _, plain = measure.plain(row, x, params, ct)
   analytic = [gradient(x, ct, **params, epsilon=row.epsilon) for gradient in row.gradients]
+  chex.assert_type(list(ours.values()), np.float64)
   for expected in (plain, *analytic):
-    assert expected.keys() == ours.keys()
-    for name, a in expected.items():
-      assert ours[name].dtype == np.float64
-      assert measure.relative(ours[name], a) <= EXACT, f'gradient of {name}'
+    measure.assert_near_relatively(ours, expected, EXACT, 'a gradient')
 
 
 def check_differences(row):
@@ -38,9 +37,11 @@ def check_differences(row):
   with jax.enable_x64(True):
     x, params, ct = measure.case(row, dtype='float64')
     _, ours = measure.ours(row, x, params, ct)
-  for name, a in {'x': x, **params}.items():
-    slopes = np.array([_slope(row, x, params, ct, name, i) for i in range(a.size)])
-    assert measure.relative(ours[name].ravel(), slopes) <= DIFFERENCES, f'gradient of {name}'
+  slopes = {
+    name: np.reshape([_slope(row, x, params, ct, name, i) for i in range(a.size)], a.shape)
+    for name, a in {'x': x, **params}.items()
+  }
+  measure.assert_near_relatively(ours, slopes, DIFFERENCES, 'a gradient')
 
 
 def _slope(row, x, params, ct, name, i):
@@ -60,11 +61,17 @@ def check_second_order(orders, row):
     arguments = (x, params), direction, ct
     ours = [hessian_times(row.call, order, *arguments) for order in orders]
     plain = hessian_times(measure.plain_function(row), 'forward-reverse', *arguments)
-  expected = jax.tree.leaves(plain)
+  # Relative to the part of x: where z is linear in a parameter, its own part is rounding.
+  bound = 1e-11 * np.linalg.norm(plain[0])
+  off = lambda a, b: float(np.linalg.norm(a - b))  # noqa: E731
   for order, found in zip(orders, ours, strict=True):
-    for a, b in zip(jax.tree.leaves(found), expected, strict=True):
-      # Relative to the whole: where z is linear in a parameter, its own part is rounding.
-      assert np.linalg.norm(a - b) <= 1e-11 * np.linalg.norm(expected[0]), order
+    chex.assert_trees_all_equal_comparator(
+      lambda a, b: off(a, b) <= bound,
+      lambda a, b: f'off by {off(a, b):.2e}, more than {bound:.2e}',
+      found,
+      plain,
+      custom_message=order,
+    )
 
 
 ORDERS = ('forward-reverse', 'reverse-forward', 'reverse-reverse')
@@ -96,18 +103,16 @@ def check_nasty(name, row):
   # Gradients are sums that may cancel: an ulp of their terms, however small the sum.
   size = max(np.max(np.abs(x)), float(jnp.finfo('float32').tiny))
   term = 1e-7 * np.max(np.abs(ct)) * np.max(np.abs(z)) / size
-  for parameter, a in plain.items():
-    floor = formula.floor_of(row, name) + (term if parameter == 'x' else 1e-7 * np.linalg.norm(ct))
-    measure.assert_near(ours[parameter], a, formula.FLOAT32, f'gradient of {parameter}', floor)
+  terms = {**dict.fromkeys(params, 1e-7 * np.linalg.norm(ct)), 'x': term}
+  floors = {parameter: formula.floor_of(row, name) + size for parameter, size in terms.items()}
+  measure.assert_near(ours, plain, formula.FLOAT32, 'gradient of ', floors)
 
 
 def check_coarse(dtype, row):
   """To one ulp of the largest entry: nothing is rounded to 16 bits before the end."""
   arguments = row, *measure.case(row, dtype=dtype)
   (_, ours), (_, plain) = measure.ours(*arguments), measure.plain(*arguments)
-  for parameter, a in plain.items():
-    ulp = float(jnp.finfo(dtype).eps)
-    measure.assert_near(ours[parameter], a, ulp, f'gradient of {parameter}')
+  measure.assert_near(ours, plain, float(jnp.finfo(dtype).eps), 'gradient of ')
 
 
 def _always(row):

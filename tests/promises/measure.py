@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -107,22 +108,44 @@ def relative(a, b) -> float:
   return float(np.linalg.norm(a - b) / total) if total else 0.0
 
 
-def assert_near(a, b, tolerance, what, floor=0.0):
-  """Every entry of a within `tolerance` of b's largest, plus `floor`."""
-  a, b = np.asarray(a), np.asarray(b)
-  a = a if np.iscomplexobj(a) else a.astype(np.float64)
-  assert a.shape == b.shape, f'{what}: shape {a.shape}, expected {b.shape}'
-  worst, bound = np.max(np.abs(a - b), initial=0), tolerance * np.max(np.abs(b), initial=0) + floor
-  assert worst <= bound, f'{what} is off by {worst:.2e}, more than {bound:.2e}'
+def assert_near(found, expected, tolerance, what, floor=0.0):
+  """Trees of one structure: every entry is within `tolerance` of its array's largest, plus `floor`.
+
+  floor: a number, or a tree of numbers for parts of `expected`.
+  """
+  found, expected = double(found), double(expected)
+  chex.assert_trees_all_equal_shapes(found, expected, custom_message=what)
+  # NaN would be equal to NaN below, and an infinite array would allow any error.
+  chex.assert_tree_all_finite(expected, custom_message=what)
+
+  def assert_leaf(path, a, b, floor):
+    bound = tolerance * np.max(np.abs(b), initial=0) + floor
+    message = f'{what}{jax.tree_util.keystr(path)}'
+    chex.assert_trees_all_close(a, b, rtol=0, atol=bound, custom_message=message)
+
+  floors = jax.tree.broadcast(floor, expected)
+  jax.tree.map_with_path(assert_leaf, found, expected, floors)
 
 
-def assert_same(a, b, what):
-  """Equal to the bit."""
-  a, b = np.asarray(a), np.asarray(b)
-  assert a.dtype == b.dtype and a.shape == b.shape, (
-    f'{what}: {a.dtype}{a.shape}, {b.dtype}{b.shape}'
-  )
-  assert np.array_equal(a, b, equal_nan=False), f'{what} differs by {np.max(np.abs(a - b)):.2e}'
+def assert_near_gradients(found, expected, tolerance, ct):
+  """Gradients of <ct, z>, of which those of parameters are sums that may cancel."""
+  floor = 1e-7 * np.linalg.norm(ct)
+  floors = {name: 0.0 if name == 'x' else floor for name in expected}
+  assert_near(found, expected, tolerance, 'gradient of ', floors)
+
+
+def assert_near_relatively(found, expected, tolerance, what):
+  """Trees of one structure: for each array |a - b| <= tolerance (|a| + |b|), norms of arrays."""
+  message = lambda a, b: f'{what} is off by {relative(a, b):.2e}, more than {tolerance}'  # noqa: E731
+  near = lambda a, b: relative(a, b) <= tolerance  # noqa: E731
+  chex.assert_trees_all_equal_comparator(near, message, found, expected)
+
+
+def assert_same(found, expected, what=''):
+  """Trees equal to the bit: structures, shapes, dtypes and numbers, none of which is NaN."""
+  chex.assert_trees_all_equal_shapes_and_dtypes(found, expected, custom_message=what)
+  chex.assert_tree_all_finite(expected, custom_message=what)  # NaN would be equal to NaN below
+  chex.assert_trees_all_equal(found, expected, custom_message=what)
 
 
 def scattered(shape, seed=3, share=0.6):

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 from jax import lax
 import jax.numpy as jnp
@@ -50,9 +51,8 @@ def moved(row, x, stats, mask=None, xp=np):
 
 def assert_stats(found, expected):
   """Of the dtypes that there were, and near: the mean of complex entries alone is complex."""
-  for name, a, b in zip(('mean', 'variance'), found[:2], expected[:2], strict=True):
-    assert np.iscomplexobj(a) == np.iscomplexobj(b)
-    measure.assert_near(a, b, 1e-6, f'running {name}')
+  assert [np.iscomplexobj(a) for a in found[:2]] == [np.iscomplexobj(b) for b in expected[:2]]
+  measure.assert_near(found[:2], expected[:2], 1e-6, 'running statistics')
 
 
 @functools.cache
@@ -79,8 +79,7 @@ def check_empty(row):
   """A batch without entries keeps the running statistics, to the bit."""
   x, params, _ = measure.case(row)
   _, stats = compiled(row)(x, params, initial(row), np.zeros(measure.SHAPE, bool))
-  for found, before in zip(stats[:2], initial(row)[:2], strict=True):
-    measure.assert_same(found, before, 'running statistics')
+  measure.assert_same(stats, initial(row), 'running statistics')
 
 
 def check_carry(row):
@@ -91,9 +90,7 @@ def check_carry(row):
       stats = initial(row, dtype if dtype == 'complex64' else 'float32')
       one = lambda stats, x: step(row, x, params, stats)[::-1]  # noqa: E731,B023
       found, _ = jax.eval_shape(lambda s, x: lax.scan(one, s, x), stats, np.stack([x, x]))  # noqa: B023
-      assert jax.tree.map(lambda a: (a.shape, a.dtype), (found.mean, found.var)) == (
-        jax.tree.map(lambda a: (a.shape, a.dtype), (stats.mean, stats.var))
-      )
+      chex.assert_trees_all_equal_shapes_and_dtypes(found, stats)
 
 
 def check_scan(row):
@@ -124,7 +121,8 @@ def check_gradient(row):
       return jnp.sum(weights[0] * stats.mean + weights[1] * stats.var)
 
     # Both differ by rounding in float64.
-    assert measure.relative(jax.jit(jax.grad(ours))(x), jax.jit(jax.grad(plain))(x)) <= 1e-12
+    found, expected = (jax.jit(jax.grad(f))(x) for f in (ours, plain))
+    measure.assert_near_relatively(found, expected, 1e-12, 'the gradient of x')
 
 
 def check_constant(row):
@@ -141,10 +139,10 @@ def check_constant(row):
 
   of_z, of_new = pulled(old)
   seen = np.any(mask, axes(row)).reshape(old.mean.shape)
-  for name, a, b in zip(('mean', 'var'), of_z[:2], of_new[:2], strict=True):
-    assert not np.any(a), f'z depends on the running {name}'
-    share = np.where(seen & (name in row.state), MOMENTUM**row.parts, 1)
-    measure.assert_near(b, share, 1e-6, f'the share of the old {name}')
+  message = 'z depends on the running statistics'
+  chex.assert_trees_all_equal(of_z, jax.tree.map(np.zeros_like, of_z), custom_message=message)
+  shares = [np.where(seen & (n in row.state), MOMENTUM**row.parts, 1) for n in ('mean', 'var')]
+  measure.assert_near(of_new, norms.BatchStats(*shares), 1e-6, 'the share of the old statistics')
 
 
 def check_no_statistics(row):
