@@ -50,6 +50,7 @@ def test_convolution_is_flaxs_with_flaxs_parameters(case):
   jax.tree.map(np.testing.assert_array_equal, own, theirs.init(jax.random.key(1), x))
   cotangent = jax.random.normal(jax.random.key(3), theirs.apply(variables, x).shape)
 
+  @functools.partial(jax.jit, static_argnums=0)
   def pulled(module):
     z, pull = jax.vjp(module.apply, variables, x)
     return z, pull(cotangent), jax.jvp(module.apply, (variables, x), (variables, jnp.cos(x)))[1]
