@@ -57,7 +57,7 @@ def outcomes(runs: Iterable[Run], at_once: int) -> Iterator[tuple[Run, Outcome]]
   """Each run as it ends, so many side by side; the next is asked for where a process is free."""
   going: dict[int, _Going] = {}
   for run in runs:
-    log = tempfile.TemporaryFile()  # noqa: SIM115: closed by _ended
+    log = tempfile.TemporaryFile()  # noqa: SIM115 (_ended closes it)
     going[_start(run, log)] = _Going(run, log, time.monotonic())
     if len(going) == at_once:
       yield _ended(going)
