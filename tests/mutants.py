@@ -6,16 +6,17 @@ Each mutant is applied to a copy of the library in a temporary folder, and the t
 it run there. A survivor is a missing test: exit status 1.
 """
 
-from concurrent import futures
+from collections.abc import Sequence
+import itertools
 import os
 import pathlib
-import queue
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from typing import NamedTuple
+
+import forks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -939,13 +940,6 @@ LIBRARY = ('norms', 'further_norms', 'precise', 'running', 'wrappers')
 LAB = ('training', 'evaluation', 'optimizer', 'loss', 'statistics', 'workers', 'numerics')
 
 
-def _copy(folder: pathlib.Path) -> None:
-  for name in ('norms', 'tests', 'configs'):
-    ignored = shutil.ignore_patterns('__pycache__')
-    shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-  shutil.copy(ROOT / 'pyproject.toml', folder)
-
-
 def files(mutant: Mutant) -> tuple[str, ...]:
   """Where the tests that are to kill it are."""
   lab = mutant.file.startswith('lab/')
@@ -953,67 +947,74 @@ def files(mutant: Mutant) -> tuple[str, ...]:
   return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in names)
 
 
-def _run(folder: pathlib.Path, tests: str, where: tuple[str, ...]) -> subprocess.CompletedProcess:
-  """pytest on the copy, in one process: most mutants are a matter of one quick test."""
-  options = ['-x', '-q', '-n', '0', '-p', 'no:cacheprovider', '-k', tests]
-  environment = {**os.environ, 'PYTHONPATH': str(folder)}
-  return subprocess.run(
-    [sys.executable, '-m', 'pytest', *options, *where],
-    cwd=folder,
-    env=environment,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+def _copy(root: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+  ignored = shutil.ignore_patterns('__pycache__') if root == ROOT else None
+  for name in ('norms', 'tests', 'configs'):
+    shutil.copytree(root / name, folder / name, ignore=ignored)
+  shutil.copy(root / 'pyproject.toml', folder)
+  return folder
 
 
-def _try(folder: pathlib.Path, mutant: Mutant) -> str:
-  path = folder / 'norms' / mutant.file
+def _applied(mutant: Mutant, whole: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+  """A copy of its own. Two files of one size and second would share what Python compiles of them:
+  the mutant's finds none."""
+  path = _copy(whole, folder) / 'norms' / mutant.file
   text = path.read_text()
   if mutant.old not in text:
-    return 'does not apply: its line has changed'
+    sys.exit(f'{mutant.name}: does not apply: its line has changed')
+  for compiled in (path.parent / '__pycache__').glob(f'{path.stem}.*'):
+    compiled.unlink()
   path.write_text(text.replace(mutant.old, mutant.new))
-  try:
-    found = _run(folder, mutant.tests, files(mutant))
-  finally:
-    path.write_text(text)
-  # 1: a test failed; anything else but 0 is an error of this script's, such as no test of the name.
-  return {0: 'SURVIVED', 1: 'killed'}.get(found.returncode, found.stdout[-500:])
+  return folder
 
 
-def _unbroken(folder: pathlib.Path, mutants) -> None:
+def _unbroken(folder: pathlib.Path, mutants: Sequence[Mutant]) -> None:
   """The tests that are to kill pass without any mutant, else the script ends."""
-  for where in dict.fromkeys(map(files, mutants)):
-    every = ' or '.join(sorted({m.tests for m in mutants if files(m) == where}))
-    found = _run(folder, every, where)
-    if found.returncode:
-      sys.exit(f'the tests fail without any mutant:\n{found.stdout[-2000:]}')
+  wanted = sorted({(files(m), m.tests) for m in mutants})
+  runs = []
+  for where, group in itertools.groupby(wanted, lambda pair: pair[0]):
+    tests = [named for _, named in group]
+    for some in (tests[i : i + 20] for i in range(0, len(tests), 20)):  # side by side, too
+      options = ('-q', '-k', ' or '.join(some), *where)
+      runs.append(forks.Run(f'unbroken {len(runs)}', folder, options))
+  for _, outcome in forks.outcomes(runs, os.cpu_count() or 1):
+    if outcome.status:
+      sys.exit(f'the tests fail without any mutant:\n{outcome.output[-2000:]}')
 
 
-def main(wanted) -> int:
-  mutants = [m for m in MUTANTS if not wanted or any(part in m.name for part in wanted)]
-  with tempfile.TemporaryDirectory() as name, futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
-    for i in range(os.cpu_count() or 1):
-      folder = pathlib.Path(name) / str(i)
-      _copy(folder)
-      copies.put(folder)
-    _unbroken(folder, mutants)
+def _fate(outcome: forks.Outcome) -> str:
+  # 1: a test failed; anything else but 0 is an error of this script's, such as no test of the name.
+  other = f'status {outcome.status}: {outcome.output[-500:]}'
+  return {0: 'SURVIVED', 1: 'killed'}.get(outcome.status, other)
 
-    def fate(mutant: Mutant) -> tuple[str, float]:
-      folder, start = copies.get(), time.monotonic()
-      try:
-        return _try(folder, mutant), time.monotonic() - start
-      finally:
-        copies.put(folder)
 
-    fates = []
-    for mutant, (found, seconds) in zip(mutants, pool.map(fate, mutants), strict=True):
-      fates.append(found)
-      print(f'{found:9} {seconds:5.1f} s  {mutant.name}', flush=True)
-  print(f'{fates.count("killed")} of {len(mutants)} killed')
-  return int(fates.count('killed') < len(mutants))
+def _by(outcome: forks.Outcome) -> str:
+  """The test that failed, as pytest's summary names it."""
+  failed = re.search(r'^FAILED \S*?::(.*?)(?: - .*)?$', outcome.output, re.M)
+  return f', by {failed[1]}' if failed else ''
+
+
+def main(mutants: Sequence[Mutant]) -> int:
+  """Tries each; 0 where all are killed."""
+  forks.preload()
+  killed = 0
+  with tempfile.TemporaryDirectory() as name:
+    place = pathlib.Path(name)
+    whole = _copy(ROOT, place / 'unbroken')
+    _unbroken(whole, mutants)  # and leaves compiled files, which the copies take with them
+    runs = (
+      forks.Run(m.name, _applied(m, whole, place / str(i)), ('-x', '-q', '-k', m.tests, *files(m)))
+      for i, m in enumerate(mutants)
+    )
+    for run, outcome in forks.outcomes(runs, os.cpu_count() or 1):
+      found = _fate(outcome)
+      killed += found == 'killed'
+      print(f'{found:9} {outcome.seconds:5.1f} s  {run.name}{_by(outcome)}', flush=True)
+      shutil.rmtree(run.folder)
+  print(f'{killed} of {len(mutants)} killed')
+  return int(killed < len(mutants))
 
 
 if __name__ == '__main__':
-  sys.exit(main(sys.argv[1:]))
+  wanted = sys.argv[1:] or ['']
+  sys.exit(main([m for m in MUTANTS if any(part in m.name for part in wanted)]))

@@ -34,10 +34,11 @@ def alike(found, expected):
 def both(case, seed=0, **options):
   """(ours, Flax's, variables that serve both, x)."""
   size, channels, kernel, strides, padding = case
-  x = jax.random.normal(jax.random.key(seed), (4, *size, channels))
+  rng = np.random.default_rng(seed)  # XLA takes a second to compile a draw of jax.random
+  x = jnp.asarray(rng.normal(size=(4, *size, channels)), jnp.float32)
   ours, theirs = (c(6, kernel, strides, padding, **options) for c in (Conv, nn.Conv))
   variables = theirs.init(jax.random.key(seed + 1), x)
-  bias = jax.random.normal(jax.random.key(seed + 2), (6,))
+  bias = jnp.asarray(rng.normal(size=6), jnp.float32)
   given = {**variables['params'], **({'bias': bias} if 'bias' in variables['params'] else {})}
   return ours, theirs, {'params': given}, x
 
@@ -49,8 +50,10 @@ def test_convolution_is_flaxs_with_flaxs_parameters(case):
   own = ours.init(jax.random.key(1), x)
   chex.assert_trees_all_equal_shapes_and_dtypes(own, variables)
   chex.assert_trees_all_equal(own, theirs.init(jax.random.key(1), x))
-  cotangent = jax.random.normal(jax.random.key(3), theirs.apply(variables, x).shape)
+  shape = jax.eval_shape(theirs.apply, variables, x).shape
+  cotangent = np.random.default_rng(3).normal(size=shape).astype(np.float32)
 
+  @functools.partial(jax.jit, static_argnums=0)
   def pulled(module):
     z, pull = jax.vjp(module.apply, variables, x)
     return z, pull(cotangent), jax.jvp(module.apply, (variables, x), (variables, jnp.cos(x)))[1]
@@ -63,6 +66,7 @@ def test_its_second_derivatives_are_flaxs(case):
   """Forward over reverse, as curvature probes take them."""
   ours, theirs, variables, x = both(case)
 
+  @functools.partial(jax.jit, static_argnums=0)
   def hessian_product(module):
     loss = lambda v, x: jnp.sum(jnp.sin(module.apply(v, x)))  # noqa: E731
     return jax.jvp(jax.grad(loss, (0, 1)), (variables, x), (variables, jnp.cos(x)))
@@ -75,8 +79,8 @@ def test_several_kernels_on_one_batch(case):
   """Lanes: vmapped over the parameters, each is what it is alone."""
   ours, _, variables, x = both(case)
   lanes = jax.tree.map(lambda a: jnp.stack([a, 2 * a, -a]), variables)
-  gradient = jax.grad(lambda v, x: jnp.sum(jnp.sin(ours.apply(v, x))))
-  together = jax.vmap(gradient, (0, None))(lanes, x)
+  gradient = jax.jit(jax.grad(lambda v, x: jnp.sum(jnp.sin(ours.apply(v, x)))))
+  together = jax.jit(jax.vmap(gradient, (0, None)))(lanes, x)
   for i in range(3):
     lane = functools.partial(jax.tree.map, lambda a, i=i: a[i])
     alike(lane(together), gradient(lane(lanes), x))
@@ -117,7 +121,7 @@ def test_bad_convolutions_are_named():
 @pytest.mark.parametrize('shape', [(3, 8, 6, 4), (2, 7, 9, 1)])
 def test_pooling_is_flaxs(shape):
   """A window's maximum and mean, and their gradients; an odd row or column at the end is cut."""
-  x = jax.random.normal(jax.random.key(0), shape)
+  x = jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
   for ours, theirs in ((pooling.max_pool, nn.max_pool), (pooling.average_pool, nn.avg_pool)):
     pooled = functools.partial(theirs, window_shape=(2, 2), strides=(2, 2))
     cotangent = jnp.cos(7 * pooled(x))

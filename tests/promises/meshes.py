@@ -177,8 +177,12 @@ def _promises():
       name, check = f'{mode}-{place}'.lower(), functools.partial(check_place, mode, place)
       if mode == 'Explicit' or place in ('batch-positions', 'heads'):
         yield f'meshes-{name}', functools.partial(check, 'float32'), quick
-      yield f'slow-meshes-{name}', functools.partial(check, 'float32'), applies
-      yield f'slow-meshes-{name}-float64', functools.partial(check, 'float64'), applies
+      # What knows where arrays lie asks for no dtype: those of a kind are tried with every pair of
+      # mode and dtype, and the others with each mode and each dtype at every place.
+      for dtype, ending in (('float32', ''), ('float64', '-float64')):
+        paired = dtype == {'Auto': 'float32', 'Explicit': 'float64'}[mode]
+        owing = applies if paired else quick
+        yield f'slow-meshes-{name}{ending}', functools.partial(check, dtype), owing
   yield 'meshes-types', check_types, _activation
   offset = {mode: functools.partial(check_offset, mode) for mode in MODES}
   yield 'meshes-offset', offset['Explicit'], lambda row: _activation(row) and _quick(row)
