@@ -8,11 +8,12 @@ import re
 import numpy as np
 import pandas as pd
 
-from norms.lab.statistics import cells, design, words
+from norms.lab import columns as schema
+from norms.lab.statistics import cells, words
 from norms.lab.statistics.comparing import Finding, nothing
 from norms.lab.statistics.intervals import Comparison, decide, estimates
 
-SIGNAL, GRADIENT, RELATIVE = design.PROBED
+SIGNAL, GRADIENT, RELATIVE = schema.PROBED
 
 
 def layers(frame: pd.DataFrame) -> list[str]:
