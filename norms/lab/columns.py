@@ -11,7 +11,7 @@ import fnmatch
 import math
 from typing import NamedTuple
 
-# Kinds. A setting is what a trial was asked for, a measurement is what came of it; a key finds rows.
+# Kinds: what a trial was asked for, what came of it, and what finds its rows.
 KEY, SETTING, MEASUREMENT = 'key', 'setting', 'measurement'
 HIGHER, LOWER = 'higher', 'lower'
 # Where a report shows a column: a setting as an axis of the study; a measurement in the tables of
@@ -20,6 +20,7 @@ AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure
 # Traits of settings: the scale of kernels; a range in which nets train is spoken of; the state
 # before the first step does not depend on it.
 SCALE, RANGE, LATER = 'scale', 'range', 'later'
+AXES = 'axes'  # of a frame's attrs: the axes of the study that its records were made for
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
 
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
@@ -140,6 +141,11 @@ def of(name: str) -> Column:
       return row
   fits = (row for row in COLUMNS if '*' in row.name and fnmatch.fnmatchcase(name, row.name))
   return next(fits, Column(name))
+
+
+def has_row(name: str) -> bool:
+  """Whether the table knows a column, so that it is more than a measurement of a user."""
+  return of(name) in COLUMNS
 
 
 def label(name: str) -> str:

@@ -10,6 +10,17 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
+from norms.lab.columns import (
+  DIVERGED_AT,
+  EPOCH,
+  FINAL_LOSS,
+  MINIBATCH_LOSS,
+  NORM,
+  SEED,
+  STEP,
+  TRAINED,
+  TRIAL,
+)
 from norms.lab.statistics import design, intervals, words
 
 
@@ -22,17 +33,17 @@ LAST_STEPS = 100  # that `final_loss` is the mean of, in whole epochs
 
 def finals(frame: pd.DataFrame) -> pd.DataFrame:
   """The last row of every trial, with its best accuracies and the loss of its last steps."""
-  ordered = frame.reset_index(drop=True).sort_values('epoch', kind='stable')
-  last = ordered.drop_duplicates('trial', keep='last').sort_index()
-  trials = ordered.groupby('trial')
+  ordered = frame.reset_index(drop=True).sort_values(EPOCH, kind='stable')
+  last = ordered.drop_duplicates(TRIAL, keep='last').sort_index()
+  trials = ordered.groupby(TRIAL)
   bests = {row.name: row.name.removeprefix(schema.BEST) for row in schema.COLUMNS}
   found = {best: trials[name].max() for best, name in bests.items() if best != name in frame}
   if {schema.STEP, schema.MINIBATCH_LOSS} <= set(frame):
-    recent = ordered[trials['step'].transform('max') - ordered['step'] < LAST_STEPS]
-    recent = recent[recent['epoch'] > 0]
-    losses = recent['minibatch_loss'].astype(float).fillna(np.inf)
-    found['final_loss'] = losses.groupby(recent['trial']).mean()
-  return last.assign(**{name: last['trial'].map(values) for name, values in found.items()})
+    recent = ordered[trials[STEP].transform('max') - ordered[STEP] < LAST_STEPS]
+    recent = recent[recent[EPOCH] > 0]
+    losses = recent[MINIBATCH_LOSS].astype(float).fillna(np.inf)
+    found[FINAL_LOSS] = losses.groupby(recent[TRIAL]).mean()
+  return last.assign(**{name: last[TRIAL].map(values) for name, values in found.items()})
 
 
 def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -41,12 +52,17 @@ def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
   So a diverged trial is never dropped. An optional measurement may be absent: a norm that has no
   such value in any row has none, and keeps NaN. So does one of which no value is the worst.
   """
-  values = rows[metric].astype(float)
+  values = numbers(rows[metric])
   worst = schema.of(metric).worst
   if not schema.of(metric).optional:
     return values.fillna(worst)
-  has = values.notna().groupby(rows['norm']).transform('any')
+  has = values.notna().groupby(rows[NORM]).transform('any')
   return values.where(values.notna() | ~has, worst)
+
+
+def numbers(column: pd.Series) -> pd.Series:
+  """A measurement as floats, NaN where it is missing."""
+  return pd.Series(column.to_numpy(float, na_value=np.nan), column.index, name=column.name)
 
 
 def metric_sign(metric: str) -> int:
@@ -68,8 +84,8 @@ def summary(rows: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFram
   by = [rows[key] for key in keys]
   table = intervals.estimates(scores(rows, metric), by=by, within=schema.of(metric).limits)
   facts = {
-    'share_trained': rows['trained'].astype(float),
-    'diverged': rows['diverged_at'].notna(),
+    'share_trained': rows[TRAINED].astype(float),
+    'diverged': rows[DIVERGED_AT].notna(),
   }
   groups = pd.DataFrame(facts).groupby(by, dropna=False, sort=False)
   how = {'share_trained': 'mean', 'diverged': 'sum'}
@@ -81,10 +97,10 @@ def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFra
 
   Trials of one seed are not independent, so a seed counts once however many cells it has.
   """
-  keys = ['seed', *design.axes(rows), 'norm']
+  keys = [SEED, *design.axes(rows), NORM]
   values = scores(rows, metric).groupby([rows[key] for key in keys], dropna=False)
-  table = values.mean().unstack('norm').reindex(columns=list(norms)).dropna()
-  return table.groupby(level='seed').mean()
+  table = values.mean().unstack(NORM).reindex(columns=list(norms)).dropna()
+  return table.groupby(level=SEED).mean()
 
 
 def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:

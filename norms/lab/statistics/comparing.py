@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
+from norms.lab.columns import NORM
 from norms.lab.statistics import cells, design, words
 from norms.lab.statistics.intervals import Comparison, compare, estimate
 
@@ -34,9 +35,9 @@ def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
   valid = [name for name in schema.settings(rows) if design.is_numeric(rows, name)]
   if axis not in valid:
     raise cells.SelectionError(cells.unknown('axis', axis, valid))
-  rows = rows[rows['norm'].isin(norms) & rows[axis].notna()]
+  rows = rows[rows[NORM].isin(norms) & rows[axis].notna()]
   keys = list(dict.fromkeys([axis, *design.axes(rows)]))
-  have = rows.groupby(keys, dropna=False)['norm'].transform('nunique')
+  have = rows.groupby(keys, dropna=False)[NORM].transform('nunique')
   return rows[have == len(set(norms))]
 
 

@@ -10,8 +10,6 @@ import pandas as pd
 
 from norms.lab import columns as schema
 
-AXES = 'axes'  # of frame.attrs: the axes of the study, as its records' files say
-
 
 def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
   """The axes of a study, from what its trials were asked for: `Trial.columns()` of each.
@@ -25,12 +23,13 @@ def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
   return varied(frame)
 
 
-def axes(frame: pd.DataFrame) -> list[str]:
+def axes(frame: pd.DataFrame, stated: Sequence[str] | None = None) -> list[str]:
   """The axes of the study, beside norm and seed: as its files say, else the settings that vary.
 
-  No axis is one of which these rows hold no value: the norm that has this option failed.
+  stated: what the files say, where `frame` was made of a frame that had it among its attrs. One
+  of which these rows hold no value is left out: the norm that has this option failed.
   """
-  stated = frame.attrs.get(AXES)
+  stated = frame.attrs.get(schema.AXES) if stated is None else stated
   if stated is None:
     return varied(frame)
   return [axis for axis in stated if axis in frame and frame[axis].notna().any()]
@@ -62,15 +61,17 @@ def is_numeric(frame: pd.DataFrame, column: str) -> bool:
   return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 
-def usual(frame: pd.DataFrame, order: Mapping[str, Sequence[Any]] | None = None) -> dict[str, Any]:
+def usual(
+  frame: pd.DataFrame, names: Sequence[str], order: Mapping[str, Sequence[Any]] | None = None
+) -> dict[str, Any]:
   """The cell to look at first: of those with the most norms, the one nearest to the preferred.
 
   Preferred are the usual value of a column, the middle of other numbers, the first of texts.
   """
-  names = axes(frame)
   if not names:
     return {}
-  cells = frame.groupby(names, dropna=False, sort=False)[schema.NORM].nunique().reset_index(name='_n')
+  norms = frame.groupby(list(names), dropna=False, sort=False)[schema.NORM].nunique()
+  cells = norms.reset_index(name='_n')
   cells = cells[cells['_n'] == cells['_n'].max()].reset_index(drop=True)
   ranks = pd.DataFrame({axis: _rank(cells[axis], (order or {}).get(axis, ())) for axis in names})
   nearest = cells.loc[ranks.sum(axis=1).idxmin()]

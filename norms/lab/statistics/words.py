@@ -9,6 +9,7 @@ import numpy as np
 
 from norms.lab.columns import label as label
 
+
 def norm_name(norm: str) -> str:
   """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is.
 
