@@ -11,7 +11,8 @@ import norms
 import norms.linen
 import norms.nnx
 
-TEXT = (pathlib.Path(__file__).parents[1] / 'CONTRIBUTING.md').read_text()
+WHOLE = (pathlib.Path(__file__).parents[1] / 'CONTRIBUTING.md').read_text()
+TEXT = WHOLE.partition('\n## A new norm\n')[2].partition('\n## ')[0]
 BLOCKS = re.findall(r'```python\n(.*?)```', TEXT, re.DOTALL)
 
 
