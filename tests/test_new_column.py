@@ -39,7 +39,7 @@ print(json.dumps(found | {'low': float(frame['train_confidence'].min())}))
 
 def texts(folder):
   """The package's files and what they hold."""
-  return {path.relative_to(folder): path.read_text() for path in folder.rglob('norms/**/*.py')}
+  return {path.relative_to(folder): path.read_text() for path in folder.glob('norms/**/*.py')}
 
 
 def follow(folder):

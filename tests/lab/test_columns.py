@@ -261,9 +261,9 @@ def test_a_batch_size_has_an_axis_of_powers_of_two_and_a_rate_of_ten():
 
 def test_a_report_looks_first_at_the_initial_scale_nearest_to_one():
   frame = pd.DataFrame({'norm': 'a', 'init_scale': [0.01, 0.1, 0.2, 0.9, 0.001]})
-  assert design.usual(frame, ['init_scale']) == {'init_scale': 0.9}
+  assert statistics.usual(frame) == {'init_scale': 0.9}
   other = frame.rename(columns={'init_scale': 'weight_scale'})
-  assert design.usual(other, ['weight_scale']) == {'weight_scale': 0.1}
+  assert statistics.usual(other) == {'weight_scale': 0.1}
 
 
 # The axes of a study.

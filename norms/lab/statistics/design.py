@@ -62,15 +62,18 @@ def is_numeric(frame: pd.DataFrame, column: str) -> bool:
 
 
 def usual(
-  frame: pd.DataFrame, names: Sequence[str], order: Mapping[str, Sequence[Any]] | None = None
+  frame: pd.DataFrame,
+  order: Mapping[str, Sequence[Any]] | None = None,
+  names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
   """The cell to look at first: of those with the most norms, the one nearest to the preferred.
 
   Preferred are the usual value of a column, the middle of other numbers, the first of texts.
   """
+  names = axes(frame) if names is None else list(names)
   if not names:
     return {}
-  norms = frame.groupby(list(names), dropna=False, sort=False)[schema.NORM].nunique()
+  norms = frame.groupby(names, dropna=False, sort=False)[schema.NORM].nunique()
   cells = norms.reset_index(name='_n')
   cells = cells[cells['_n'] == cells['_n'].max()].reset_index(drop=True)
   ranks = pd.DataFrame({axis: _rank(cells[axis], (order or {}).get(axis, ())) for axis in names})
