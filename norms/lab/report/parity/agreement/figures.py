@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import NORM
 from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.parity import page
@@ -22,7 +23,7 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   found = tables.errors(frame)
   found = found[(found['dtype'] == 'float32') & found['input'].isin(OFFSETS)]
   found = found[found['quantity'].isin(SHOWN)]
-  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found['norm'])]
+  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found[NORM])]
   if not norms or found['input'].nunique() < 3:
     return
   titles = list(found['title'].unique())
@@ -30,7 +31,7 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   top = 0.12 + 0.2 * int(np.ceil(len(titles) / 4))
   figure, axes = canvas.sheet(len(cells), columns=len(norms), high=2.0, top=top)
   for ax, (quantity, norm) in zip(axes, cells, strict=True):
-    part = found[(found['quantity'] == quantity) & (found['norm'] == norm)]
+    part = found[(found['quantity'] == quantity) & (found[NORM] == norm)]
     for title in reversed(titles):
       _line(ax, titles.index(title), part[part['title'] == title])
     ax.set_title(f'{norm}, {quantity}', loc='left')

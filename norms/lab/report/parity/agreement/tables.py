@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab.columns import NORM
 from norms.lab.report.parity.page import OURS, number
 from norms.lab.report.tables import ABSENT, Row, Table
 
-KEYS = ['norm', 'dtype', 'input', 'quantity']
+KEYS = [NORM, 'dtype', 'input', 'quantity']
 GRADIENTS = ('gradient of x', 'gradient of scale', 'gradient of bias')
 
 
@@ -51,11 +52,11 @@ def pairs(frame: pd.DataFrame) -> Table:
   """A line per norm and library."""
   found = agreement(frame)
   steps = [q for q in found['quantity'].unique() if 'after' in q]
-  columns = ['norm', 'library', 'output, mean', 'output, largest', 'ours from exact']
+  columns = [NORM, 'library', 'output, mean', 'output, largest', 'ours from exact']
   columns += ['theirs from exact', 'dense, mean', *GRADIENTS, *steps, 'at defaults']
   columns += ['known differences']
   rows = []
-  for (norm, title), part in found.groupby(['norm', 'title'], sort=False):
+  for (norm, title), part in found.groupby([NORM, 'title'], sort=False):
     at = part.set_index('quantity')
     cells = [_of(at, 'output', name) for name in ('mean_difference', 'max_difference')]
     cells += [_of(at, 'output', name) for name in ('ours_error', 'theirs_error')]
@@ -77,11 +78,11 @@ def pairs(frame: pd.DataFrame) -> Table:
 
 def quantities(frame: pd.DataFrame) -> Table:
   """A line per norm, library and quantity."""
-  columns = ['norm', 'library', 'quantity', 'mean difference', 'largest difference']
+  columns = [NORM, 'library', 'quantity', 'mean difference', 'largest difference']
   columns += ['largest entry', 'known difference']
   numbers = ['mean_difference', 'max_difference', 'largest']
   rows = [
-    Row([line['norm'], line['title'], line['quantity'], *(number(line[n]) for n in numbers),
+    Row([line[NORM], line['title'], line['quantity'], *(number(line[n]) for n in numbers),
          line['known'] or ABSENT], False)
     for _, line in agreement(frame).iterrows()
   ]  # fmt: skip
@@ -92,12 +93,12 @@ def quantities(frame: pd.DataFrame) -> Table:
 def differences(frame: pd.DataFrame) -> Table:
   """A line per library and known difference, with the norms that it is about."""
   texts = frame['known'].str.split(' | ', regex=False).explode()
-  found = frame[['title', 'norm']].join(texts)
+  found = frame[['title', NORM]].join(texts)
   found = found[found['known'] != '']
   of_inputs = set(found[found['title'] == OURS]['known'])  # which ours have too
   found.loc[found['known'].isin(of_inputs), 'title'] = 'every library'
   rows = [
-    Row([str(title), ', '.join(part['norm'].unique()), str(text)], False)
+    Row([str(title), ', '.join(part[NORM].unique()), str(text)], False)
     for (title, text), part in found.groupby(['title', 'known'], sort=False)
   ]
   note = 'Data in norms/lab/peers/differences.py, each held by a test.'
@@ -152,7 +153,7 @@ def refusals(frame: pd.DataFrame) -> Iterator[str]:
   """A sentence per library and input that it refuses."""
   refused = frame[(frame['table'] == 'accuracy') & (frame['refused'] != '')]
   for (title, name), part in refused.groupby(['title', 'input'], sort=False):
-    yield f'{title} refuses the input {name!r} ({", ".join(part["norm"].unique())}).'
+    yield f'{title} refuses the input {name!r} ({", ".join(part[NORM].unique())}).'
 
 
 def _of(at: pd.DataFrame, quantity: str, column: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from norms.lab.columns import NORM
 from norms.lab.report.parity.agreement import tables
 from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
@@ -35,10 +36,10 @@ def _outputs(claim: str, found: pd.DataFrame) -> Line:
   within = f'{len(found) - len(above)} of {len(found)} pairs'
   said = f'{within} agree within {number(OUTPUTS)} on average'
   if above.empty:
-    worst = f'{number(largest["mean_difference"])}, {largest["norm"]} of {largest["title"]}'
+    worst = f'{number(largest["mean_difference"])}, {largest[NORM]} of {largest["title"]}'
     return Line(claim, 'supported', f'{said}; the largest mean difference is {worst}.')
   apart = words.listed(
-    f'{line["norm"]} of {line["title"]} {number(line["mean_difference"])} (from the exact value '
+    f'{line[NORM]} of {line["title"]} {number(line["mean_difference"])} (from the exact value '
     f'theirs is {number(line["theirs_error"])}, ours {number(line["ours_error"])})'
     for _, line in above.iterrows()
   )
@@ -53,7 +54,7 @@ def gradients(frame: pd.DataFrame) -> Line:
   worst = found.loc[found['relative'].idxmax()]
   outcome = 'supported' if worst['relative'] <= RELATIVE else 'refuted'
   return Line('gradients', outcome, (
-    f'Of {len(found)} gradients the farthest apart is {worst["quantity"]}, {worst["norm"]} norm, '
+    f'Of {len(found)} gradients the farthest apart is {worst["quantity"]}, {worst[NORM]} norm, '
     f'{worst["title"]}: {number(worst["relative"])} of the largest entry; the bar is {RELATIVE:g}.'
   ))  # fmt: skip
 
@@ -71,7 +72,7 @@ def accuracy(frame: pd.DataFrame) -> Line:
 def _losses(lost: pd.DataFrame) -> Iterator[str]:
   for (name, dtype), part in lost.groupby(['input', 'dtype'], sort=False):
     where = words.listed(
-      f'{line["norm"]} {line["quantity"]} {number(line["error"])} '
+      f'{line[NORM]} {line["quantity"]} {number(line["error"])} '
       f'({line["title_best"]} {number(line["error_best"])})'
       for _, line in part.iterrows()
     )
@@ -86,7 +87,7 @@ def finite(frame: pd.DataFrame) -> Line:
   ours = found[(found['library'] == OURS) & (found['lost'] > 0)]
   others = words.listed(f'{title} {n}' for title, n in rows.items() if title != OURS)
   outcome = 'supported' if ours.empty else 'refuted'
-  where = ' '.join(f'{line["norm"]}, {line["input"]}.' for _, line in ours.iterrows())
+  where = ' '.join(f'{line[NORM]}, {line["input"]}.' for _, line in ours.iterrows())
   sentence = f'Rows with a NaN or an infinity for finite input: ours {len(ours)}; {others}. {where}'
   return Line('finite', outcome, sentence.strip())
 

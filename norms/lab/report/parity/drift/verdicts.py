@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from norms.lab.columns import EPOCH, SEED, STEP
 from norms.lab.report.parity.drift.tables import FAULT, shown
 from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
@@ -21,7 +22,7 @@ def _agree(curves: pd.DataFrame) -> list[Line]:
   rows = curves[~curves['library'].isin([OURS, FAULT])]
   if rows.empty:
     return []
-  mean = rows.groupby(['family', 'title', 'epoch'])['difference'].mean().abs()
+  mean = rows.groupby(['family', 'title', EPOCH])['difference'].mean().abs()
   single = rows.loc[rows['difference'].abs().idxmax()]
   worst = mean.idxmax()
   outcome = 'supported' if mean.max() < CURVES else 'refuted'
@@ -30,7 +31,7 @@ def _agree(curves: pd.DataFrame) -> list[Line]:
     f'The mean curves of ours and of another library are at most {words.score(mean.max())} apart '
     f'({worst[0]}, {worst[1]}, epoch {words.number(worst[2])}); the bar is {CURVES}. Of single '
     f'seeds the farthest apart are {words.score(abs(single["difference"]))} ({single["family"]}, '
-    f'{single["title"]}, seed {words.number(single["seed"])}), and {beyond} of {len(rows)} points '
+    f'{single["title"]}, seed {words.number(single[SEED])}), and {beyond} of {len(rows)} points '
     'are beyond the bar.'
   )
   return [Line('curves_agree', outcome, sentence)]
@@ -42,7 +43,7 @@ def _slowly(drift: pd.DataFrame) -> list[Line]:
   if rows.empty:
     return []
   first, last = shown(rows)[0], shown(rows)[-1]
-  at = rows.groupby(['family', 'step'])['largest'].max()
+  at = rows.groupby(['family', STEP])['largest'].max()
   said = words.listed(
     f'{family} {number(at[family, first])} to {number(at[family, last])}'
     for family in rows['family'].unique()
@@ -63,8 +64,8 @@ def _fault(drift: pd.DataFrame) -> list[Line]:
   for family, part in drift.groupby('family', sort=False):
     if FAULT not in set(part['library']):
       continue
-    part = part[part['step'] > 0]
-    by = part.groupby([part['library'] == FAULT, 'step'])['mean']
+    part = part[part[STEP] > 0]
+    by = part.groupby([part['library'] == FAULT, STEP])['mean']
     least, most = by.min()[True], by.max()[False]
     factor = (least / most.where(most > 0)).dropna()
     outcome = 'supported' if (least > most).all() else 'refuted'
