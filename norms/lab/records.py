@@ -144,7 +144,9 @@ def _origin(table: pa.Table) -> dict[str, Any]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-  return table.to_pandas().assign(**{columns.NUMERICS: _origin(table)['numerics']})
+  frame = table.to_pandas()
+  frame.attrs.clear()  # what the writer's frame carried is not what the file says
+  return frame.assign(**{columns.NUMERICS: _origin(table)['numerics']})
 
 
 def _read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
