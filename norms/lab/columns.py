@@ -37,6 +37,17 @@ BEST = 'best_'  # before the name of a measurement: its best over the epochs
 # What norms.lab.probes measures of each layer, in columns such as activation.layer_0.
 PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
 
+# Of what norms.lab.parity records, in files of its own: which figure, and what it is.
+PART, FAMILY, LIBRARY, TITLE, QUANTITY = 'table', 'family', 'library', 'title', 'quantity'
+INPUT, DTYPE, KNOWN, REFUSED, DRAWS = 'input', 'dtype', 'known', 'refused', 'draws'
+MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST = 'mean_difference', 'max_difference', 'largest'
+THEIR_ERROR, OUR_ERROR, ERROR, TWO_ULP = 'theirs_error', 'ours_error', 'error', 'two_ulp'
+LOST, STD, PARAMETER, INDEX, VALUE = 'lost', 'std', 'name', 'index', 'value'
+COMPARED = (  # in the order of summary.csv
+  PART, QUANTITY, KNOWN, MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST, THEIR_ERROR, OUR_ERROR, DTYPE,
+  INPUT, REFUSED, STD, ERROR, LOST, TWO_ULP, DRAWS, LIBRARY, TITLE, NORM,
+)  # fmt: skip
+
 ANY = (-math.inf, math.inf)
 SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 

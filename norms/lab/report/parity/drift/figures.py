@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
-from norms.lab.columns import EPOCH, STEP, TEST_ACCURACY
+from norms.lab.columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
 from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.parity import page
@@ -24,14 +24,14 @@ def draw(frame: pd.DataFrame, found: pd.DataFrame) -> Iterator[Drawing]:
 
 def curves(frame: pd.DataFrame) -> Drawing:
   """A panel per family: test accuracy by epoch, a line per library."""
-  rows = frame[frame['table'] == 'curve']
-  families, titles = list(rows['family'].unique()), list(rows['title'].unique())
+  rows = frame[frame[PART] == 'curve']
+  families, titles = list(rows[FAMILY].unique()), list(rows[TITLE].unique())
   columns = canvas.rows_of(len(families), 2)
   figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55, gap=0.5)
   for ax, family in zip(axes, families, strict=True):
-    part = rows[(rows['family'] == family) & (rows[EPOCH] > 0)]
-    for title in reversed(list(part['title'].unique())):
-      mean = part[part['title'] == title].groupby(EPOCH)[TEST_ACCURACY].mean()
+    part = rows[(rows[FAMILY] == family) & (rows[EPOCH] > 0)]
+    for title in reversed(list(part[TITLE].unique())):
+      mean = part[part[TITLE] == title].groupby(EPOCH)[TEST_ACCURACY].mean()
       ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -56,14 +56,14 @@ def drift(found: pd.DataFrame) -> Iterator[Drawing]:
 
 
 def _sheet(found: pd.DataFrame, measure: str) -> Figure:
-  families = list(found['family'].unique())
-  titles = ['ours', *found['title'].unique()]
+  families = list(found[FAMILY].unique())
+  titles = ['ours', *found[TITLE].unique()]
   cells = [(kind, family) for kind in ('gamma', 'beta') for family in families]
   figure, axes = canvas.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
   for ax, (kind, family) in zip(axes, cells, strict=True):
-    part = found[(found['kind'] == kind) & (found['family'] == family) & (found[STEP] > 0)]
-    for title in part['title'].unique():
-      median = part[part['title'] == title].groupby(STEP)[measure].median()
+    part = found[(found['kind'] == kind) & (found[FAMILY] == family) & (found[STEP] > 0)]
+    for title in part[TITLE].unique():
+      median = part[part[TITLE] == title].groupby(STEP)[measure].median()
       dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}
       line = median.where(median > 0)
       ax.plot(line.index, line, **dots, **page.look(titles.index(title)))

@@ -6,35 +6,48 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import EPOCH, NORM, SEED, STEP, TEST_ACCURACY
+from norms.lab.columns import (
+  EPOCH,
+  FAMILY,
+  INDEX,
+  LIBRARY,
+  NORM,
+  PARAMETER,
+  PART,
+  SEED,
+  STEP,
+  TEST_ACCURACY,
+  TITLE,
+  VALUE,
+)
 from norms.lab.report.parity.page import OURS, number
 from norms.lab.report.tables import ABSENT, Row, Table, spread
 from norms.lab.statistics import words
 
 FAULT = 'untrained'
-PLACE = ['family', 'library', 'title']
+PLACE = [FAMILY, LIBRARY, TITLE]
 
 
 def beside_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
   """The rows, with our value of the same keys in the column `ours`."""
-  ours = rows[rows['library'] == OURS].set_index(keys)[value].rename('ours')
+  ours = rows[rows[LIBRARY] == OURS].set_index(keys)[value].rename('ours')
   return rows.join(ours, on=keys)
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed and epoch: test accuracy, and how far it is from ours."""
-  rows = frame[frame['table'] == 'curve']
-  found = beside_ours(rows, ['family', SEED, EPOCH], TEST_ACCURACY)
+  rows = frame[frame[PART] == 'curve']
+  found = beside_ours(rows, [FAMILY, SEED, EPOCH], TEST_ACCURACY)
   return found.assign(difference=found[TEST_ACCURACY] - found['ours'])
 
 
 def drift(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed, step and kind: largest and mean |difference| from ours."""
-  rows = frame[frame['table'] == 'parameter']
-  found = beside_ours(rows, ['family', SEED, STEP, 'name', 'index'], 'value')
-  kind = np.where(found['name'].str.endswith('scale'), 'gamma', 'beta')
-  found = found.assign(kind=kind, apart=(found['value'] - found['ours']).abs())
-  found = found[found['library'] != OURS]
+  rows = frame[frame[PART] == 'parameter']
+  found = beside_ours(rows, [FAMILY, SEED, STEP, PARAMETER, INDEX], VALUE)
+  kind = np.where(found[PARAMETER].str.endswith('scale'), 'gamma', 'beta')
+  found = found.assign(kind=kind, apart=(found[VALUE] - found['ours']).abs())
+  found = found[found[LIBRARY] != OURS]
   by = [*PLACE, SEED, STEP, 'kind']
   together = found.groupby(by, sort=False)['apart'].agg(largest='max', mean='mean')
   return together.reset_index()
@@ -45,17 +58,17 @@ def accuracies(found: pd.DataFrame) -> Table:
   last = found[found[EPOCH] == found[EPOCH].max()]
   rows = []
   for (family, _, title), part in found.groupby(PLACE, sort=False):
-    final = last[(last['family'] == family) & (last['title'] == title)]
+    final = last[(last[FAMILY] == family) & (last[TITLE] == title)]
     own = statistics.estimate(final[TEST_ACCURACY], within=(0.0, 1.0))
     cells = [family, title, str(own.n), words.score(own.value), spread(own._asdict())]
-    if (part['library'] == OURS).all():
+    if (part[LIBRARY] == OURS).all():
       rows.append(Row([*cells, ABSENT, ABSENT, ABSENT], False))
       continue
     apart = statistics.estimate(final['difference'])
     largest = float(part['difference'].abs().max())
     cells += [words.signed(apart.value), spread(apart._asdict()), words.score(largest)]
-    rows.append(Row(cells, bool((part['library'] == FAULT).all())))
-  columns = [NORM, 'library', 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
+    rows.append(Row(cells, bool((part[LIBRARY] == FAULT).all())))
+  columns = [NORM, LIBRARY, 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
   columns += ['its spread, paired by seed', 'largest difference, any epoch and seed']
   note = 'After the last epoch, batch norm by running statistics. Tinted: the deliberate fault.'
   return Table('curves', 'Accuracy', note, columns, rows)
@@ -71,7 +84,7 @@ def drifts(found: pd.DataFrame) -> Table:
       cells = [number(float(at['largest'][step])) for step in steps]
       cells += [number(float(at['mean'][step])) for step in steps]
       rows.append(Row([family, kind, title, *cells], library == FAULT))
-  columns = [NORM, 'of', 'library', *(f'largest, step {words.number(s)}' for s in steps)]
+  columns = [NORM, 'of', LIBRARY, *(f'largest, step {words.number(s)}' for s in steps)]
   columns += [f'mean, step {words.number(s)}' for s in steps]
   note = (
     'Largest and mean |difference| from ours over all layers, the median of the seeds. Of weight '
