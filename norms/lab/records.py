@@ -97,10 +97,9 @@ def load(path) -> pd.DataFrame:
         )
   frame = _typed(pd.concat(frames, ignore_index=True), folder(path))
   stated = [(table.schema.metadata or {}).get(_AXES) for table in tables]
-  if all(stated):
-    frame.attrs[columns.AXES] = list(
-      dict.fromkeys(axis for each in stated for axis in json.loads(each))
-    )
+  if None not in stated:
+    each = [axis for text in stated if text for axis in json.loads(text)]
+    frame.attrs[columns.AXES] = list(dict.fromkeys(each))
   return frame
 
 
