@@ -50,9 +50,9 @@ def follow(folder):
   last = text.splitlines()[-1]
   assert last.startswith('SCORES = {'), 'the section replaces the last line'
   evaluation.write_text(text.removesuffix(last) + measurement)
-  head, end, tail = columns.read_text().partition('\n)  # fmt: skip')
-  assert end, 'COLUMNS ends otherwise'
-  columns.write_text(f'{head}\n  {row.strip()},{end}{tail}')
+  head, begin, rest = columns.read_text().partition('\nCOLUMNS: tuple[Column, ...] = (\n')
+  assert begin, 'COLUMNS begins otherwise'
+  columns.write_text(f'{head}{begin}  {row.strip()},\n{rest}')
 
 
 def named():
