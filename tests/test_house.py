@@ -30,7 +30,7 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics'},  # a part of trial and records
+  {'numerics', 'columns'},  # parts of trial and records
   {'grid', 'trial'},  # parts of study
   {'study'},
   {'data', 'statistics', 'config_keys'},
@@ -54,10 +54,11 @@ PARITY = (
   {'agreement', 'drift'},
 )
 REPORTED = ({'page'}, {'agreement', 'drift'})  # of parity
-REPORT = {'study', 'records', 'numerics', 'statistics', 'report'}
+REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'numerics', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics', 'records', 'report'
+  'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics', 'records',
+  'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

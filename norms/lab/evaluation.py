@@ -120,10 +120,13 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
 
 
 def _scores(name: str, logits, labels) -> dict[str, jax.Array]:
-  loss = cross_entropy(logits, labels)
-  return {f'{name}_loss': loss, f'{name}_accuracy': accuracy(logits, labels)}
+  return {f'{name}_{score}': function(logits, labels) for score, function in SCORES.items()}
 
 
 def accuracy(logits, labels):
   """The share of examples whose largest logit is their label's."""
   return jnp.mean(jnp.argmax(logits, -1) == labels)
+
+
+# What each split is judged by: the end of a column's name, and a function of logits and labels.
+SCORES = {'loss': cross_entropy, 'accuracy': accuracy}

@@ -22,9 +22,9 @@ import jax
 import jax.numpy as jnp
 
 from norms.lab import training
+from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.loss import cross_entropy
-from norms.lab.statistics.design import PROBED
 from norms.lab.training import Setting, State
 
 SOWN = 'probes'  # the collection in which an apply leaves what it sees

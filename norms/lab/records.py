@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from norms.lab import numerics
+from norms.lab import columns, numerics
 from norms.lab.trial import Trial
 
-_KEY = b'norms.provenance'
+PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
+_KEY, _AXES = b'norms.provenance', b'norms.axes'
 
 
 def folder(path: str | os.PathLike) -> pathlib.Path:
@@ -24,12 +25,22 @@ def folder(path: str | os.PathLike) -> pathlib.Path:
   return path if path.name == 'records' else path / 'records'
 
 
-def write(path, trials: Iterable[Trial], frame: pd.DataFrame, provenance: Mapping[str, Any]):
-  """Stores a tile's rows under the hash of its trials; atomic, so kill -9 leaves no torn file."""
+def write(
+  path,
+  trials: Iterable[Trial],
+  frame: pd.DataFrame,
+  provenance: Mapping[str, Any],
+  axes: Iterable[str] | None = None,
+):
+  """Stores a tile's rows under the hash of its trials; atomic, so kill -9 leaves no torn file.
+
+  axes: the columns that are axes of the study; kept beside the provenance, where they are given.
+  """
   target = folder(path) / f'{tile_hash(trials)}.parquet'
   table = pa.Table.from_pandas(frame, preserve_index=False)
   origin = json.dumps({'numerics': numerics.NUMERICS, **provenance}).encode()
-  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin})
+  stated = {} if axes is None else {_AXES: json.dumps(list(axes)).encode()}
+  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **stated})
   target.parent.mkdir(parents=True, exist_ok=True)
   # The process id keeps two runs on one folder from writing into the same temporary file.
   temporary = target.with_name(f'.{target.name}.{os.getpid()}')
@@ -62,40 +73,66 @@ def files(path) -> list[pathlib.Path]:
 def load(path) -> pd.DataFrame:
   """All rows of a study, one per trial and epoch; `path` is results/<study>.
 
+  norms.lab.columns says what each column is. `frame.attrs['axes']` are the axes of the study, as
+  its files say; files from before these were kept do not, and then there is no such entry.
+
   The column `numerics` says under which number of norms.lab.numerics a row was made: with another
   than numerics.NUMERICS it is an older one, which no sweep takes for done.
 
   Raises:
-    ValueError: where a file cannot be read, or a trial stands in two files.
+    ValueError: where a file cannot be read, a trial stands in two files, or a column holds what
+      cannot be of its dtype.
   """
   found = files(path)
   if not found:
     return pd.DataFrame()
-  frames = [_frame(_read(file)) for file in found]
+  tables = [_read(file) for file in found]
+  frames = [_frame(table) for table in tables]
   owner: dict[str, pathlib.Path] = {}
   for file, frame in zip(found, frames, strict=True):
-    for trial in frame['trial'].unique():
+    for trial in frame[columns.TRIAL].unique():
       if owner.setdefault(trial, file) != file:
         raise ValueError(
           f'trial {trial} stands in {owner[trial]} and in {file}: delete one, its trials run again'
         )
-  return pd.concat(frames, ignore_index=True)
+  frame = _typed(pd.concat(frames, ignore_index=True), folder(path))
+  stated = [(table.schema.metadata or {}).get(_AXES) for table in tables]
+  if None not in stated:
+    each = [axis for text in stated if text for axis in json.loads(text)]
+    frame.attrs[columns.AXES] = list(dict.fromkeys(each))
+  return frame
+
+
+def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
+  """The frame, with numbers where a file that has no value of a column left none."""
+  for name in filter(columns.has_row, frame):
+    dtype = PANDAS.get(columns.of(name).dtype)
+    if dtype and not pd.api.types.is_numeric_dtype(frame[name].dtype):
+      try:
+        frame[name] = frame[name].astype(dtype)
+      except (TypeError, ValueError) as error:
+        raise ValueError(
+          f'records in {where}: column {name} holds what is no {columns.of(name).dtype} '
+          f'({str(error).splitlines()[0]}): delete the files, and their trials run again'
+        ) from error
+  return frame
 
 
 def done(path) -> set[str]:
   """The hashes of the trials that are finished."""
-  return {t for file in files(path) for t in _read(file, ['trial'])['trial'].to_pylist()}
+  tables = [_read(file, [columns.TRIAL]) for file in files(path)]
+  return {trial for table in tables for trial in table[columns.TRIAL].to_pylist()}
 
 
 def provenance(path) -> list[dict[str, Any]]:
   """What each file says of how it came to be: command, commit, versions, device, seconds."""
-  return [_origin(_read(file, ['trial'])) for file in files(path)]
+  return [_origin(_read(file, [columns.TRIAL])) for file in files(path)]
 
 
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
-  tables = [_read(file, ['trial']) for file in files(path)]
-  each = [(numerics.of(_origin(table)), len(table['trial'].unique())) for table in tables]
+  tables = [_read(file, [columns.TRIAL]) for file in files(path)]
+  each = [(numerics.of(_origin(table)), len(table[columns.TRIAL].unique())) for table in tables]
   found = numerics.unused(each)
   return [f'{folder(path)}: {found}'] if found else []
 
@@ -106,12 +143,14 @@ def _origin(table: pa.Table) -> dict[str, Any]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-  return table.to_pandas().assign(numerics=_origin(table)['numerics'])
+  frame = table.to_pandas()
+  frame.attrs.clear()  # what the writer's frame carried is not what the file says
+  return frame.assign(**{columns.NUMERICS: _origin(table)['numerics']})
 
 
-def _read(file: pathlib.Path, columns: list[str] | None = None) -> pa.Table:
+def _read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
   try:
-    return parquet.read_table(file, columns=columns)
+    return parquet.read_table(file, columns=names)
   except (pa.ArrowException, OSError, ValueError) as error:
     reason = str(error).splitlines()[0]
     raise ValueError(

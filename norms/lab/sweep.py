@@ -11,6 +11,7 @@ import pandas as pd
 
 from norms.lab import checks, plan, records, statistics, workers
 from norms.lab import data as data_sets
+from norms.lab.columns import AXES, TRIAL
 from norms.lab.execution import Stopped, Tick
 from norms.lab.once import Once
 from norms.lab.study import Study
@@ -36,7 +37,10 @@ def results(study: Study, workdir) -> pd.DataFrame:
   frame = records.load(workdir)
   if frame.empty:
     return frame
-  return frame[frame['trial'].isin({t.hash for t in study.trials})].reset_index(drop=True)
+  frame = frame[frame[TRIAL].isin({t.hash for t in study.trials})].reset_index(drop=True)
+  # The folder may hold files of a wider study, or from before they told of their study's axes.
+  frame.attrs[AXES] = statistics.planned(trial.columns() for trial in study.trials)
+  return frame
 
 
 def run(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import study
-from norms.lab.statistics import design
+from norms.lab.columns import PROBED
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
 TOP = {'none': 0.880, 'batch': 0.904, 'layer': 0.907, 'group': 0.900, 'weight': 0.885}
@@ -63,9 +63,7 @@ def _probed(trial):
   """What norms.lab.probes finds of a net that multiplies its signal from layer to layer."""
   factor = 5 * (trial.weight_scale or 0.2) if trial.norm == 'none' else 1.0
   names = [f'layer_{i}' for i in range(len(dict(trial.model_options).get('features', (0, 0))) + 1)]
-  return {
-    f'{quantity}.{name}': factor**i for quantity in design.PROBED for i, name in enumerate(names)
-  }
+  return {f'{quantity}.{name}': factor**i for quantity in PROBED for i, name in enumerate(names)}
 
 
 def _works(trial):

@@ -11,10 +11,10 @@ import small
 
 from norms.lab import data as data_sets
 from norms.lab import execution, numerics, plan, probes, program, statistics, study, training
+from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.loss import cross_entropy
 from norms.lab.once import Once
-from norms.lab.statistics import design
 
 DATA = data_sets.load({'name': 'digits'})
 N = 40
@@ -189,7 +189,7 @@ def test_a_probe_changes_no_other_result(norm):
   """To the bit; and it looks at every epoch, from epoch 0 on."""
   without, frame = (probed(small.config(norm=norm, probe=n)) for n in (0, N))
   added = [name for name in frame if name not in without]
-  assert {name.partition('.')[0] for name in added} == {*design.PROBED, 'probe'}
+  assert {name.partition('.')[0] for name in added} == {*PROBED, 'probe'}
   assert len(added) == 3 * 2 + 1 and frame[added].notna().all().all()
   both = [name for name in without if name != 'trial']
   pd.testing.assert_frame_equal(frame[both], without[both])
@@ -203,7 +203,7 @@ def test_alone_equals_in_its_group():
     several = {'init_scale': (0.5, 1.0, 2.0), 'seed': (0, 4)}
     among = probed(small.config(norm='batch', probe=N, chunk=chunk, **several))
     among = among[(among['init_scale'] == 0.5) & (among['seed'] == 0)]
-    columns = [name for name in alone if name.partition('.')[0] in design.PROBED]
+    columns = [name for name in alone if name.partition('.')[0] in PROBED]
     assert len(columns) == 6 and len(alone) == 3
     np.testing.assert_allclose(among[columns], alone[columns], rtol=tolerance)
 
@@ -212,10 +212,10 @@ def test_probes_are_results_and_never_axes():
   """Not even where they stay the same throughout a trial, as behind a layer norm of one feature."""
   rows = [
     {'trial': f'{norm}{seed}', 'norm': norm, 'seed': seed, 'epoch': epoch, 'probe': 9 + seed,
-     **{f'{quantity}.layer_0': float(seed) for quantity in design.PROBED}}
+     **{f'{quantity}.layer_0': float(seed) for quantity in PROBED}}
     for norm in ('none', 'layer') for seed in (0, 1) for epoch in (0, 1)
   ]  # fmt: skip
-  assert design.axes(pd.DataFrame(rows)) == []
+  assert statistics.axes(pd.DataFrame(rows)) == []
   with pytest.raises(ValueError, match="unknown column 'gradient.layer_0'"):
     statistics.select(pd.DataFrame(rows), {'gradient.layer_0': 0.0})
 

@@ -42,7 +42,7 @@ def records(norms=('none', 'batch', 'layer'), batches=(4, 64), scales=(0.01, 1.0
   trials['trained'] = (trials['norm'] != 'none') | (trials['init_scale'] == 1)
   blown = (trials['norm'] == 'none') & (trials['init_scale'] == 100)
   trials['diverged_at'] = pd.Series(np.where(blown, 7, None)).astype('Int64')
-  trials = trials.assign(data='digits', model='mlp', optimizer='sgd', epochs=4, options='{}')
+  trials = trials.assign(data='digits', model='mlp', optimizer='sgd', epochs=4)
   trials = trials.assign(weight_scale=np.nan, learning_rate=0.1, eval_stats='exact')
   frame = trials.merge(pd.DataFrame({'epoch': range(5)}), how='cross')
   known = {'batch': 0.92, 'layer': 0.91}
@@ -270,12 +270,6 @@ def by_learning_rate():
   return frame.assign(learning_rate=frame['init_scale'], init_scale=1.0)
 
 
-def by_options():
-  frame = only(records(norms=('group',)), init_scale=1.0)
-  frame['options'] = frame['batch_size'].map({4: '{"num_groups": 4}', 64: '{}'})
-  return frame.assign(batch_size=64)
-
-
 def by_data():
   frame = only(records(), init_scale=1.0)
   return pd.concat([frame, frame.assign(data='mnist', trial=frame['trial'] + 'm')])
@@ -290,7 +284,6 @@ CASES = {
   'everything NaN': lambda: without_values(['none', 'batch', 'layer'], 2),
   'weight scale': by_weight_scale,
   'learning rate': by_learning_rate,
-  'options of one norm': by_options,
   'two data sets': by_data,
   'cells missing': lambda: only(records(), init_scale=1.0).query(
     'norm != "none" or batch_size > 4'
@@ -324,10 +317,6 @@ def test_every_shape_of_study_has_a_report(case, tmp_path):
 def test_each_numeric_axis_has_its_figure(case, name):
   drawn = figures.drawn(figures.parts_of(view.of(CASES[case](), study(axes={}))))
   assert name in {drawing.name for drawing in drawn}
-
-
-def test_options_that_were_swept_are_norms_of_their_own():
-  assert set(view.of(by_options(), study()).norms) == {'group num_groups=4', 'group default'}
 
 
 def test_settings_changed_together_are_called_so():

@@ -19,7 +19,7 @@ def trial(norm, seed, accuracy, *, trained=True, batch_size=64, init_scale=1.0, 
   name = f'{norm} {seed} {batch_size} {init_scale:g} {sorted(columns.items())}'
   same = {'trial': name, 'data': 'digits', 'model': 'mlp', 'norm': norm, 'optimizer': 'sgd'}
   same |= {'batch_size': batch_size, 'epochs': 1, 'init_scale': init_scale, 'seed': seed}
-  same |= {'weight_scale': np.nan, 'learning_rate': 0.1, 'eval_stats': 'exact', 'options': '{}'}
+  same |= {'weight_scale': np.nan, 'learning_rate': 0.1, 'eval_stats': 'exact'}
   same |= {'diverged_at': pd.NA, 'trained': trained, 'test_accuracy_running': np.nan}
   ends = ((0, 0.1, 2.3), (1, accuracy, 2.3 * (1 - accuracy)))
   return [

@@ -6,9 +6,8 @@ import invented
 import pytest
 import small
 
-from norms.lab import records, report, statistics, sweep, timing
+from norms.lab import columns, records, report, statistics, sweep, timing
 from norms.lab.report import naming, view
-from norms.lab.statistics import design
 
 STUDIES = (
   'fashion_cnn', 'fashion_cnn_underfit', 'mnist_mlp', 'cifar_depth', 'cifar_init_scale',
@@ -47,7 +46,7 @@ def test_a_study_has_five_seeds_or_more_and_speaks_of_what_it_sweeps(name):
   for _, options in made.claims:
     assert {options[key] for key in ('norm', 'than', 'best') if key in options} <= norms
   statistics.check_references(made.references)
-  known = design.MEASURED | {'epoch_seconds', None}
+  known = {row.name for row in columns.COLUMNS if row.kind == columns.MEASUREMENT} | {None}
   for entry in made.references:
     assert entry.get('column') in known and entry.get('at', {}).get('norm') in norms | {None}
   assert set(made.labels) <= norms

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATION_ACCURACY
 from norms.lab.report import canvas, style
 from norms.lab.report.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
@@ -25,26 +26,26 @@ STROKES: tuple[tuple[Any, float, str, float], ...] = (
 
 def by_batch(view: View) -> Drawing:
   """Training and validation accuracy by epoch, a line per batch size, the plain net beside it."""
-  rows = view.at_usual(view.frame, free=('batch_size',))
-  sizes = picked(sorted(rows['batch_size'].unique()), view.usual['batch_size'], len(STROKES))
-  metrics = ['train_accuracy', *view.recorded(['validation_accuracy'])]
+  rows = view.at_usual(view.frame, free=(BATCH_SIZE,))
+  sizes = picked(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
+  metrics = [TRAIN_ACCURACY, *view.recorded([VALIDATION_ACCURACY])]
   norms = [norm for norm in view.norms if norm != 'none'] or view.norms
   top = 0.35
   n = len(norms) * len(metrics)
   figure, axes = canvas.sheet(n, columns=len(norms), high=2.2, top=top, gap=0.3)
   for i, metric in enumerate(metrics):
     line = axes[i * len(norms) : (i + 1) * len(norms)]
-    table = statistics.summary(rows, ['norm', 'batch_size', 'epoch'], metric)
+    table = statistics.summary(rows, [NORM, BATCH_SIZE, EPOCH], metric)
     for ax, norm in zip(line, norms, strict=True):
       _lines(ax, view, table, norm, sizes)
       ax.set_title('' if i else words.norm_name(norm))
     canvas.scale_y(line, metric, table[['low', 'high', 'value']])
-    below = 'epoch' if metric == metrics[-1] else ''
+    below = EPOCH if metric == metrics[-1] else ''
     canvas.outer_labels(line, len(norms), below, words.label(metric))
   _legend(figure, view, sizes)
   what = 'By epoch, a line per batch size'
   title = 'Accuracies by epoch, for each norm and batch size'
-  return Drawing('accuracy_by_batch_size', title, caption(view, what, ('batch_size',)), figure)
+  return Drawing('accuracy_by_batch_size', title, caption(view, what, (BATCH_SIZE,)), figure)
 
 
 def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any]) -> None:
@@ -52,9 +53,9 @@ def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any
   shown = [(norm, size) for size in sizes]
   shown += [('none', sizes[0])] if norm != 'none' and 'none' in view.norms else []
   for name, size in shown:
-    part = table[(table['norm'] == name) & (table['batch_size'] == size)]
+    part = table[(table[NORM] == name) & (table[BATCH_SIZE] == size)]
     stroke, width, marker, strength = STROKES[sizes.index(size)]
-    colour, x = view.looks[name].colour, part['epoch'].to_numpy()
+    colour, x = view.looks[name].colour, part[EPOCH].to_numpy()
     value, low, high = (finite(part[column]) for column in ('value', 'low', 'high'))
     how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
     ax.plot(x, value, color=colour, alpha=strength, **how)

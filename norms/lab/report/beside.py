@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import numpy as np
 
+from norms.lab.columns import EPOCH
 from norms.lab.report import canvas, reference, style
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.reference import Beside
@@ -46,9 +47,9 @@ def _curves(view: View, panels: list[Panel]) -> Drawing:
   figure, axes = canvas.sheet(len(panels), columns=columns, high=2.7, top=top, gap=0.7)
   for i, (ax, (key, lines)) in enumerate(zip(axes, panels, strict=True)):
     _one_panel(ax, view, lines)
-    canvas.scale_y([ax], key[0], [line.value for line in lines], _ends(lines))
+    canvas.scale_y([ax], lines[0].column, [line.value for line in lines], _ends(lines))
     ax.set_title(_title(key, 140 // columns), fontsize=8.5)
-    ax.set_xlabel('epoch' if i + columns >= len(axes) else '')
+    ax.set_xlabel(EPOCH if i + columns >= len(axes) else '')
   dashed = Line2D([], [], color=style.INK, ls=DASHES, lw=1.2, label='dashed: the reference')
   canvas.legend(figure, {n: k._replace(line='-') for n, k in view.looks.items()}, more=[dashed])
   what = f'Solid with its spread: ours, {view.spread()}; dashed: the reference, one run.'
@@ -89,8 +90,8 @@ def _points(view: View, panels: list[Panel]) -> Drawing:
     ax.set_ylim(len(view.norms) - 0.4, -0.6)
     ax.grid(visible=False, axis='y')
     ax.set_title(_title(key, 140 // columns), fontsize=8.5, loc='left')
-    low, high = canvas.limits(key[0], [line.value for line in lines], _ends(lines))
-    if 'accuracy' not in key[0] and low > 0 and high > 20 * low:
+    low, high = canvas.limits(lines[0].column, [line.value for line in lines], _ends(lines))
+    if canvas.is_log(lines[0].column) and low > 0 and high > 20 * low:
       ax.set_xscale('log')
       ax.xaxis.set_major_formatter(lambda value, _: words.number(value))
     else:

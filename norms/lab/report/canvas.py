@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 import numpy as np
 
+from norms.lab import columns as schema
 from norms.lab.report import style
 from norms.lab.statistics import words
 
@@ -110,6 +111,7 @@ def legend_height(norms: Sequence[str], *, width: float = WIDTH, hollow: bool = 
 
 def scale_x(axes: Iterable[Axes], axis: str, values: Sequence[float]) -> None:
   """A log axis for scales, base 2 for batch sizes, linear where a value is not positive."""
+  values = [value for value in values if math.isfinite(value)] or [1.0]
   ends = np.array([min(values), max(values)], float)
   log = ends[0] > 0 and ends[1] / ends[0] >= 4
   ticks = _decades(values) if log and ends[1] / ends[0] > 1e3 else list(values)
@@ -117,7 +119,7 @@ def scale_x(axes: Iterable[Axes], axis: str, values: Sequence[float]) -> None:
   bounds = (ends[0] / pad, ends[1] * pad) if log else (ends[0] - pad, ends[1] + pad)
   for ax in axes:
     if log:
-      ax.set_xscale('log', base=2 if axis == 'batch_size' else 10)
+      ax.set_xscale('log', base=schema.of(axis).base)
     ax.set_xlim(*bounds)
     ax.xaxis.set_major_locator(FixedLocator(_thinned(ticks)))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -128,7 +130,7 @@ def scale_y(axes: Iterable[Axes], metric: str, *values: Any) -> None:
   """The same limits for all panels; losses on a log axis, if there is anything to show."""
   low, high = limits(metric, *values)
   for ax in axes:
-    if 'accuracy' not in metric and low > 0:
+    if is_log(metric) and low > 0:
       ax.set_yscale('log')
       ax.yaxis.set_major_locator(FixedLocator(_loss_ticks(low, high)))
       ax.yaxis.set_minor_locator(NullLocator())
@@ -136,17 +138,27 @@ def scale_y(axes: Iterable[Axes], metric: str, *values: Any) -> None:
     ax.set_ylim(low, high)
 
 
+def is_log(metric: str) -> bool:
+  """Whether a column's axis is one of logs: it is positive, and has no upper end."""
+  return schema.of(metric).limits == schema.POSITIVE
+
+
 def limits(metric: str, *values: Any) -> tuple[float, float]:
-  """Room for all finite values: of an accuracy linear, of anything else by factors."""
+  """Room for all finite values: of a loss by factors, of anything else linear and as it ends."""
   found = np.concatenate([np.asarray(each, float).ravel() for each in values])
-  found = found[np.isfinite(found)]
-  if 'accuracy' not in metric and (found > 0).any():
+  found = np.clip(found[np.isfinite(found)], -1e300, 1e300)  # what is beyond has no room
+  if not found.size:
+    return -0.02, 1.02
+  if is_log(metric) and (found > 0).any():
     least, most = float(found[found > 0].min()), float(found.max())
     pad = max((most / least) ** 0.06, 1.05)
     return least / pad, most * pad
-  least, most = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
-  pad = max(0.06 * (most - least), 0.004)
-  return max(least - pad, -0.02), min(most + pad, 1.02)
+  least, most = float(found.min()), float(found.max())
+  low, high = schema.of(metric).limits
+  beyond = 0.02 * (high - low) if math.isfinite(high - low) else 0.02
+  # A constant has a range all the same, and so its axis.
+  pad = max(0.06 * (most - least), 0.004 * max(1.0, abs(most) / 10))
+  return max(least - pad, low - beyond), min(most + pad, high + beyond)
 
 
 def names_width(names: Sequence[str]) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import NORM
 from norms.lab.report import canvas, tables
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.view import View
@@ -16,9 +17,9 @@ from norms.lab.statistics import words
 
 def rounds(view: View) -> pd.DataFrame:
   """A row per norm and round, in the order of the norms; empty where nothing was timed."""
-  frame = pd.DataFrame(view.timing.get('rows', []), columns=['norm', 'round', 'seconds', 'steps'])
-  frame = frame[frame['norm'].isin(view.norms)]
-  return frame.assign(rank=frame['norm'].map(view.norms.index)).sort_values(['rank', 'round'])
+  frame = pd.DataFrame(view.timing.get('rows', []), columns=[NORM, 'round', 'seconds', 'steps'])
+  frame = frame[frame[NORM].isin(view.norms)]
+  return frame.assign(rank=frame[NORM].map(view.norms.index)).sort_values(['rank', 'round'])
 
 
 def table(view: View) -> tables.Table | None:
@@ -26,14 +27,14 @@ def table(view: View) -> tables.Table | None:
   frame = rounds(view)
   if frame.empty:
     return None
-  wide = frame.pivot(index='round', columns='norm', values='seconds')
-  first = str(frame['norm'].iloc[0])
+  wide = frame.pivot(index='round', columns=NORM, values='seconds')
+  first = str(frame[NORM].iloc[0])
   compiled = view.timing.get('compile_seconds', {})
   rows = [
     tables.Row(_cells(norm, wide[norm], wide[norm] / wide[first], own, compiled.get(norm)), False)
-    for norm, own in frame.groupby('norm', sort=False)
+    for norm, own in frame.groupby(NORM, sort=False)
   ]
-  columns = ['norm', 'rounds', 'ms per epoch, median', 'range', 'microseconds per step']
+  columns = [NORM, 'rounds', 'ms per epoch, median', 'range', 'microseconds per step']
   columns += [f'times {first}, median', 'range of the ratio', 'compilation s, apart']
   note = (
     'One lane of each norm, an epoch of each in turn, so that what slows the machine slows all; '
@@ -48,11 +49,11 @@ def figure(view: View) -> Iterator[Drawing]:
   frame = rounds(view)
   if frame.empty:
     return
-  norms = list(dict.fromkeys(frame['norm']))
+  norms = list(dict.fromkeys(frame[NORM]))
   left = canvas.names_width(norms)
   drawn, (ax,) = canvas.sheet(1, columns=1, high=0.36 * len(norms), left=left, width=7.2)
   for y, norm in enumerate(norms):
-    look, own = view.looks[norm], 1e3 * frame.loc[frame['norm'] == norm, 'seconds']
+    look, own = view.looks[norm], 1e3 * frame.loc[frame[NORM] == norm, 'seconds']
     dots: dict[str, Any] = {'marker': look.marker, 'ls': 'none', 'ms': 5, 'alpha': 0.6}
     ax.plot(own, [y] * len(own), color=look.colour, **dots)
     ax.plot([own.median()] * 2, [y - 0.32, y + 0.32], color=look.colour, lw=2)
@@ -68,9 +69,9 @@ def figure(view: View) -> Iterator[Drawing]:
 def sentences(view: View) -> Iterator[str]:
   """Which norm takes longest, and whether the rounds agree on it."""
   frame = rounds(view)
-  if frame['norm'].nunique() < 2:
+  if frame[NORM].nunique() < 2:
     return
-  wide = frame.pivot(index='round', columns='norm', values='seconds')
+  wide = frame.pivot(index='round', columns=NORM, values='seconds')
   centre = wide.median().sort_values()
   fast, slow = str(centre.index[0]), str(centre.index[-1])
   ratio = wide[slow] / wide[fast]

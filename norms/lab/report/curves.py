@@ -10,6 +10,15 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import (
+  EPOCH,
+  NORM,
+  TEST_ACCURACY,
+  TRAIN_ACCURACY,
+  TRAIN_LOSS,
+  TRAINED,
+  VALIDATION_ACCURACY,
+)
 from norms.lab.report import canvas, style
 from norms.lab.report.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
@@ -26,10 +35,10 @@ def curves(view: View) -> Drawing:
   gap = 0.75 if len(metrics) == 2 else 0.62
   figure, axes = canvas.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
   for ax, metric in zip(axes, metrics, strict=True):
-    table = statistics.summary(rows, ['norm', 'epoch'], metric)
+    table = statistics.summary(rows, [NORM, EPOCH], metric)
     epochs(ax, table, view.looks)
     canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
-    ax.set_xlabel('epoch')
+    ax.set_xlabel(EPOCH)
     ax.set_ylabel(words.label(metric))
   canvas.legend(figure, view.looks)
   return Drawing('training_curves', 'Training curves', caption(view, 'By epoch', ()), figure)
@@ -37,8 +46,8 @@ def curves(view: View) -> Drawing:
 
 def watched(view: View) -> list[str]:
   """What training curves show: the loss, and the accuracies on the splits in use."""
-  held_out = view.recorded(['validation_accuracy'])
-  return ['train_loss', *(['train_accuracy', *held_out] if held_out else ['test_accuracy'])]
+  held_out = view.recorded([VALIDATION_ACCURACY])
+  return [TRAIN_LOSS, *([TRAIN_ACCURACY, *held_out] if held_out else [TEST_ACCURACY])]
 
 
 def curve_columns(view: View, across: str) -> Drawing:
@@ -52,12 +61,12 @@ def curve_columns(view: View, across: str) -> Drawing:
   )
   for i, metric in enumerate(metrics):
     line = axes[i * len(values) : (i + 1) * len(values)]
-    table = statistics.summary(rows, [across, 'norm', 'epoch'], metric)
+    table = statistics.summary(rows, [across, NORM, EPOCH], metric)
     for ax, value in zip(line, values, strict=True):
       epochs(ax, table[table[across] == value], view.looks)
       ax.set_title('' if i else _title(view, across, value), fontsize=8.5)
     canvas.scale_y(line, metric, table[['low', 'high', 'value']])
-    below = 'epoch' if metric == metrics[-1] else ''
+    below = EPOCH if metric == metrics[-1] else ''
     canvas.outer_labels(line, len(values), below, words.label(metric))
   canvas.legend(figure, view.looks)
   title = f'Training curves by {words.label(across)}'
@@ -73,13 +82,13 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   top = canvas.legend_height(view.norms, hollow=False)
   n = len(columns) * len(lines)
   figure, axes = canvas.sheet(n, columns=len(columns), high=1.6, top=top)
-  table = statistics.summary(rows, [down, across, 'norm', 'epoch'], 'train_loss')
+  table = statistics.summary(rows, [down, across, NORM, EPOCH], TRAIN_LOSS)
   cells = [(y, x) for y in lines for x in columns]
   for ax, (y, x) in zip(axes, cells, strict=True):
     epochs(ax, table[(table[down] == y) & (table[across] == x)], view.looks)
     ax.set_title(words.place({across: x, down: y}).replace(' and ', ', '), fontsize=8)
-  canvas.scale_y(axes, 'train_loss', table[['low', 'high', 'value']])
-  canvas.outer_labels(axes, len(columns), 'epoch', 'train loss')
+  canvas.scale_y(axes, TRAIN_LOSS, table[['low', 'high', 'value']])
+  canvas.outer_labels(axes, len(columns), EPOCH, words.label(TRAIN_LOSS))
   canvas.legend(figure, view.looks)
   title = f'Training loss by {words.label(down)} and {words.label(across)}'
   return Drawing('loss_curves', title, caption(view, ENDS, (across, down)), figure)
@@ -87,8 +96,8 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
 
 def epochs(ax: Axes, table: pd.DataFrame, looks: Any) -> None:
   """A line with a band per norm against the epochs."""
-  for norm, line in table.groupby('norm', sort=False):
-    look, x = looks[norm], line['epoch'].to_numpy()
+  for norm, line in table.groupby(NORM, sort=False):
+    look, x = looks[norm], line[EPOCH].to_numpy()
     value, low, high = (finite(line[column]) for column in ('value', 'low', 'high'))
     dots: dict[str, Any] = {'marker': look.marker, 'ms': 4, 'markevery': max(1, len(x) // 8)}
     ax.plot(x, value, color=look.colour, ls=look.line, lw=1.4, **dots)
@@ -96,12 +105,12 @@ def epochs(ax: Axes, table: pd.DataFrame, looks: Any) -> None:
   if not np.isfinite(table['value']).any():
     ax.text(0.5, 0.5, 'no finite value', transform=ax.transAxes, ha='center', color=style.MUTED)
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-  last = table['epoch'].max()
+  last = table[EPOCH].max()
   ax.set_xlim(-0.03 * last, 1.03 * last)
 
 
 def _title(view: View, axis: str, value: Any) -> str:
   """'learning rate 1e-07: did not train (20 of 20)'."""
-  trained = view.rows[view.rows[axis] == value]['trained'].astype(bool)
+  trained = view.rows[view.rows[axis] == value][TRAINED].astype(bool)
   failed = f': did not train ({(~trained).sum()} of {len(trained)})'
   return words.place({axis: value}) + ('' if trained.all() else failed)

@@ -14,10 +14,11 @@ from matplotlib.ticker import MaxNLocator
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import NORM, PROBED, TRAINED
 from norms.lab.report import canvas, style, why
 from norms.lab.report.drawing import Drawing, finite
 from norms.lab.report.view import View, picked
-from norms.lab.statistics import design, layers, ranges, words
+from norms.lab.statistics import layers, ranges, words
 
 MOST_NORMS, MOST_LAYERS = 4, 9  # with a column each; with a line each
 LEFT = 0.95
@@ -39,10 +40,10 @@ def by_depth(view: View) -> Drawing:
   """Each quantity from the first layer to the last, a line per norm, at the usual cell."""
   rows, top = why.starts(view), canvas.legend_height(view.norms, hollow=False)
   figure, axes = canvas.sheet(3, columns=3, high=2.6, top=top, gap=0.68)
-  for ax, quantity in zip(axes, design.PROBED, strict=True):
-    table = by_layer(rows, ['norm'], quantity)
+  for ax, quantity in zip(axes, PROBED, strict=True):
+    table = by_layer(rows, [NORM], quantity)
     for norm, look in view.looks.items():
-      own = table[table['norm'] == norm]
+      own = table[table[NORM] == norm]
       _line(ax, own['depth'], own, color=look.colour, marker=look.marker, ls=look.line, ms=5)
     canvas.scale_y([ax], quantity, table[['low', 'high', 'value']])
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -58,14 +59,14 @@ def by_depth(view: View) -> Drawing:
 def _against(view: View, axis: str) -> Iterator[Drawing]:
   """A column per norm and a row per quantity; of many norms a sheet per quantity."""
   rows = why.starts(view, axis)
-  norms = [norm for norm in view.norms if norm in set(rows['norm'])]
+  norms = [norm for norm in view.norms if norm in set(rows[NORM])]
   few = len(norms) <= MOST_NORMS
   what = (
     'A line per layer, from the first (dark) to the last (light); tinted is where every seed '
     f'trains. The axis ends {DECADES} decades beyond the values with which nets train; a hollow '
     'marker on it is a value of 0'
   )
-  for quantities in [design.PROBED] if few else [(quantity,) for quantity in design.PROBED]:
+  for quantities in [PROBED] if few else [(quantity,) for quantity in PROBED]:
     drawn = _sheet(rows, norms, axis, quantities, len(norms) if few else canvas.rows_of(len(norms)))
     name, title = ('layers', 'signal and gradient') if few else (quantities[0],) * 2
     title = f'{words.label(title).capitalize()} by layer against {words.label(axis)}'
@@ -106,16 +107,16 @@ def _block(
   looks: Mapping[str, tuple[str, str]],
 ) -> None:
   """One quantity: a panel per norm, a line per layer."""
-  table = by_layer(rows, ['norm', axis], quantity).sort_values(axis, kind='stable')
+  table = by_layer(rows, [NORM, axis], quantity).sort_values(axis, kind='stable')
   for ax, norm in zip(axes, norms, strict=True):
-    own = table[table['norm'] == norm]
-    _tint(ax, rows[rows['norm'] == norm], axis)
+    own = table[table[NORM] == norm]
+    _tint(ax, rows[rows[NORM] == norm], axis)
     for name, (colour, marker) in looks.items():
       part = own[own['layer'] == name]
       _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
   canvas.scale_y(axes, quantity, _shown(table, rows, quantity))
   for ax, norm in zip(axes, norms, strict=True):
-    _zeros(ax, table[(table['norm'] == norm) & (table['value'] == 0)], axis, looks)
+    _zeros(ax, table[(table[NORM] == norm) & (table['value'] == 0)], axis, looks)
 
 
 def _legend(figure: Figure, looks: Mapping[str, tuple[str, str]]) -> None:
@@ -163,7 +164,7 @@ def _tint(ax: Axes, rows: pd.DataFrame, axis: str) -> None:
 def _shown(table: pd.DataFrame, rows: pd.DataFrame, quantity: str) -> np.ndarray:
   """The values to make room for: all, but some decades at most beyond those that trained with."""
   values = table[['low', 'high', 'value']].to_numpy(float)
-  with_ = layers.of(rows[rows['trained'].astype(bool)], quantity).to_numpy()
+  with_ = layers.of(rows[rows[TRAINED].astype(bool)], quantity).to_numpy()
   with_ = with_[np.isfinite(with_) & (with_ > 0)]
   if not with_.size:
     return values

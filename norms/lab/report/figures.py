@@ -7,11 +7,14 @@ from concurrent import futures
 import functools
 import io
 import pathlib
+import re
 from typing import NamedTuple
 
 import matplotlib
 
-from norms.lab.report import batches, beside, clock, curves, depth, heat, lines, style
+from norms.lab import columns as schema
+from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TEST_ACCURACY, TRAINED, VALIDATION_ACCURACY
+from norms.lab.report import batches, beside, clock, curves, depth, heat, lines, measured, style
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.view import View
 
@@ -34,7 +37,7 @@ class Figure(NamedTuple):
 def parts_of(view: View) -> list[Part]:
   """What draws every figure whose axes vary in the records, in the order of the page."""
   against = [functools.partial(_against, view, axis) for axis in view.numeric]
-  first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure)
+  first, last = (_overview, beside.draw), (_cells, depth.draw, clock.figure, measured.draw)
   before, after = ([functools.partial(part, view) for part in parts] for parts in (first, last))
   return [*before, *against, *after]
 
@@ -55,34 +58,34 @@ def _cells(view: View) -> Iterator[Drawing]:
   if view.numeric:
     across, down = _columns(view)
     yield heat.accuracy(view, across, down)
-    if not view.rows['trained'].all():
+    if not view.rows[TRAINED].all():
       yield heat.failures(view, down or across)
     if down is not None:
       yield curves.curve_grid(view, across, down)
     elif view.rows[across].nunique() <= 4 and not view.texts:
       yield curves.curve_columns(view, across)
-  if 'batch_size' in view.numeric and view.recorded(['validation_accuracy']):
+  if BATCH_SIZE in view.numeric and view.recorded([VALIDATION_ACCURACY]):
     yield batches.by_batch(view)
 
 
 def _against(view: View, axis: str) -> Iterator[Drawing]:
   """Accuracies against one axis, a close-up where the panels' scale hides the usual cell."""
   panel = _panel(view, axis)
-  for metric in view.recorded(['test_accuracy', 'validation_accuracy']):
+  for metric in view.recorded([TEST_ACCURACY, VALIDATION_ACCURACY]):
     yield lines.against(view, axis, panel, metric)
   if panel is not None and _needs_close_up(view, axis, panel):
-    close_up = lines.against(view, axis, None, 'test_accuracy')
+    close_up = lines.against(view, axis, None, TEST_ACCURACY)
     yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
-  if axis.endswith('scale') and view.recorded(['validation_accuracy']):
+  if is_scale(axis) and view.recorded([VALIDATION_ACCURACY]):
     yield lines.bests(view, axis)
-  if axis.endswith('scale') and 'grad_norm' in view.frame:
-    yield lines.against(view, axis, panel, 'grad_norm', epoch=1)
+  if is_scale(axis) and GRAD_NORM in view.frame:
+    yield lines.against(view, axis, panel, GRAD_NORM, epoch=1)
 
 
 def _needs_close_up(view: View, axis: str, panel: str) -> bool:
   """Whether the usual panel would fill less than half of the height that all panels share."""
-  usual = view.at_usual(view.rows, free=(axis,))['test_accuracy']
-  shared = view.at_usual(view.rows, free=(axis, panel))['test_accuracy']
+  usual = view.at_usual(view.rows, free=(axis,))[TEST_ACCURACY]
+  shared = view.at_usual(view.rows, free=(axis, panel))[TEST_ACCURACY]
   return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
 
 
@@ -136,7 +139,7 @@ def _saved(parts: Sequence[Part], place: pathlib.Path) -> list[Figure]:
 
 def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
   """Without dates or versions, so that the same records give the same bytes."""
-  name = drawing.name.replace('.', '_')
+  name = re.sub(r'[^\w-]', '_', drawing.name)  # a layer's name has slashes
   buffer = io.StringIO()
   drawing.figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})
   svg = '\n'.join(line.rstrip() for line in buffer.getvalue().splitlines()) + '\n'
@@ -148,9 +151,14 @@ def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
   )
 
 
+def is_scale(axis: str) -> bool:
+  """Whether an axis is a scale of kernels."""
+  return schema.SCALE in schema.of(axis).traits
+
+
 def _columns(view: View) -> tuple[str, str | None]:
   """The axis of a heat map's columns and of its panels: batch size, then the scale."""
-  first = sorted(view.numeric, key=lambda axis: (axis != 'batch_size', 'scale' not in axis))
+  first = sorted(view.numeric, key=lambda axis: (axis != BATCH_SIZE, not is_scale(axis)))
   return first[0], first[1] if len(first) > 1 else None
 
 

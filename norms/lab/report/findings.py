@@ -7,25 +7,37 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab import columns as schema
 from norms.lab import statistics
-from norms.lab.report import clock, scales, tables, why
+from norms.lab.columns import (
+  DIVERGED_AT,
+  EVAL_STATS,
+  NORM,
+  REPLAY,
+  SCORE,
+  SEED,
+  TEST_RUNNING,
+  TRAINED,
+  TRIAL,
+)
+from norms.lab.report import clock, measured, scales, tables, why
 from norms.lab.report.view import View
 from norms.lab.statistics import design, rules, words
-
-SCORE = 'test_accuracy'
 
 
 def sentences(view: View) -> list[str]:
   """The overall summary: who trains where, who is best, what did not train, and how fast."""
   general = [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
   recorded = [*why.sentences(view), *scales.sentences(view), *clock.sentences(view)]
+  recorded += measured.sentences(view)
   return [*general, *_replayed(view), *recorded]
 
 
 def _together(view: View) -> Iterator[str]:
   """Which settings this sweep changed together."""
-  columns = [column for column in design.IDENTITY if column in view.rows and column != 'options']
-  varied = [column for column in columns if view.rows[column].nunique(dropna=False) > 1]
+  # Options, which have dots in their names, belong to the model or the norm.
+  columns = [name for name in schema.settings(view.rows) if '.' not in name]
+  varied = [name for name in columns if view.rows[name].nunique(dropna=False) > 1]
   for follower, leader in design.followers(view.rows, varied).items():
     yield (
       f'This sweep changed {words.label(follower)} together with {words.label(leader)}: '
@@ -38,7 +50,7 @@ def _widest(view: View) -> Iterator[str]:
   if len(view.norms) < 2 or not view.axes:
     return
   full = tables.best_cells(view).assign(full=lambda table: table['share_trained'] == 1)
-  groups = full.groupby('norm')['full']
+  groups = full.groupby(NORM)['full']
   counts = {norm: (int(groups.sum()[norm]), int(groups.size()[norm])) for norm in view.norms}
   # A share, since a norm may have been run in more cells than others.
   most = max(good / n for good, n in counts.values())
@@ -59,7 +71,7 @@ def _best(view: View) -> Iterator[str]:
   for values, part in parts:
     at = dict(zip(view.texts, values, strict=True)) | view.fixed(tuple(view.texts))
     where = f'At {words.place(at)}' if at else 'In this study'
-    centres = statistics.summary(part, ['norm'], SCORE).set_index('norm')['value']
+    centres = statistics.summary(part, [NORM], SCORE).set_index(NORM)['value']
     best = str(centres.idxmax())
     yield f'{where}, {_lead(part, best, centres)}'
 
@@ -76,12 +88,12 @@ def _lead(rows: pd.DataFrame, best: str, centres: pd.Series) -> str:
 
 def _failures(view: View) -> Iterator[str]:
   """How many trials did not train, and whose."""
-  failed = view.rows[~view.rows['trained'].astype(bool)]
+  failed = view.rows[~view.rows[TRAINED].astype(bool)]
   total = words.count(len(view.rows), 'trial')
   if failed.empty:
     yield f'Every one of the {total} trained.'
     return
-  diverged = int(view.rows['diverged_at'].notna().sum())
+  diverged = int(view.rows[DIVERGED_AT].notna().sum())
   yield (
     f'{len(failed)} of {total} did not train ({_counts(view, failed)}); in {diverged} the loss '
     'became infinite or not a number. They are counted in every figure of this report.'
@@ -92,16 +104,16 @@ def _failures(view: View) -> Iterator[str]:
 
 
 def _counts(view: View, rows: pd.DataFrame) -> str:
-  counts: Any = rows['norm'].value_counts()
+  counts: Any = rows[NORM].value_counts()
   return ', '.join(f'{norm} {counts[norm]}' for norm in view.norms if norm in counts)
 
 
 def _replayed(view: View) -> Iterator[str]:
   """Which trials are no seeds of ours."""
-  rows = view.replayed.drop_duplicates('trial') if len(view.replayed) else view.replayed
-  for (source, seed), part in rows.groupby(['replay', 'seed']) if len(rows) else ():
-    norms_ = words.listed(words.norm_name(norm) for norm in part['norm'])
-    others = set(view.rows['trial']) - set(rows['trial'])
+  rows = view.replayed.drop_duplicates(TRIAL) if len(view.replayed) else view.replayed
+  for (source, seed), part in rows.groupby([REPLAY, SEED]) if len(rows) else ():
+    norms_ = words.listed(words.norm_name(norm) for norm in part[NORM])
+    others = set(view.rows[TRIAL]) - set(rows[TRIAL])
     only = f' only. All else is of {view.seeds()} of our own draws' if others else ''
     yield (
       f'{words.count(len(part), "trial")} ({norms_}) replay the draws of {source}, seed {seed}: a '
@@ -115,9 +127,9 @@ def _running(view: View) -> Iterator[str]:
   if not view.running:
     return
   rows, at = view.at_usual(view.rows), words.place(view.fixed())
-  for norm, part in rows.groupby('norm', sort=False):
-    running = statistics.scores(part, 'test_accuracy_running')
-    if running.notna().any() and set(part.get('eval_stats', ())) != {'running'}:
+  for norm, part in rows.groupby(NORM, sort=False):
+    running = statistics.scores(part, TEST_RUNNING)
+    if running.notna().any() and set(part.get(EVAL_STATS, ())) != {'running'}:
       exact = statistics.estimate(statistics.scores(part, SCORE)).value
       other = statistics.estimate(running).value
       yield (

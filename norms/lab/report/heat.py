@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import NORM, TEST_ACCURACY
 from norms.lab.report import canvas, style
 from norms.lab.report.drawing import Drawing, caption
 from norms.lab.report.view import View, picked
@@ -29,7 +30,7 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
   values = [None] if panel is None else sorted(rows[panel].dropna().unique())
   values = values if panel is None else picked(values, view.usual[panel], 8)
   parts = [rows if panel is None else rows[rows[panel] == value] for value in values]
-  tables = [statistics.summary(part, ['norm', column], 'test_accuracy') for part in parts]
+  tables = [statistics.summary(part, [NORM, column], TEST_ACCURACY) for part in parts]
   titles = ['' if panel is None else words.place({panel: value}) for value in values]
   figure = _sheet(view, column, list(zip(titles, tables, strict=True)), 'viridis', 'value')
   title = f'Test accuracy by norm and {words.label(column)}'
@@ -41,10 +42,10 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
 
 def failures(view: View, column: str) -> Drawing:
   """The share of trials that did not train, by norm and `column`, over all else."""
-  table = statistics.summary(view.rows, ['norm', column], 'test_accuracy')
+  table = statistics.summary(view.rows, [NORM, column], TEST_ACCURACY)
   table['failed'] = 1 - table['share_trained']
   figure = _sheet(view, column, [('', table)], 'Oranges', 'failed')
-  trials = view.rows.groupby(['norm', column]).size().max()
+  trials = view.rows.groupby([NORM, column]).size().max()
   what = (
     f'Over all other axes and {view.seeds()}, {words.count(int(trials), "trial")} a cell. '
     'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) '
@@ -70,7 +71,7 @@ def _sheet(
   inches = axes[0].get_position().width * width / view.rows[column].nunique()
   number = '{:.0%}' if value == 'failed' else '{:.3f}' if inches > 0.5 else '{:.2f}'
   for ax, (title, table) in zip(axes, parts, strict=True):
-    wide = table.pivot(index='norm', columns=column).reindex(view.norms)
+    wide = table.pivot(index=NORM, columns=column).reindex(view.norms)
     failed = (wide['share_trained'] < 1) & (value != 'failed')
     texts = wide[value].map(number.format) + failed.replace({True: CROSS, False: ''})
     _cells(ax, wide[value], texts, paint)

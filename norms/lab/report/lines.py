@@ -9,13 +9,22 @@ from matplotlib.axes import Axes
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import (
+  BEST,
+  EPOCH,
+  FINAL_LOSS,
+  NORM,
+  SCORE,
+  TEST_ACCURACY,
+  TRAIN_ACCURACY,
+  TRAINED,
+  VALIDATION_ACCURACY,
+)
 from norms.lab.report import canvas, style
 from norms.lab.report.drawing import Drawing, caption, finite
 from norms.lab.report.style import Look
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
-
-SCORE = 'test_accuracy'
 
 
 def against(
@@ -23,19 +32,19 @@ def against(
 ) -> Drawing:
   """`metric` after the last epoch, or after `epoch`, against a numeric axis: a panel per value."""
   free = (axis, panel) if panel else (axis,)
-  rows = view.rows if epoch is None else view.frame[view.frame['epoch'] == epoch]
+  rows = view.rows if epoch is None else view.frame[view.frame[EPOCH] == epoch]
   rows = view.at_usual(rows, free=free)
   values = _panel_values(view, rows, panel)
   columns = canvas.rows_of(len(values))
   width = canvas.WIDTH if columns > 1 else 7.2
   top = canvas.legend_height(view.norms, width=width)
   figure, axes = canvas.sheet(len(values), columns=columns, high=2.5, top=top, width=width)
-  table = statistics.summary(rows, ['norm', *free], metric).sort_values(axis, kind='stable')
+  table = statistics.summary(rows, [NORM, *free], metric).sort_values(axis, kind='stable')
   table = table if panel is None else table[table[panel].isin(values)]
   for ax, value in zip(axes, values, strict=True):
     part = table if panel is None else table[table[panel] == value]
     for norm in view.norms:
-      line(ax, view.looks[norm], part[part['norm'] == norm], axis)
+      line(ax, view.looks[norm], part[part[NORM] == norm], axis)
     if panel is not None:
       ax.set_title(words.place({panel: value}), loc='left')
   canvas.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
@@ -49,15 +58,15 @@ def against(
 
 def bests(view: View, axis: str) -> Drawing:
   """Best accuracies over the epochs, and the final training loss, against a numeric axis."""
-  held_out = view.recorded(['validation_accuracy']) or ['test_accuracy']
-  metrics = ['best_train_accuracy', f'best_{held_out[0]}', 'final_loss']
+  held_out = view.recorded([VALIDATION_ACCURACY]) or [TEST_ACCURACY]
+  metrics = [BEST + TRAIN_ACCURACY, BEST + held_out[0], FINAL_LOSS]
   rows = view.at_usual(view.rows, free=(axis,))
   top = canvas.legend_height(view.norms)
   figure, axes = canvas.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
   for ax, metric in zip(axes, metrics, strict=True):
-    table = statistics.summary(rows, ['norm', axis], metric).sort_values(axis, kind='stable')
+    table = statistics.summary(rows, [NORM, axis], metric).sort_values(axis, kind='stable')
     for norm in view.norms:
-      line(ax, view.looks[norm], table[table['norm'] == norm], axis)
+      line(ax, view.looks[norm], table[table[NORM] == norm], axis)
     canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
     ax.set_xlabel(words.label(axis))
     ax.set_ylabel(words.label(metric))
@@ -74,9 +83,9 @@ def bests(view: View, axis: str) -> Drawing:
 def seeds(view: View) -> Drawing:
   """Final test accuracy of every seed at the usual cell, joined by seed across the norms."""
   rows = view.at_usual(view.rows)
-  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows['norm'])], SCORE)
+  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], SCORE)
   rows = rows.assign(score=statistics.scores(rows, SCORE))
-  centres = statistics.summary(rows, ['norm'], SCORE)
+  centres = statistics.summary(rows, [NORM], SCORE)
   left = canvas.names_width(view.norms)
   high = 0.4 * len(view.norms)
   figure, (ax,) = canvas.sheet(1, columns=1, high=high, left=left, width=7.2)
@@ -84,7 +93,7 @@ def seeds(view: View) -> Drawing:
   for _, own in table.iterrows():
     ax.plot(own, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)
   for y, norm in enumerate(view.norms):
-    own, centre = (part[part['norm'] == norm] for part in (rows, centres))
+    own, centre = (part[part[NORM] == norm] for part in (rows, centres))
     _points(ax, y, view.looks[norm], own, centre)
   ax.set_yticks(range(len(view.norms)), view.norms)
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
@@ -97,7 +106,7 @@ def seeds(view: View) -> Drawing:
 
 def _points(ax: Axes, y: int, look: Look, rows: pd.DataFrame, centres: pd.DataFrame) -> None:
   """The seeds of one norm; below them their centre and spread."""
-  failed = ~rows['trained'].astype(bool)
+  failed = ~rows[TRAINED].astype(bool)
   for part, face in ((rows[~failed], look.colour), (rows[failed], style.PAPER)):
     dots: dict[str, Any] = {'ms': 6.5, 'mec': look.colour, 'mfc': face, 'alpha': 0.8, 'ls': 'none'}
     ax.plot(part['score'], [y] * len(part), marker=look.marker, **dots)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab import columns as schema
+from norms.lab.columns import EPOCH, NORM, REPLAY
+
 Claim = tuple[str, Mapping[str, Any]]
 WHO = ('norm', 'than', 'best')  # the options of a claim that name norms
 
@@ -27,8 +30,8 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
 def named(frame: pd.DataFrame, study: Any) -> pd.DataFrame:
   """The records, norms by the study's names for them."""
   names = labels(study)
-  frame = frame.assign(norm=frame['norm'].map(lambda norm: names.get(norm, norm)))
-  widths = {column: _widths(frame[column]) for column in frame if '_options.' in column}
+  frame = frame.assign(**{NORM: frame[NORM].map(lambda norm: names.get(norm, norm))})
+  widths = {column: _widths(frame[column]) for column in schema.settings(frame)}
   return frame.assign(**{column: found for column, found in widths.items() if found is not None})
 
 
@@ -64,7 +67,7 @@ def references(study: Any) -> list[dict[str, Any]]:
 def timed(timing: Mapping[str, Any], study: Any) -> dict[str, Any]:
   """What was timed, norms by the study's names for them."""
   names = labels(study)
-  rows = [{**row, 'norm': names.get(row['norm'], row['norm'])} for row in timing.get('rows', ())]
+  rows = [{**row, NORM: names.get(row[NORM], row[NORM])} for row in timing.get('rows', ())]
   compiled = {names.get(k, k): v for k, v in timing.get('compile_seconds', {}).items()}
   return {**timing, 'rows': rows, 'compile_seconds': compiled} if timing else {}
 
@@ -75,7 +78,7 @@ def apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
   A replay is a single run of other draws, so no seed among the seeds; a study of nothing else
   is what it is.
   """
-  replay = frame['replay'].fillna('').astype(bool) if 'replay' in frame else frame['epoch'] < 0
+  replay = frame[REPLAY].fillna('').astype(bool) if REPLAY in frame else frame[EPOCH] < 0
   if replay.all():
     return frame, frame
   return frame[~replay], frame[replay]

@@ -15,6 +15,7 @@ from norms.lab.report import (
   clock,
   figures,
   findings,
+  measured,
   naming,
   reference,
   replay,
@@ -78,7 +79,7 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
     'more': [
       *(scales.table(view, axis) for axis in scales.axes(view)),
       *why.tables_of(view),
-      *timed(view),
+      *filter(None, [clock.table(view), measured.table(view)]),
     ],
     'usual': tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,
@@ -101,12 +102,6 @@ def shared(
     'light': style.css_colours(dark=False),
     'dark': style.css_colours(dark=True),
   }
-
-
-def timed(view: View) -> list[tables.Table]:
-  """The table of times, where there were any."""
-  found = clock.table(view)
-  return [found] if found else []
 
 
 def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

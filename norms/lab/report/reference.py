@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import EPOCH, EPOCH_SECONDS, NORM, REPLAY, SEED, TRAINED, TRIAL
 from norms.lab.report import naming, tables
 from norms.lab.report.view import View
 from norms.lab.statistics import cells, words
 from norms.lab.statistics.intervals import Estimate
-
-SECONDS = 'epoch_seconds'  # a column of what norms.lab.timing measured, not of the records
 
 
 class Beside(NamedTuple):
@@ -30,6 +29,7 @@ class Beside(NamedTuple):
   source: str
   elsewhere: str  # where ours is, if not in this study
   digits: int  # decimals that its quantity is given with, four at least
+  column: str  # of the records, where ours is in them
 
   @property
   def difference(self) -> float:
@@ -56,7 +56,7 @@ def table(view: View) -> tables.Table | None:
   lines = compared(view)
   if not lines:
     return None
-  columns = ['norm', 'quantity', 'where', 'epoch', 'reference', 'ours', 'spread', 'runs']
+  columns = [NORM, 'quantity', 'where', EPOCH, 'reference', 'ours', 'spread', 'runs']
   rows = [tables.Row(_cells(line), not line.trained) for line in lines]
   sources = words.listed(dict.fromkeys(line.source for line in lines if line.source))
   note = f'Reference: {sources}. ' if sources else ''
@@ -82,26 +82,26 @@ def sentences(view: View) -> Iterator[str]:
 
 def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[Beside]:
   at = dict(entry['at'])
-  rows = _rows(view, at) if entry.get('column') not in (None, SECONDS) else None
-  norm, replay = str(at.pop('norm', '')), at.pop('replay', '')
+  rows = _rows(view, at) if entry.get('column') not in (None, EPOCH_SECONDS) else None
+  norm, replay = str(at.pop(NORM, '')), at.pop(REPLAY, '')
   place = [words.place(at)] if at else []
   place += [f'replayed with {replay}'] if replay else ['our seeds'] * (not view.replayed.empty)
   digits = max(4, *(len(f'{value:.7g}'.partition('.')[2]) for value in entry['values'].values()))
   for epoch, value in entry['values'].items():
     ours = None
-    if entry.get('column') == SECONDS:
+    if entry.get('column') == EPOCH_SECONDS:
       ours = _seconds(view, norm)
     elif rows is not None:
       ours = _ours(rows, entry['column'], epoch, float(entry.get('factor', 1.0)))
-    trained = rows is None or bool(rows['trained'].all())
-    about = (entry.get('source', ''), entry.get('see', ''), digits)
+    trained = rows is None or bool(rows[TRAINED].all())
+    about = (entry.get('source', ''), entry.get('see', ''), digits, entry.get('column', ''))
     yield Beside(entry['name'], norm, ', '.join(place), epoch, value, ours, trained, *about)
 
 
 def _rows(view: View, at: Mapping[str, Any]) -> pd.DataFrame | None:
   """The records of a place; None where no trial was run there."""
   try:
-    return cells.select(view.replayed if at.get('replay') else view.records, at)
+    return cells.select(view.replayed if at.get(REPLAY) else view.records, at)
   except cells.SelectionError:
     return None
 
@@ -111,16 +111,16 @@ def _ours(rows: pd.DataFrame, column: str, epoch: Any, factor: float) -> Estimat
   if column not in rows:
     return None
   if epoch == 'best':
-    rows = rows.assign(**{column: rows.groupby('trial')[column].transform('max')})
-  rows = cells.finals(rows) if epoch in (-1, 'best') else rows[rows['epoch'] == epoch]
+    rows = rows.assign(**{column: rows.groupby(TRIAL)[column].transform('max')})
+  rows = cells.finals(rows) if epoch in (-1, 'best') else rows[rows[EPOCH] == epoch]
   if rows.empty:
     return None
-  each = cells.scores(rows, column).groupby(rows['seed']).mean()
+  each = cells.scores(rows, column).groupby(rows[SEED]).mean()
   return statistics.estimate(factor * each)
 
 
 def _seconds(view: View, norm: str) -> Estimate | None:
-  rounds = [row['seconds'] for row in view.timing.get('rows', ()) if row['norm'] == norm]
+  rounds = [row['seconds'] for row in view.timing.get('rows', ()) if row[NORM] == norm]
   return statistics.estimate(rounds) if rounds else None
 
 

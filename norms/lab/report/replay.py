@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab.columns import EPOCH, FIRST_LOSS, NORM, STEP, TRAIN_ACCURACY, VALIDATION_ACCURACY
 from norms.lab.report.view import View
 
 FILE = 'replay.json'
-ACCURACIES = ('train_accuracy', 'validation_accuracy')
+ACCURACIES = (TRAIN_ACCURACY, VALIDATION_ACCURACY)
 
 
 def write(view: View, folder: pathlib.Path) -> None:
@@ -29,13 +30,13 @@ def write(view: View, folder: pathlib.Path) -> None:
 def curves(frame: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:
   """{norm: iteration, loss (of each epoch's first step), accuracies (by epoch, from epoch 0)}."""
   found = {}
-  for norm, rows in frame.groupby('norm', sort=False):
-    rows = rows.sort_values('epoch')
+  for norm, rows in frame.groupby(NORM, sort=False):
+    rows = rows.sort_values(EPOCH)
     # The first step of an epoch comes after those of all epochs before it.
-    starts = rows['step'].to_numpy()[:-1] + 1
+    starts = rows[STEP].to_numpy()[:-1] + 1
     lines: dict[str, list[Any]] = {
       'iteration': [int(step) for step in starts],
-      'loss': _plain(rows['first_loss'][rows['epoch'] > 0]),
+      'loss': _plain(rows[FIRST_LOSS][rows[EPOCH] > 0]),
     }
     found[str(norm)] = lines | {name: _plain(rows[name]) for name in ACCURACIES if name in rows}
   return found

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from norms.lab import columns as schema
+from norms.lab.columns import EPOCH, GRAD_NORM, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.report import tables
 from norms.lab.report.view import View
 from norms.lab.statistics import cells, layers, ranges, words
@@ -20,8 +22,8 @@ RULE = (
 
 def axes(view: View) -> list[str]:
   """The axes that are scales or rates, with values enough to speak of a range."""
-  wanted = ('init_scale', 'weight_scale', 'learning_rate')
-  return [a for a in view.numeric if a in wanted and view.rows[a].nunique() > 2]
+  wanted = [axis for axis in view.numeric if schema.RANGE in schema.of(axis).traits]
+  return [axis for axis in wanted if view.rows[axis].nunique() > 2]
 
 
 def table(view: View, axis: str) -> tables.Table:
@@ -29,15 +31,15 @@ def table(view: View, axis: str) -> tables.Table:
   rows = view.at_usual(view.rows, free=(axis,))
   lines = []
   for norm in view.norms:
-    own = rows[rows['norm'] == norm]
+    own = rows[rows[NORM] == norm]
     found = ranges.trained_range(own, axis)
-    some = own.assign(trained=own.groupby(axis)['trained'].transform('any'))
-    best = cells.scores(own, 'test_accuracy').groupby(own[axis]).mean().idxmax()
-    texts = [norm, str(own['seed'].nunique()), ranges.span(found)]
+    some = own.assign(trained=own.groupby(axis)[TRAINED].transform('any'))
+    best = cells.scores(own, TEST_ACCURACY).groupby(own[axis]).mean().idxmax()
+    texts = [norm, str(own[SEED].nunique()), ranges.span(found)]
     texts += [ranges.span(ranges.trained_range(some, axis)), words.number(best)]
     lines.append(tables.Row(texts, not found))
   where = words.place(view.fixed((axis,)))
-  columns = ['norm', 'seeds', 'every seed trains over', 'some seed over', 'most accurate at']
+  columns = [NORM, 'seeds', 'every seed trains over', 'some seed over', 'most accurate at']
   title = f'Range of the {words.label(axis)}' + (f' at {where}' if where else '')
   return tables.Table(f'range_{axis}'.replace('.', '_'), title, RULE, columns, lines)
 
@@ -47,12 +49,12 @@ def sentences(view: View) -> Iterator[str]:
 
   Of nets whose layers were probed, norms.lab.report.why says more.
   """
-  if 'grad_norm' not in view.frame or layers.layers(view.frame):
+  if GRAD_NORM not in view.frame or layers.layers(view.frame):
     return
   for axis in axes(view):
-    first = view.at_usual(view.frame[view.frame['epoch'] == 1], free=(axis,))
+    first = view.at_usual(view.frame[view.frame[EPOCH] == 1], free=(axis,))
     for norm in view.norms:
-      yield from _gradients(first[first['norm'] == norm], axis, norm)
+      yield from _gradients(first[first[NORM] == norm], axis, norm)
 
 
 def _gradients(rows: pd.DataFrame, axis: str, norm: str) -> Iterator[str]:
@@ -67,11 +69,11 @@ def _gradients(rows: pd.DataFrame, axis: str, norm: str) -> Iterator[str]:
   ):
     if len(part):
       end = words.number(min(inside) if side == 'below' else max(inside))
-      parts.append(f'{side} {end}, where not every seed trains, {_span(part["grad_norm"])}')
+      parts.append(f'{side} {end}, where not every seed trains, {_span(part[GRAD_NORM])}')
   own = rows[rows[axis].between(min(inside), max(inside))]
   yield (
     f'Gradient norm of {words.norm_name(norm)}, mean over the first epoch, against '
-    f'{words.label(axis)}: {_span(own["grad_norm"])} where it trains; {"; ".join(parts)}.'
+    f'{words.label(axis)}: {_span(own[GRAD_NORM])} where it trains; {"; ".join(parts)}.'
   )
 
 

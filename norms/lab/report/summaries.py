@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from norms.lab.columns import TRAINED
 from norms.lab.report import naming, reference
 from norms.lab.report.view import View
 
@@ -16,7 +17,7 @@ def text(view: View, verdicts: Iterable[Any]) -> str:
   facts = {
     'trials': len(view.rows),
     'seeds': view.seeds(),
-    'did_not_train': int((~view.rows['trained'].astype(bool)).sum()),
+    'did_not_train': int((~view.rows[TRAINED].astype(bool)).sum()),
   }
   lines = [_line(line) for line in reference.compared(view)]
   return plain(view.study, verdicts, says=naming.said(view.study), lines=lines, facts=facts)

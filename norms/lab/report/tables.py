@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from norms.lab import columns as schema
 from norms.lab import statistics
+from norms.lab.columns import NORM, SCORE, TEST_RUNNING, TRAINED
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
-SCORE, RUNNING = 'test_accuracy', 'test_accuracy_running'
-METRICS = (SCORE, RUNNING, 'validation_accuracy', 'train_accuracy', 'train_loss', 'test_loss')
-BESTS = ('best_train_accuracy', 'best_validation_accuracy', 'final_loss')
 ABSENT = '\N{EN DASH}'
 
 
@@ -41,7 +40,7 @@ def usual(view: View) -> Table:
   fixed = view.fixed(tuple(view.texts))
   title = f'Norms at {words.place(fixed)}' if fixed else 'Norms'
   table = _of_cells(view, 'usual', title, rows, view.texts)
-  absent = [norm for norm in view.norms if norm not in set(rows['norm'])]
+  absent = [norm for norm in view.norms if norm not in set(rows[NORM])]
   note = f'{table.note} No trial here: {words.listed(absent)}.' if absent else table.note
   return table._replace(note=note)
 
@@ -54,13 +53,13 @@ def everything(view: View) -> Table:
 
 def sweep(view: View) -> Table:
   """A line per norm, over all its cells."""
-  tables = {key: part for key, part in best_cells(view).groupby(['norm', *view.texts])}
+  tables = {key: part for key, part in best_cells(view).groupby([NORM, *view.texts])}
   rows = []
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
     best = own.loc[own['value'].idxmax()]
-    rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials['trained'].all()))
-  columns = ['norm', *map(words.label, view.texts), 'cells trained', 'trials trained']
+    rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
+  columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
   columns += ['diverged', 'mean test accuracy of all cells', 'best cell', 'at']
   note = 'A cell is trained if every seed in it trained.'
   return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
@@ -68,35 +67,37 @@ def sweep(view: View) -> Table:
 
 def best_cells(view: View) -> pd.DataFrame:
   """Test accuracy of every cell, by norm."""
-  return statistics.summary(view.rows, ['norm', *view.axes], SCORE)
+  return statistics.summary(view.rows, [NORM, *view.axes], SCORE)
 
 
 def summary(view: View) -> pd.DataFrame:
   """Every metric of every cell: what summary.csv holds."""
   parts = []
-  for metric in view.recorded((*METRICS, *BESTS)):
-    table = statistics.summary(view.rows, ['norm', *view.axes], metric)
+  for metric in view.recorded(
+    schema.measurements(view.rows, schema.TABLE, schema.SUMMARY, schema.OWN)
+  ):
+    table = statistics.summary(view.rows, [NORM, *view.axes], metric)
     table = table[table['value'].notna()].drop(columns='value')
     table.insert(len(view.axes) + 1, 'metric', metric)
     parts.append(table)
-  order = ['norm', *view.axes, 'metric', 'median', 'mean', 'low', 'high', 'kind', 'n']
+  order = [NORM, *view.axes, 'metric', 'median', 'mean', 'low', 'high', 'kind', 'n']
   return pd.concat(parts, ignore_index=True)[[*order, 'share_trained', 'diverged']]
 
 
 def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Sequence[str]) -> Table:
   """A line per norm and combination of `keys`."""
-  by = ['norm', *keys]
-  metrics = [metric for metric in view.recorded(METRICS) if metric != 'test_loss']
+  by = [NORM, *keys]
+  metrics = view.recorded(schema.measurements(view.rows, schema.TABLE))
   tables = {metric: statistics.summary(rows, by, metric) for metric in metrics}
   main = tables[SCORE]
-  columns = ['norm', *map(words.label, keys), 'seeds', 'test accuracy', 'spread over seeds']
+  columns = [NORM, *map(words.label, keys), 'seeds', 'test accuracy', 'spread over seeds']
   columns += ['with running statistics'] * view.running
-  columns += [words.label(metric) for metric in metrics if metric not in (SCORE, RUNNING)]
-  columns += ['trained', 'diverged']
+  columns += [words.label(metric) for metric in metrics if metric not in (SCORE, TEST_RUNNING)]
+  columns += [TRAINED, 'diverged']
   others = [tables[metric]['value'] for metric in metrics if metric != SCORE]
   lines_ = []
   for i, line in main.iterrows():
-    place = [line['norm'], *(words.number(line[key]) for key in keys), str(line['n'])]
+    place = [line[NORM], *(words.number(line[key]) for key in keys), str(line['n'])]
     found = [words.score(line['value']), spread(line), *(_value(other[i]) for other in others)]
     lines_.append(Row([*place, *found, trained(line), str(line['diverged'])], _failed(line)))
   return Table(name, title, _note(main), columns, lines_)
@@ -136,7 +137,7 @@ def plain(table: Table) -> str:
 
 def _over_cells(view: View, own: pd.DataFrame, trials: pd.DataFrame, best: Any) -> Iterable[str]:
   full = int((own['share_trained'] == 1).sum())
-  good, n = int(trials['trained'].sum()), len(trials)
+  good, n = int(trials[TRAINED].sum()), len(trials)
   at = {axis: best[axis] for axis in view.axes if axis not in view.texts}
   yield f'{full} of {len(own)}'
   yield f'{good / n:.0%} of {n}'
@@ -147,7 +148,7 @@ def _over_cells(view: View, own: pd.DataFrame, trials: pd.DataFrame, best: Any) 
 
 
 def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
-  wanted = dict(zip(['norm', *view.texts], key, strict=True))
+  wanted = dict(zip([NORM, *view.texts], key, strict=True))
   rows = view.rows
   for column, value in wanted.items():
     rows = rows[rows[column] == value]

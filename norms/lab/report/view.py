@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import AXES, CORE, EPOCH, NORM, SEED, TEST_RUNNING
 from norms.lab.report import naming, style
 from norms.lab.statistics import design, words
 
@@ -22,7 +22,7 @@ class View:
   study: Any
   records: pd.DataFrame  # as they came, norms by the study's names for them
   replayed: pd.DataFrame  # trials that redraw a reference's numbers, where there are others too
-  frame: pd.DataFrame  # the records in order; norms with several options have a name for each
+  frame: pd.DataFrame  # the records in order
   rows: pd.DataFrame  # the last row of each trial
   norms: list[str]
   axes: list[str]  # beside norm and seed
@@ -48,13 +48,13 @@ class View:
   @property
   def running(self) -> bool:
     """Whether some norm was also evaluated with running statistics."""
-    return bool(self.recorded(['test_accuracy_running']))
+    return bool(self.recorded([TEST_RUNNING]))
 
   def recorded(self, metrics: Sequence[str]) -> list[str]:
     """Those of `metrics` that the records hold; all NaN is absent, unless all trials diverged."""
     found = [metric for metric in metrics if metric in self.rows]
-    core = ('test_accuracy', 'train_accuracy', 'test_loss', 'train_loss')
-    return [metric for metric in found if metric in core or self.rows[metric].notna().any()]
+    found = [metric for metric in found if pd.api.types.is_numeric_dtype(self.rows[metric].dtype)]
+    return [metric for metric in found if metric in CORE or self.rows[metric].notna().any()]
 
   def at_usual(self, rows: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pd.DataFrame:
     """The rows at the usual value of every axis that is not free."""
@@ -68,14 +68,14 @@ class View:
 
   def seeds(self) -> str:
     """'3 seeds', or '2 to 3 seeds' where cells differ."""
-    keys = [self.rows[axis] for axis in ['norm', *self.axes]]
-    per_cell = self.rows.groupby(keys, dropna=False)['seed'].nunique()
+    keys = [self.rows[axis] for axis in [NORM, *self.axes]]
+    per_cell = self.rows.groupby(keys, dropna=False)[SEED].nunique()
     least, most = int(per_cell.min()), int(per_cell.max())
     return words.count(most, 'seed') if least == most else f'{least} to {most} seeds'
 
   def spread(self) -> str:
     """What the spread over seeds is called, and which centre goes with it."""
-    keys = [self.rows[axis] for axis in ['norm', *self.axes]]
+    keys = [self.rows[axis] for axis in [NORM, *self.axes]]
     n = self.rows.groupby(keys, dropna=False).size()
     from_ = statistics.INTERVAL_FROM
     kinds = ['mean and 95% interval'] * bool((n >= from_).any())
@@ -88,37 +88,20 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
   if frame.empty:
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
+  stated = frame.attrs.get(AXES)
   frame, replayed = naming.apart(naming.named(frame, study))
-  wanted = naming.renamed(order.get('norm', ()), naming.labels(study))
-  names = list(dict.fromkeys([*wanted, *frame['norm'].unique()]))
-  axes = [axis for axis in statistics.axes(frame) if axis != 'options']
+  axes = design.axes(frame, stated)
+  wanted = naming.renamed(order.get(NORM, ()), naming.labels(study))
+  names = list(dict.fromkeys([*wanted, *frame[NORM].unique()]))
   numeric = [axis for axis in axes if design.is_numeric(frame, axis)]
-  ordered = frame.assign(_rank=frame['norm'].map(names.index))
-  ordered = ordered.sort_values(['_rank', *numeric, 'seed', 'epoch'], kind='stable')
-  ordered = _named_by_options(ordered.drop(columns='_rank').reset_index(drop=True))
-  norms = list(ordered['norm'].unique())
-  usual = design.usual(ordered, order)
+  ordered = frame.assign(_rank=frame[NORM].map(names.index))
+  ordered = ordered.sort_values(['_rank', *numeric, SEED, EPOCH], kind='stable')
+  ordered = ordered.drop(columns='_rank').reset_index(drop=True)
+  norms = list(ordered[NORM].unique())
+  usual = design.usual(ordered, order, axes)
   rows = statistics.finals(ordered)
   timing = naming.timed(timing or {}, study)
   return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing)
-
-
-def _named_by_options(frame: pd.DataFrame) -> pd.DataFrame:
-  """Where one norm was swept over its options, each of them is a norm of its own."""
-  if 'options' not in statistics.axes(frame):
-    return frame
-  several = frame.groupby('norm')['options'].transform('nunique') > 1
-  names = frame['norm'] + ' ' + frame['options'].map(_short)
-  return frame.assign(norm=frame['norm'].where(~several, names))
-
-
-def _short(options: str) -> str:
-  """'{"num_groups": 8}' is 'num_groups=8'."""
-  try:
-    found = json.loads(options)
-  except ValueError:
-    return options
-  return ' '.join(f'{key}={value}' for key, value in found.items()) or 'default'
 
 
 def picked(values: list[Any], usual: Any, most: int) -> list[Any]:

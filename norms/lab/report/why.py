@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from norms.lab import columns as schema
+from norms.lab.columns import NORM, PROBE, SEED, TRAINED
 from norms.lab.report import tables
 from norms.lab.report.view import View
 from norms.lab.statistics import layers, ranges, words
 
-# Axes on which the state before the first step does not depend.
-LATER = ('learning_rate', 'batch_size', 'epochs')
 SUMS = (('factor', 'passed_on'), ('gradient', 'least'))  # what `starts` adds
 MOST_LINES = 8  # of a norm in the table
 NOTE = (
@@ -25,7 +25,7 @@ NOTE = (
 
 def axes(view: View) -> list[str]:
   """The axes over which the start of a net may differ, with values enough to speak of a range."""
-  found = [axis for axis in view.numeric if axis not in LATER]
+  found = [axis for axis in view.numeric if schema.LATER not in schema.of(axis).traits]
   return [axis for axis in found if view.rows[axis].nunique() > 2]
 
 
@@ -40,7 +40,7 @@ def starts(view: View, *free: str) -> pd.DataFrame:
 
 def examples(rows: pd.DataFrame) -> str:
   """How many examples the probe saw."""
-  return words.listed(map(words.number, sorted(rows['probe'].unique())))
+  return words.listed(map(words.number, sorted(rows[PROBE].unique())))
 
 
 def tables_of(view: View) -> Iterator[tables.Table]:
@@ -55,14 +55,14 @@ def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
   columns = _columns(layers.layers(rows))
   lines = []
   for norm in view.norms:
-    own = rows[rows['norm'] == norm]
+    own = rows[rows[NORM] == norm]
     for value in edges(own, axis) if axis else [None] * bool(len(own)):
       part = own if value is None else own[own[axis] == value]
-      texts = [norm, *[words.number(value)] * bool(axis), str(part['seed'].nunique())]
-      good, n = int(part['trained'].sum()), len(part)
+      texts = [norm, *[words.number(value)] * bool(axis), str(part[SEED].nunique())]
+      good, n = int(part[TRAINED].sum()), len(part)
       texts += [*(_centre(part, column) for column in columns), f'{good} of {n}']
       lines.append(tables.Row(texts, good < n))
-  head = ['norm', *[words.label(axis)] * bool(axis), 'seeds', *columns.values(), 'trained']
+  head = [NORM, *[words.label(axis)] * bool(axis), 'seeds', *columns.values(), TRAINED]
   title = 'Signal and gradient before the first step'
   title += f', by {words.label(axis)}' if axis else ''
   note = NOTE.format(n=examples(rows)) + ' Geometric means over the seeds'
@@ -83,7 +83,7 @@ def _columns(names: list[str]) -> dict[str, str]:
 
 
 def _centre(rows: pd.DataFrame, column: str) -> str:
-  found = layers.summary(rows, ['norm'], column)
+  found = layers.summary(rows, [NORM], column)
   return words.number(found['value'].iloc[0]) if len(found) else tables.ABSENT
 
 
@@ -103,13 +103,13 @@ def sentences(view: View) -> Iterator[str]:
   """What was recorded where each norm trains, and how that differs where it does not."""
   for axis in axes(view) or ['']:
     rows = starts(view, *[axis] * bool(axis))
-    for norm in dict.fromkeys(rows['norm']):
-      own = rows[rows['norm'] == norm]
+    for norm in dict.fromkeys(rows[NORM]):
+      own = rows[rows[NORM] == norm]
       yield _why(own, axis, norm) if axis else _usual(own, norm)
 
 
 def _usual(rows: pd.DataFrame, norm: str) -> str:
-  good, name = int(rows['trained'].sum()), words.norm_name(norm)
+  good, name = int(rows[TRAINED].sum()), words.norm_name(norm)
   return (
     f'Recorded of {name} before the first step: {_recorded(rows)}; {good} of '
     f'{words.count(len(rows), "trial")} trained.'

@@ -4,9 +4,9 @@ Plain data in, plain data out. Everything here reads the frame of the records: a
 epoch.
 """
 
-from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, scores, select, summary
+from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, numbers, scores, select, summary
 from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
-from norms.lab.statistics.design import axes, usual
+from norms.lab.statistics.design import axes, planned, usual
 from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
   Comparison,
@@ -34,7 +34,9 @@ __all__ = [
   'estimate',
   'finals',
   'interval',
+  'numbers',
   'paired_differences',
+  'planned',
   'scores',
   'select',
   'summary',

@@ -9,6 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from norms.lab import columns as schema
+from norms.lab.columns import (
+  DIVERGED_AT,
+  EPOCH,
+  FINAL_LOSS,
+  MINIBATCH_LOSS,
+  NORM,
+  SEED,
+  STEP,
+  TRAINED,
+  TRIAL,
+)
 from norms.lab.statistics import design, intervals, words
 
 
@@ -21,49 +33,59 @@ LAST_STEPS = 100  # that `final_loss` is the mean of, in whole epochs
 
 def finals(frame: pd.DataFrame) -> pd.DataFrame:
   """The last row of every trial, with its best accuracies and the loss of its last steps."""
-  ordered = frame.reset_index(drop=True).sort_values('epoch', kind='stable')
-  last = ordered.drop_duplicates('trial', keep='last').sort_index()
-  trials = ordered.groupby('trial')
-  found = {f'best_{name}': trials[name].max() for name in design.ACCURACIES if name in frame}
-  if {'step', 'minibatch_loss'} <= set(frame):
-    recent = ordered[trials['step'].transform('max') - ordered['step'] < LAST_STEPS]
-    recent = recent[recent['epoch'] > 0]
-    losses = recent['minibatch_loss'].astype(float).fillna(np.inf)
-    found['final_loss'] = losses.groupby(recent['trial']).mean()
-  return last.assign(**{name: last['trial'].map(values) for name, values in found.items()})
+  ordered = frame.reset_index(drop=True).sort_values(EPOCH, kind='stable')
+  last = ordered.drop_duplicates(TRIAL, keep='last').sort_index()
+  trials = ordered.groupby(TRIAL)
+  bests = {row.name: row.name.removeprefix(schema.BEST) for row in schema.COLUMNS}
+  found = {best: trials[name].max() for best, name in bests.items() if best != name in frame}
+  if {schema.STEP, schema.MINIBATCH_LOSS} <= set(frame):
+    recent = ordered[trials[STEP].transform('max') - ordered[STEP] < LAST_STEPS]
+    recent = recent[recent[EPOCH] > 0]
+    losses = recent[MINIBATCH_LOSS].astype(float).fillna(np.inf)
+    found[FINAL_LOSS] = losses.groupby(recent[TRIAL]).mean()
+  return last.assign(**{name: last[TRIAL].map(values) for name, values in found.items()})
 
 
 def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
   """`metric` of every row, with a NaN counted as the worst: accuracy 0, loss infinite.
 
-  So a diverged trial is never dropped. Only running statistics may be absent: a norm that has no
-  such value in any row has none, and keeps NaN.
+  So a diverged trial is never dropped. An optional measurement may be absent: a norm that has no
+  such value in any row has none, and keeps NaN. So does one of which no value is the worst.
   """
-  values = rows[metric].astype(float)
-  worst = 0.0 if metric_sign(metric) > 0 else np.inf
-  if not metric.endswith('_running'):
+  values = numbers(rows[metric])
+  worst = schema.of(metric).worst
+  if not schema.of(metric).optional:
     return values.fillna(worst)
-  has = values.notna().groupby(rows['norm']).transform('any')
+  has = values.notna().groupby(rows[NORM]).transform('any')
   return values.where(values.notna() | ~has, worst)
 
 
+def numbers(column: pd.Series) -> pd.Series:
+  """A measurement as floats, NaN where it is missing."""
+  return pd.Series(column.to_numpy(float, na_value=np.nan), column.index, name=column.name)
+
+
 def metric_sign(metric: str) -> int:
-  """+1 where more is better, -1 for losses."""
-  return -1 if 'loss' in metric or metric == 'grad_norm' else 1
+  """+1 where more is better, -1 for losses.
 
-
-def limits(metric: str) -> tuple[float, float]:
-  """The values a metric can have."""
-  return (0.0, 1.0 if 'accuracy' in metric else np.inf)
+  Raises:
+    SelectionError: where the column's row in norms.lab.columns does not say which.
+  """
+  if not (sign := schema.of(metric).sign):
+    raise SelectionError(
+      f'of {metric!r} neither more nor less is better: give its row in norms/lab/columns.py '
+      f'better={schema.HIGHER!r} or {schema.LOWER!r}, or claim something of another column'
+    )
+  return sign
 
 
 def summary(rows: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFrame:
   """One line per combination of `keys`: centre and spread of `metric`, and who trained."""
   by = [rows[key] for key in keys]
-  table = intervals.estimates(scores(rows, metric), by=by, within=limits(metric))
+  table = intervals.estimates(scores(rows, metric), by=by, within=schema.of(metric).limits)
   facts = {
-    'share_trained': rows['trained'].astype(float),
-    'diverged': rows['diverged_at'].notna(),
+    'share_trained': rows[TRAINED].astype(float),
+    'diverged': rows[DIVERGED_AT].notna(),
   }
   groups = pd.DataFrame(facts).groupby(by, dropna=False, sort=False)
   how = {'share_trained': 'mean', 'diverged': 'sum'}
@@ -75,10 +97,10 @@ def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFra
 
   Trials of one seed are not independent, so a seed counts once however many cells it has.
   """
-  keys = ['seed', *(axis for axis in design.axes(rows) if axis != 'options'), 'norm']
+  keys = [SEED, *design.axes(rows), NORM]
   values = scores(rows, metric).groupby([rows[key] for key in keys], dropna=False)
-  table = values.mean().unstack('norm').reindex(columns=list(norms)).dropna()
-  return table.groupby(level='seed').mean()
+  table = values.mean().unstack(NORM).reindex(columns=list(norms)).dropna()
+  return table.groupby(level=SEED).mean()
 
 
 def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
@@ -87,8 +109,8 @@ def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
   Several values are a tuple; {'from': low, 'to': high} is all between them, either may be absent.
   """
   for column, wanted in dict(at or {}).items():
-    valid = ['norm', 'seed', *(name for name in rows if not design.measured(name))]
-    if column not in rows or column not in valid:
+    valid = [name for name in rows if schema.selectable(name)]
+    if column not in valid:
       raise SelectionError(unknown('column', column, valid))
     found = rows[_at(rows[column], wanted)]
     if found.empty:

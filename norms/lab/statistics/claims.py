@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import NORM
 from norms.lab.statistics import cells, layers, ranges, reported, rules, words
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
@@ -70,9 +71,9 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
   at, asks = dict(options.pop('at', None) or {}), options.pop('asks', '')
   rows = cells.select((layers.starts if claim in OF_STARTS else cells.finals)(frame), at)
   where = f'at {words.place(at)}' if at else 'over the whole sweep'
-  absent = [norm for norm in _norms(options) if norm not in set(rows['norm'])]
+  absent = [norm for norm in _norms(options) if norm not in set(rows[NORM])]
   if absent:
-    held = words.listed(rows['norm'].unique())
+    held = words.listed(rows[NORM].unique())
     why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
     return _unjudged(claim, _sentence(why, 'undecided'), asks)
   comparison, sentence = RULES[claim](rows, **options)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from norms.lab import columns as schema
+from norms.lab.columns import NORM
 from norms.lab.statistics import cells, design, words
 from norms.lab.statistics.intervals import Comparison, compare, estimate
 
@@ -30,13 +32,12 @@ def above(
 
 def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
   """The rows of `norms` in the cells that all of them have."""
-  if axis not in rows or not design.is_numeric(rows, axis) or design.measured(axis):
-    valid = [name for name in design.IDENTITY if name in rows and design.is_numeric(rows, name)]
+  valid = [name for name in schema.settings(rows) if design.is_numeric(rows, name)]
+  if axis not in valid:
     raise cells.SelectionError(cells.unknown('axis', axis, valid))
-  rows = rows[rows['norm'].isin(norms) & rows[axis].notna()]
+  rows = rows[rows[NORM].isin(norms) & rows[axis].notna()]
   keys = list(dict.fromkeys([axis, *design.axes(rows)]))
-  keys = [key for key in keys if key != 'options']
-  have = rows.groupby(keys, dropna=False)['norm'].transform('nunique')
+  have = rows.groupby(keys, dropna=False)[NORM].transform('nunique')
   return rows[have == len(set(norms))]
 
 

@@ -8,11 +8,13 @@ import re
 import numpy as np
 import pandas as pd
 
-from norms.lab.statistics import cells, design, words
+from norms.lab import columns as schema
+from norms.lab.columns import EPOCH, NORM, PROBE, SEED
+from norms.lab.statistics import cells, words
 from norms.lab.statistics.comparing import Finding, nothing
 from norms.lab.statistics.intervals import Comparison, decide, estimates
 
-SIGNAL, GRADIENT, RELATIVE = design.PROBED
+SIGNAL, GRADIENT, RELATIVE = schema.PROBED
 
 
 def layers(frame: pd.DataFrame) -> list[str]:
@@ -33,7 +35,7 @@ def starts(frame: pd.DataFrame) -> pd.DataFrame:
       'the records hold no probe of the layers: set config.probe to a number of training examples, '
       'and run the study again'
     )
-  return frame[(frame['epoch'] == 0) & frame['probe'].notna()]
+  return frame[(frame[EPOCH] == 0) & frame[PROBE].notna()]
 
 
 def of(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
@@ -80,11 +82,11 @@ def passes_on(
   It is the geometric mean over a trial's layers. A seed is against the claim if one of its trials
   is.
   """
-  rows = rows[rows['norm'] == norm]
+  rows = rows[rows[NORM] == norm]
   factors = passed_on(rows)
   if factors.isna().all():
     return nothing(f'{words.norm_name(norm)} has no two hidden layers that were probed')
-  by_seed = factors.groupby(rows['seed'])
+  by_seed = factors.groupby(rows[SEED])
   low, high = by_seed.min(), by_seed.max()
   keeps = (low >= least) & (high <= most)
   outcome, n = decide(keeps.all(), not keeps.any(), len(keeps)), len(keeps)

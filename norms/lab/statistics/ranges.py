@@ -7,24 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import INIT_SCALE, NORM, SEED, TRAINED
 from norms.lab.statistics import words
 from norms.lab.statistics.comparing import Finding, nothing, shared
 from norms.lab.statistics.intervals import Comparison, decide, estimate
 
 
 def wider_range(
-  rows: pd.DataFrame, *, norm: str, than: str, axis: str = 'init_scale', by: float = 0.0
+  rows: pd.DataFrame, *, norm: str, than: str, axis: str = INIT_SCALE, by: float = 0.0
 ) -> Finding:
   """All seeds of `norm` train over more decades of `axis` (by at least `by`) than of `than`."""
   rows = shared(rows, [norm, than], axis)
   if (grid := decades(rows[axis].unique())) == 0:
     return nothing(f'the two norms share only one value of {words.label(axis)}')
-  ranges = {name: trained_range(rows[rows['norm'] == name], axis) for name in (norm, than)}
+  ranges = {name: trained_range(rows[rows[NORM] == name], axis) for name in (norm, than)}
   effect = decades(ranges[norm]) - decades(ranges[than])
   seeds = pd.DataFrame(
     {
-      name: own.groupby('seed').apply(lambda part: decades(trained_range(part, axis)))
-      for name, own in rows.groupby('norm')
+      name: own.groupby(SEED).apply(lambda part: decades(trained_range(part, axis)))
+      for name, own in rows.groupby(NORM)
     }
   ).dropna()
   each = seeds[norm] - seeds[than]
@@ -43,7 +44,7 @@ def wider_range(
 
 def trained_range(rows: pd.DataFrame, axis: str) -> list[float]:
   """The longest run of neighbouring values of `axis` at which every trial trained."""
-  trained = rows.groupby(axis)['trained'].all()
+  trained = rows.groupby(axis)[TRAINED].all()
   runs = [part.index for _, part in trained.groupby((~trained).cumsum()) if part.any()]
   runs = [values[trained[values]].tolist() for values in runs]
   return max(runs, key=decades, default=[])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab.columns import NORM, TEST_ACCURACY
 from norms.lab.statistics import cells, words
 from norms.lab.statistics.comparing import Finding, above, spread_of
 from norms.lab.statistics.intervals import compare, estimate
@@ -23,7 +24,7 @@ def check_references(entries: Sequence[Mapping[str, Any]]) -> None:
     if 'says' in entry:
       continue
     values, name = entry.get('values'), entry.get('name')
-    if not name or not isinstance(entry.get('at'), Mapping) or 'norm' not in entry['at']:
+    if not name or not isinstance(entry.get('at'), Mapping) or NORM not in entry['at']:
       raise cells.SelectionError(
         f'config.references: {dict(entry)} needs name and at={{norm: ...}}'
       )
@@ -48,7 +49,7 @@ def reaches(
   norm: str,
   value: float,
   slack: float = 0.0,
-  metric: str = 'test_accuracy',
+  metric: str = TEST_ACCURACY,
 ) -> Finding:
   """The mean of `norm` is at least `value` less `slack`; of a loss, at most `value` and `slack`."""
   sign = cells.metric_sign(metric)
@@ -64,7 +65,7 @@ def reaches(
 
 
 def survives(
-  rows: pd.DataFrame, *, norm: str, than: str, by: float, metric: str = 'test_accuracy'
+  rows: pd.DataFrame, *, norm: str, than: str, by: float, metric: str = TEST_ACCURACY
 ) -> Finding:
   """That `norm` is better than `than`, as single runs of the reference had it, `by` so much.
 

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from norms.lab.columns import BATCH_SIZE, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.statistics import cells, words
 from norms.lab.statistics.comparing import Finding, above, nothing, shared, spread_of
 from norms.lab.statistics.intervals import Comparison, compare, decide, estimate
 
 
 def ranking(
-  rows: pd.DataFrame, *, best: str | Sequence[str], metric: str = 'test_accuracy'
+  rows: pd.DataFrame, *, best: str | Sequence[str], metric: str = TEST_ACCURACY
 ) -> Finding:
   """`best` is above every other norm; or, given several, each is above the next."""
   chain = [best] if isinstance(best, str) else list(best)
-  others = [norm for norm in rows['norm'].unique() if norm not in chain]
+  others = [norm for norm in rows[NORM].unique() if norm not in chain]
   pairs = list(zip(chain, chain[1:], strict=False)) or [(chain[0], other) for other in others]
   if not pairs:
     return nothing(f'{words.norm_name(chain[0])} is the only norm here to rank')
@@ -28,7 +29,7 @@ def ranking(
   return min(found, key=lambda finding: (order.index(finding[0].outcome), finding[0].effect))
 
 
-def beats(rows: pd.DataFrame, *, norm: str, than: str, metric: str = 'test_accuracy') -> Finding:
+def beats(rows: pd.DataFrame, *, norm: str, than: str, metric: str = TEST_ACCURACY) -> Finding:
   """`norm` is better than `than`, paired by seed, averaged over the cells both have."""
   return above(rows, norm, than, metric, 0.95)
 
@@ -38,15 +39,15 @@ def depends_less(
   *,
   norm: str,
   than: str,
-  axis: str = 'batch_size',
-  metric: str = 'test_accuracy',
+  axis: str = BATCH_SIZE,
+  metric: str = TEST_ACCURACY,
 ) -> Finding:
   """Over `axis`, the metric of `norm` varies less (max - min, seed by seed) than of `than`."""
   rows = shared(rows, [norm, than], axis)
   if rows[axis].nunique() < 2:
     return nothing(f'the two norms share only one value of {words.label(axis)}')
   at_each = {value: cells.by_seed(part, [norm, than], metric) for value, part in rows.groupby(axis)}
-  stacked = pd.concat(at_each, names=[axis]).groupby('seed')
+  stacked = pd.concat(at_each, names=[axis]).groupby(SEED)
   spread = (stacked.max() - stacked.min())[stacked.size() == len(at_each)].fillna(0.0)
   comparison = compare(spread[than], spread[norm])
   own, other = (estimate(spread[name]).value for name in (norm, than))
@@ -58,7 +59,7 @@ def depends_less(
 
 
 def rises(
-  rows: pd.DataFrame, *, norm: str, axis: str = 'batch_size', metric: str = 'test_accuracy'
+  rows: pd.DataFrame, *, norm: str, axis: str = BATCH_SIZE, metric: str = TEST_ACCURACY
 ) -> Finding:
   """From the least to the greatest value of `axis`, the metric of `norm` becomes better."""
   rows = shared(rows, [norm], axis)
@@ -77,24 +78,24 @@ def rises(
 
 def trains(rows: pd.DataFrame, *, norm: str) -> Finding:
   """Every trial of `norm` trained."""
-  comparison, sentence = _share_trained(rows[rows['norm'] == norm])
+  comparison, sentence = _share_trained(rows[rows[NORM] == norm])
   outcome = 'refuted' if comparison.effect < 1 else decide(True, False, comparison.n)
   return comparison._replace(outcome=outcome), sentence
 
 
 def fails(rows: pd.DataFrame, *, norm: str) -> Finding:
   """No trial of `norm` trained."""
-  comparison, sentence = _share_trained(rows[rows['norm'] == norm])
+  comparison, sentence = _share_trained(rows[rows[NORM] == norm])
   outcome = 'refuted' if comparison.effect > 0 else decide(True, False, comparison.n)
   return comparison._replace(outcome=outcome), sentence
 
 
 def _share_trained(rows: pd.DataFrame) -> Finding:
   """The share of trials that trained, seed by seed, and how many that is."""
-  each = rows['trained'].astype(float).groupby(rows['seed']).mean()
-  share = float(rows['trained'].mean())
+  each = rows[TRAINED].astype(float).groupby(rows[SEED]).mean()
+  share = float(rows[TRAINED].mean())
   comparison = Comparison('undecided', share, each.min(), each.max(), 'range', len(each))
   return comparison, (
-    f'{int(rows["trained"].sum())} of {words.count(len(rows), "trial")} of '
-    f'{words.norm_name(rows["norm"].iloc[0])} trained'
+    f'{int(rows[TRAINED].sum())} of {words.count(len(rows), "trial")} of '
+    f'{words.norm_name(rows[NORM].iloc[0])} trained'
   )

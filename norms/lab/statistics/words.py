@@ -7,24 +7,7 @@ from typing import Any
 
 import numpy as np
 
-LABELS = {
-  'init_scale': 'initial scale',
-  'head_scale': 'scale of the last layer',
-  'eval_stats': 'evaluation statistics',
-  'test_accuracy_running': 'test accuracy with running statistics',
-  'grad_norm': 'gradient norm',
-  'activation': 'signal (root mean square)',
-  'gradient': 'gradient of the kernel',
-  'minibatch_loss': "loss, mean over the epoch's steps",
-  'first_loss': "loss of the epoch's first step",
-  'final_loss': 'final training loss',
-  'model_options.features': 'hidden features',
-}
-
-
-def label(column: str) -> str:
-  """The words for a column: 'batch_size' is 'batch size'."""
-  return LABELS.get(column, column.split('.')[-1].replace('_', ' '))
+from norms.lab.columns import label as label
 
 
 def norm_name(norm: str) -> str:

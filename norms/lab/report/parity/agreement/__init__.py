@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab.columns import COMPARED, TITLE
 from norms.lab.report import figures as drawn
 from norms.lab.report.parity.agreement import figures, tables, verdicts
 from norms.lab.report.parity.page import OURS, Part, Report, said
@@ -15,17 +16,11 @@ from norms.lab.report.tables import titled
 from norms.lab.statistics import words
 
 SHORT = 9  # columns that a terminal has room for
-# Of summary.csv; those of the records come as their files are named, which is by chance.
-COLUMNS = [
-  'table', 'quantity', 'known', 'mean_difference', 'max_difference', 'largest', 'theirs_error',
-  'ours_error', 'dtype', 'input', 'refused', 'std', 'error', 'lost', 'two_ulp', 'draws', 'library',
-  'title', 'norm',
-]  # fmt: skip
 
 
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
   """All that is told; the figures are written."""
-  titles = [title for title in frame['title'].unique() if title != OURS]
+  titles = [title for title in frame[TITLE].unique() if title != OURS]
   errors = drawn.write([functools.partial(figures.offsets, frame)], folder)
   exact = [tables.libraries(frame), tables.accuracy(frame)]
   parts = [
@@ -34,7 +29,7 @@ def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
     Part('quantities', 'Quantities', [tables.quantities(frame)]),
   ]
   says = f'Our norms beside {words.listed(titles)}.'
-  return Report(says, verdicts.verdicts(frame), parts, frame[COLUMNS])
+  return Report(says, verdicts.verdicts(frame), parts, frame[list(COMPARED)])
 
 
 def terminal(frame: pd.DataFrame, study: Any) -> str:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
+from norms.lab.columns import DTYPE, ERROR, INPUT, LOST, NORM, QUANTITY, TITLE
 from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.parity import page
@@ -20,19 +21,19 @@ SHOWN = ('output', 'gradient of x')
 def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   """A panel per norm and quantity; nothing where too few offsets were run."""
   found = tables.errors(frame)
-  found = found[(found['dtype'] == 'float32') & found['input'].isin(OFFSETS)]
-  found = found[found['quantity'].isin(SHOWN)]
-  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found['norm'])]
-  if not norms or found['input'].nunique() < 3:
+  found = found[(found[DTYPE] == 'float32') & found[INPUT].isin(OFFSETS)]
+  found = found[found[QUANTITY].isin(SHOWN)]
+  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found[NORM])]
+  if not norms or found[INPUT].nunique() < 3:
     return
-  titles = list(found['title'].unique())
+  titles = list(found[TITLE].unique())
   cells = [(quantity, norm) for quantity in SHOWN for norm in norms]
   top = 0.12 + 0.2 * int(np.ceil(len(titles) / 4))
   figure, axes = canvas.sheet(len(cells), columns=len(norms), high=2.0, top=top)
   for ax, (quantity, norm) in zip(axes, cells, strict=True):
-    part = found[(found['quantity'] == quantity) & (found['norm'] == norm)]
+    part = found[(found[QUANTITY] == quantity) & (found[NORM] == norm)]
     for title in reversed(titles):
-      _line(ax, titles.index(title), part[part['title'] == title])
+      _line(ax, titles.index(title), part[part[TITLE] == title])
     ax.set_title(f'{norm}, {quantity}', loc='left')
     ax.set_xscale('log')
     ax.set_yscale('log')
@@ -47,6 +48,6 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
 
 
 def _line(ax: Axes, index: int, part: pd.DataFrame) -> None:
-  part = part.assign(offset=part['input'].map(OFFSETS)).sort_values('offset')
-  error = part['error'].where(part['lost'] == 0)
+  part = part.assign(offset=part[INPUT].map(OFFSETS)).sort_values('offset')
+  error = part[ERROR].where(part[LOST] == 0)
   ax.plot(part['offset'], error, lw=2.2 if index == 0 else 1.2, **page.look(index))

@@ -7,63 +7,83 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab.columns import (
+  DRAWS,
+  DTYPE,
+  ERROR,
+  INPUT,
+  KNOWN,
+  LARGEST,
+  LIBRARY,
+  LOST,
+  MAX_DIFFERENCE,
+  MEAN_DIFFERENCE,
+  NORM,
+  OUR_ERROR,
+  PART,
+  QUANTITY,
+  REFUSED,
+  THEIR_ERROR,
+  TITLE,
+  TWO_ULP,
+)
 from norms.lab.report.parity.page import OURS, number
 from norms.lab.report.tables import ABSENT, Row, Table
 
-KEYS = ['norm', 'dtype', 'input', 'quantity']
+KEYS = [NORM, DTYPE, INPUT, QUANTITY]
 GRADIENTS = ('gradient of x', 'gradient of scale', 'gradient of bias')
 
 
 def agreement(frame: pd.DataFrame) -> pd.DataFrame:
   """The rows that hold a library against ours."""
-  found = frame[frame['table'] == 'parity'].copy()
-  found['relative'] = found['max_difference'] / found['largest']
+  found = frame[frame[PART] == 'parity'].copy()
+  found['relative'] = found[MAX_DIFFERENCE] / found[LARGEST]
   return found
 
 
 def errors(frame: pd.DataFrame) -> pd.DataFrame:
   """The rows that hold each library against the exact value."""
-  return frame[frame['table'] == 'accuracy']
+  return frame[frame[PART] == 'accuracy']
 
 
 def draws(frame: pd.DataFrame) -> str:
   """What an error is, where it is not of a single draw."""
-  number = int(errors(frame)['draws'].max())
+  number = int(errors(frame)[DRAWS].max())
   return f', as the mean of {number} draws' if number > 1 else ''
 
 
 def beside(frame: pd.DataFrame) -> pd.DataFrame:
   """A line per input and quantity: our error, and the best of those that lose no entry."""
   rows = errors(frame)
-  ours = rows[rows['library'] == OURS].set_index(KEYS)
-  others = rows[(rows['library'] != OURS) & (rows['lost'] == 0) & rows['error'].notna()]
-  best = others.loc[others.groupby(KEYS)['error'].idxmin()].set_index(KEYS)
-  named = best[['title', 'error']].add_suffix('_best')
+  ours = rows[rows[LIBRARY] == OURS].set_index(KEYS)
+  others = rows[(rows[LIBRARY] != OURS) & (rows[LOST] == 0) & rows[ERROR].notna()]
+  best = others.loc[others.groupby(KEYS)[ERROR].idxmin()].set_index(KEYS)
+  named = best[[TITLE, ERROR]].add_suffix('_best')
   return ours.join(named).reset_index()
 
 
 def beaten(lines: pd.DataFrame) -> pd.DataFrame:
   """Those in which a library's error is less than half of ours, and ours above two ulp."""
-  return lines[(lines['error'] > 2 * lines['error_best']) & (lines['error'] > lines['two_ulp'])]
+  return lines[(lines[ERROR] > 2 * lines['error_best']) & (lines[ERROR] > lines[TWO_ULP])]
 
 
 def pairs(frame: pd.DataFrame) -> Table:
   """A line per norm and library."""
   found = agreement(frame)
-  steps = [q for q in found['quantity'].unique() if 'after' in q]
-  columns = ['norm', 'library', 'output, mean', 'output, largest', 'ours from exact']
+  steps = [q for q in found[QUANTITY].unique() if 'after' in q]
+  columns = [NORM, LIBRARY, 'output, mean', 'output, largest', 'ours from exact']
   columns += ['theirs from exact', 'dense, mean', *GRADIENTS, *steps, 'at defaults']
   columns += ['known differences']
   rows = []
-  for (norm, title), part in found.groupby(['norm', 'title'], sort=False):
-    at = part.set_index('quantity')
-    cells = [_of(at, 'output', name) for name in ('mean_difference', 'max_difference')]
-    cells += [_of(at, 'output', name) for name in ('ours_error', 'theirs_error')]
-    cells += [_of(at, 'output, dense', 'mean_difference')]
+  for (norm, title), part in found.groupby([NORM, TITLE], sort=False):
+    at = part.set_index(QUANTITY)
+    cells = [_of(at, 'output', name) for name in (MEAN_DIFFERENCE, MAX_DIFFERENCE)]
+    cells += [_of(at, 'output', name) for name in (OUR_ERROR, THEIR_ERROR)]
+    cells += [_of(at, 'output, dense', MEAN_DIFFERENCE)]
     cells += [_of(at, name, 'relative') for name in GRADIENTS]
-    cells += [_of(at, name, 'max_difference') for name in steps]
-    cells += [_of(at, 'output at defaults', 'max_difference')]
-    known = '; '.join(text for text in dict.fromkeys(part['known']) if text)
+    cells += [_of(at, name, MAX_DIFFERENCE) for name in steps]
+    cells += [_of(at, 'output at defaults', MAX_DIFFERENCE)]
+    known = '; '.join(text for text in dict.fromkeys(part[KNOWN]) if text)
     rows.append(Row([str(norm), str(title), *cells, known or ABSENT], False))
   note = (
     'Unit-scale input, float32, one epsilon for all: mean and largest absolute difference from '
@@ -77,12 +97,12 @@ def pairs(frame: pd.DataFrame) -> Table:
 
 def quantities(frame: pd.DataFrame) -> Table:
   """A line per norm, library and quantity."""
-  columns = ['norm', 'library', 'quantity', 'mean difference', 'largest difference']
+  columns = [NORM, LIBRARY, QUANTITY, 'mean difference', 'largest difference']
   columns += ['largest entry', 'known difference']
-  numbers = ['mean_difference', 'max_difference', 'largest']
+  numbers = [MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST]
   rows = [
-    Row([line['norm'], line['title'], line['quantity'], *(number(line[n]) for n in numbers),
-         line['known'] or ABSENT], False)
+    Row([line[NORM], line[TITLE], line[QUANTITY], *(number(line[n]) for n in numbers),
+         line[KNOWN] or ABSENT], False)
     for _, line in agreement(frame).iterrows()
   ]  # fmt: skip
   note = 'Absolute differences from ours. A known difference is held by a test.'
@@ -91,29 +111,29 @@ def quantities(frame: pd.DataFrame) -> Table:
 
 def differences(frame: pd.DataFrame) -> Table:
   """A line per library and known difference, with the norms that it is about."""
-  texts = frame['known'].str.split(' | ', regex=False).explode()
-  found = frame[['title', 'norm']].join(texts)
-  found = found[found['known'] != '']
-  of_inputs = set(found[found['title'] == OURS]['known'])  # which ours have too
-  found.loc[found['known'].isin(of_inputs), 'title'] = 'every library'
+  texts = frame[KNOWN].str.split(' | ', regex=False).explode()
+  found = frame[[TITLE, NORM]].join(texts)
+  found = found[found[KNOWN] != '']
+  of_inputs = set(found[found[TITLE] == OURS][KNOWN])  # which ours have too
+  found.loc[found[KNOWN].isin(of_inputs), TITLE] = 'every library'
   rows = [
-    Row([str(title), ', '.join(part['norm'].unique()), str(text)], False)
-    for (title, text), part in found.groupby(['title', 'known'], sort=False)
+    Row([str(title), ', '.join(part[NORM].unique()), str(text)], False)
+    for (title, text), part in found.groupby([TITLE, KNOWN], sort=False)
   ]
   note = 'Data in norms/lab/peers/differences.py, each held by a test.'
-  return Table('known', 'Known differences', note, ['library', 'norms', 'difference'], rows)
+  return Table('known', 'Known differences', note, [LIBRARY, 'norms', 'difference'], rows)
 
 
 def libraries(frame: pd.DataFrame) -> Table:
   """A line per dtype and library, over all inputs and quantities."""
   rows = []
-  for (dtype, title), part in errors(frame).groupby(['dtype', 'title'], sort=False):
-    ulps = part['error'] / (part['two_ulp'] / 2)
-    counts = [len(part), int((part['lost'] > 0).sum()), int((part['refused'] != '').sum())]
+  for (dtype, title), part in errors(frame).groupby([DTYPE, TITLE], sort=False):
+    ulps = part[ERROR] / (part[TWO_ULP] / 2)
+    counts = [len(part), int((part[LOST] > 0).sum()), int((part[REFUSED] != '').sum())]
     share = float((ulps <= 2).mean())
     cells = [str(dtype), str(title), *map(str, counts), f'{share:.0%}']
-    rows.append(Row([*cells, number(ulps.median()), number(part['error'].max())], False))
-  columns = ['dtype', 'library', 'rows', 'with NaN or infinity', 'refused', 'within 2 ulp']
+    rows.append(Row([*cells, number(ulps.median()), number(part[ERROR].max())], False))
+  columns = [DTYPE, LIBRARY, 'rows', 'with NaN or infinity', 'refused', 'within 2 ulp']
   columns += ['median error in ulp', 'worst relative error']
   note = 'A row is a norm, an input and a quantity; ulp are of the largest exact entry.'
   return Table('libraries', 'Accuracy by library', note, columns, rows)
@@ -122,7 +142,7 @@ def libraries(frame: pd.DataFrame) -> Table:
 def accuracy(frame: pd.DataFrame) -> Table:
   """A line per norm, dtype, input and quantity; a column per library."""
   found = errors(frame)
-  titles = list(found['title'].unique())
+  titles = list(found[TITLE].unique())
   texts = found.assign(text=found.apply(error, axis=1))
   wide = texts.pivot(index=KEYS, columns='title', values='text').reindex(columns=titles)
   lines = beside(frame)
@@ -131,7 +151,7 @@ def accuracy(frame: pd.DataFrame) -> Table:
   for _, line in lines.iterrows():
     key = tuple(line[k] for k in KEYS)
     cells = [str(cell) if isinstance(cell, str) else ABSENT for cell in wide.loc[key]]
-    rows.append(Row([*key, number(line['two_ulp']), *cells], key in lost or line['lost'] > 0))
+    rows.append(Row([*key, number(line[TWO_ULP]), *cells], key in lost or line[LOST] > 0))
   note = (
     f'Largest error over the largest exact entry{draws(frame)}; where nothing is left of the input '
     'once the mean is off, over what could have been. With N: so many entries are NaN or infinite '
@@ -142,17 +162,17 @@ def accuracy(frame: pd.DataFrame) -> Table:
 
 def error(line: Any) -> str:
   """The text of one error, with what is lost."""
-  if line['refused']:
+  if line[REFUSED]:
     return 'refused'
-  lost = f' {line["lost"]}N' if line['lost'] else ''
-  return f'{number(line["error"])}{lost}'
+  lost = f' {line[LOST]}N' if line[LOST] else ''
+  return f'{number(line[ERROR])}{lost}'
 
 
 def refusals(frame: pd.DataFrame) -> Iterator[str]:
   """A sentence per library and input that it refuses."""
-  refused = frame[(frame['table'] == 'accuracy') & (frame['refused'] != '')]
-  for (title, name), part in refused.groupby(['title', 'input'], sort=False):
-    yield f'{title} refuses the input {name!r} ({", ".join(part["norm"].unique())}).'
+  refused = frame[(frame[PART] == 'accuracy') & (frame[REFUSED] != '')]
+  for (title, name), part in refused.groupby([TITLE, INPUT], sort=False):
+    yield f'{title} refuses the input {name!r} ({", ".join(part[NORM].unique())}).'
 
 
 def _of(at: pd.DataFrame, quantity: str, column: str) -> str:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
+from norms.lab.columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
 from norms.lab.report import canvas
 from norms.lab.report.drawing import Drawing
 from norms.lab.report.parity import page
@@ -23,18 +24,18 @@ def draw(frame: pd.DataFrame, found: pd.DataFrame) -> Iterator[Drawing]:
 
 def curves(frame: pd.DataFrame) -> Drawing:
   """A panel per family: test accuracy by epoch, a line per library."""
-  rows = frame[frame['table'] == 'curve']
-  families, titles = list(rows['family'].unique()), list(rows['title'].unique())
+  rows = frame[frame[PART] == 'curve']
+  families, titles = list(rows[FAMILY].unique()), list(rows[TITLE].unique())
   columns = canvas.rows_of(len(families), 2)
   figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55, gap=0.5)
   for ax, family in zip(axes, families, strict=True):
-    part = rows[(rows['family'] == family) & (rows['epoch'] > 0)]
-    for title in reversed(list(part['title'].unique())):
-      mean = part[part['title'] == title].groupby('epoch')['test_accuracy'].mean()
+    part = rows[(rows[FAMILY] == family) & (rows[EPOCH] > 0)]
+    for title in reversed(list(part[TITLE].unique())):
+      mean = part[part[TITLE] == title].groupby(EPOCH)[TEST_ACCURACY].mean()
       ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-  canvas.outer_labels(axes, columns, 'epoch', 'test accuracy')
+  canvas.outer_labels(axes, columns, EPOCH, 'test accuracy')
   for ax in axes:
     ax.tick_params(labelleft=True)
   page.legend(figure, titles, 3)
@@ -55,14 +56,14 @@ def drift(found: pd.DataFrame) -> Iterator[Drawing]:
 
 
 def _sheet(found: pd.DataFrame, measure: str) -> Figure:
-  families = list(found['family'].unique())
-  titles = ['ours', *found['title'].unique()]
+  families = list(found[FAMILY].unique())
+  titles = ['ours', *found[TITLE].unique()]
   cells = [(kind, family) for kind in ('gamma', 'beta') for family in families]
   figure, axes = canvas.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
   for ax, (kind, family) in zip(axes, cells, strict=True):
-    part = found[(found['kind'] == kind) & (found['family'] == family) & (found['step'] > 0)]
-    for title in part['title'].unique():
-      median = part[part['title'] == title].groupby('step')[measure].median()
+    part = found[(found['kind'] == kind) & (found[FAMILY] == family) & (found[STEP] > 0)]
+    for title in part[TITLE].unique():
+      median = part[part[TITLE] == title].groupby(STEP)[measure].median()
       dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}
       line = median.where(median > 0)
       ax.plot(line.index, line, **dots, **page.look(titles.index(title)))
@@ -70,7 +71,7 @@ def _sheet(found: pd.DataFrame, measure: str) -> Figure:
     ax.set_xscale('log')
     ax.set_yscale('log')
     ax.set_ylim(1e-10, 3)
-  canvas.outer_labels(axes, len(families), 'step', f'{measure} |difference|')
+  canvas.outer_labels(axes, len(families), STEP, f'{measure} |difference|')
   page.legend(figure, titles, 3, skip=1)
   return figure
 

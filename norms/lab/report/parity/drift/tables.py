@@ -6,55 +6,69 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
+from norms.lab.columns import (
+  EPOCH,
+  FAMILY,
+  INDEX,
+  LIBRARY,
+  NORM,
+  PARAMETER,
+  PART,
+  SEED,
+  STEP,
+  TEST_ACCURACY,
+  TITLE,
+  VALUE,
+)
 from norms.lab.report.parity.page import OURS, number
 from norms.lab.report.tables import ABSENT, Row, Table, spread
 from norms.lab.statistics import words
 
 FAULT = 'untrained'
-PLACE = ['family', 'library', 'title']
+PLACE = [FAMILY, LIBRARY, TITLE]
 
 
 def beside_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
   """The rows, with our value of the same keys in the column `ours`."""
-  ours = rows[rows['library'] == OURS].set_index(keys)[value].rename('ours')
+  ours = rows[rows[LIBRARY] == OURS].set_index(keys)[value].rename('ours')
   return rows.join(ours, on=keys)
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed and epoch: test accuracy, and how far it is from ours."""
-  rows = frame[frame['table'] == 'curve']
-  found = beside_ours(rows, ['family', 'seed', 'epoch'], 'test_accuracy')
-  return found.assign(difference=found['test_accuracy'] - found['ours'])
+  rows = frame[frame[PART] == 'curve']
+  found = beside_ours(rows, [FAMILY, SEED, EPOCH], TEST_ACCURACY)
+  return found.assign(difference=found[TEST_ACCURACY] - found['ours'])
 
 
 def drift(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed, step and kind: largest and mean |difference| from ours."""
-  rows = frame[frame['table'] == 'parameter']
-  found = beside_ours(rows, ['family', 'seed', 'step', 'name', 'index'], 'value')
-  kind = np.where(found['name'].str.endswith('scale'), 'gamma', 'beta')
-  found = found.assign(kind=kind, apart=(found['value'] - found['ours']).abs())
-  found = found[found['library'] != OURS]
-  by = [*PLACE, 'seed', 'step', 'kind']
+  rows = frame[frame[PART] == 'parameter']
+  found = beside_ours(rows, [FAMILY, SEED, STEP, PARAMETER, INDEX], VALUE)
+  kind = np.where(found[PARAMETER].str.endswith('scale'), 'gamma', 'beta')
+  found = found.assign(kind=kind, apart=(found[VALUE] - found['ours']).abs())
+  found = found[found[LIBRARY] != OURS]
+  by = [*PLACE, SEED, STEP, 'kind']
   together = found.groupby(by, sort=False)['apart'].agg(largest='max', mean='mean')
   return together.reset_index()
 
 
 def accuracies(found: pd.DataFrame) -> Table:
   """A line per family and library: the last epoch's accuracy, and differences from ours."""
-  last = found[found['epoch'] == found['epoch'].max()]
+  last = found[found[EPOCH] == found[EPOCH].max()]
   rows = []
   for (family, _, title), part in found.groupby(PLACE, sort=False):
-    final = last[(last['family'] == family) & (last['title'] == title)]
-    own = statistics.estimate(final['test_accuracy'], within=(0.0, 1.0))
+    final = last[(last[FAMILY] == family) & (last[TITLE] == title)]
+    own = statistics.estimate(final[TEST_ACCURACY], within=(0.0, 1.0))
     cells = [family, title, str(own.n), words.score(own.value), spread(own._asdict())]
-    if (part['library'] == OURS).all():
+    if (part[LIBRARY] == OURS).all():
       rows.append(Row([*cells, ABSENT, ABSENT, ABSENT], False))
       continue
     apart = statistics.estimate(final['difference'])
     largest = float(part['difference'].abs().max())
     cells += [words.signed(apart.value), spread(apart._asdict()), words.score(largest)]
-    rows.append(Row(cells, bool((part['library'] == FAULT).all())))
-  columns = ['norm', 'library', 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
+    rows.append(Row(cells, bool((part[LIBRARY] == FAULT).all())))
+  columns = [NORM, LIBRARY, 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
   columns += ['its spread, paired by seed', 'largest difference, any epoch and seed']
   note = 'After the last epoch, batch norm by running statistics. Tinted: the deliberate fault.'
   return Table('curves', 'Accuracy', note, columns, rows)
@@ -66,11 +80,11 @@ def drifts(found: pd.DataFrame) -> Table:
   rows = []
   for (family, library, title), part in found.groupby(PLACE, sort=False):
     for kind in ('gamma', 'beta'):
-      at = part[part['kind'] == kind].groupby('step')[['largest', 'mean']].median()
+      at = part[part['kind'] == kind].groupby(STEP)[['largest', 'mean']].median()
       cells = [number(float(at['largest'][step])) for step in steps]
       cells += [number(float(at['mean'][step])) for step in steps]
       rows.append(Row([family, kind, title, *cells], library == FAULT))
-  columns = ['norm', 'of', 'library', *(f'largest, step {words.number(s)}' for s in steps)]
+  columns = [NORM, 'of', LIBRARY, *(f'largest, step {words.number(s)}' for s in steps)]
   columns += [f'mean, step {words.number(s)}' for s in steps]
   note = (
     'Largest and mean |difference| from ours over all layers, the median of the seeds. Of weight '
@@ -81,7 +95,7 @@ def drifts(found: pd.DataFrame) -> Table:
 
 def shown(found: pd.DataFrame) -> list[float]:
   """The steps that a table shows: 1, about 10 and 100, and the last."""
-  steps = np.sort(found['step'].unique())
+  steps = np.sort(found[STEP].unique())
   wanted = [1, 10, 100, steps[-1]]
   near = [float(steps[np.argmin(np.abs(steps - w))]) for w in wanted if w <= steps[-1]]
   return list(dict.fromkeys(near))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from norms.lab.columns import EPOCH, FAMILY, LIBRARY, SEED, STEP, TITLE
 from norms.lab.report.parity.drift.tables import FAULT, shown
 from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
@@ -18,10 +19,10 @@ def verdicts(curves: pd.DataFrame, drift: pd.DataFrame) -> list[Line]:
 
 def _agree(curves: pd.DataFrame) -> list[Line]:
   """The accuracy curves differ by less than 0.01: their mean over the seeds at every epoch."""
-  rows = curves[~curves['library'].isin([OURS, FAULT])]
+  rows = curves[~curves[LIBRARY].isin([OURS, FAULT])]
   if rows.empty:
     return []
-  mean = rows.groupby(['family', 'title', 'epoch'])['difference'].mean().abs()
+  mean = rows.groupby([FAMILY, TITLE, EPOCH])['difference'].mean().abs()
   single = rows.loc[rows['difference'].abs().idxmax()]
   worst = mean.idxmax()
   outcome = 'supported' if mean.max() < CURVES else 'refuted'
@@ -29,8 +30,8 @@ def _agree(curves: pd.DataFrame) -> list[Line]:
   sentence = (
     f'The mean curves of ours and of another library are at most {words.score(mean.max())} apart '
     f'({worst[0]}, {worst[1]}, epoch {words.number(worst[2])}); the bar is {CURVES}. Of single '
-    f'seeds the farthest apart are {words.score(abs(single["difference"]))} ({single["family"]}, '
-    f'{single["title"]}, seed {words.number(single["seed"])}), and {beyond} of {len(rows)} points '
+    f'seeds the farthest apart are {words.score(abs(single["difference"]))} ({single[FAMILY]}, '
+    f'{single[TITLE]}, seed {words.number(single[SEED])}), and {beyond} of {len(rows)} points '
     'are beyond the bar.'
   )
   return [Line('curves_agree', outcome, sentence)]
@@ -38,17 +39,17 @@ def _agree(curves: pd.DataFrame) -> list[Line]:
 
 def _slowly(drift: pd.DataFrame) -> list[Line]:
   """Gamma and beta agree to rounding after the first step and are farther apart at the end."""
-  rows = drift[drift['library'] != FAULT]
+  rows = drift[drift[LIBRARY] != FAULT]
   if rows.empty:
     return []
   first, last = shown(rows)[0], shown(rows)[-1]
-  at = rows.groupby(['family', 'step'])['largest'].max()
+  at = rows.groupby([FAMILY, STEP])['largest'].max()
   said = words.listed(
     f'{family} {number(at[family, first])} to {number(at[family, last])}'
-    for family in rows['family'].unique()
+    for family in rows[FAMILY].unique()
   )
-  near = max(at[family, first] for family in rows['family'].unique())
-  grows = all(at[f, last] > at[f, first] for f in rows['family'].unique())
+  near = max(at[family, first] for family in rows[FAMILY].unique())
+  grows = all(at[f, last] > at[f, first] for f in rows[FAMILY].unique())
   sentence = (
     f'Largest difference of gamma or beta from ours, over libraries and seeds, after step '
     f'{words.number(first)} and after step {words.number(last)}: {said}. The first is rounding '
@@ -60,11 +61,11 @@ def _slowly(drift: pd.DataFrame) -> list[Line]:
 def _fault(drift: pd.DataFrame) -> list[Line]:
   """Untrained gamma and beta are farther from ours than any library's, at every step."""
   lines = []
-  for family, part in drift.groupby('family', sort=False):
-    if FAULT not in set(part['library']):
+  for family, part in drift.groupby(FAMILY, sort=False):
+    if FAULT not in set(part[LIBRARY]):
       continue
-    part = part[part['step'] > 0]
-    by = part.groupby([part['library'] == FAULT, 'step'])['mean']
+    part = part[part[STEP] > 0]
+    by = part.groupby([part[LIBRARY] == FAULT, STEP])['mean']
     least, most = by.min()[True], by.max()[False]
     factor = (least / most.where(most > 0)).dropna()
     outcome = 'supported' if (least > most).all() else 'refuted'

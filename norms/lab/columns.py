@@ -1,0 +1,184 @@
+"""The schema of the records: what each column is, what it is called, how a report shows it.
+
+Statistics, reports and `records.load` read this table; no other file spells the name of a column,
+but those that write it. To add a column: write it where it is measured, and add a row here (see
+"A new column" in CONTRIBUTING.md). A column without a row is a measurement of a user, with the
+defaults of `Column`.
+"""
+
+from collections.abc import Iterable
+import fnmatch
+import math
+from typing import NamedTuple
+
+# Kinds: what a trial was asked for, what came of it, and what finds its rows.
+KEY, SETTING, MEASUREMENT = 'key', 'setting', 'measurement'
+HIGHER, LOWER = 'higher', 'lower'
+# Where a report shows a column: a setting as an axis of the study; a measurement in the tables of
+# norms and summary.csv, in summary.csv alone, in figures made for it, or as any that a user adds.
+AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure', 'own', ''
+# Traits of settings: the scale of kernels; a range in which nets train is spoken of; the state
+# before the first step does not depend on it.
+SCALE, RANGE, LATER = 'scale', 'range', 'later'
+AXES = 'axes'  # of a frame's attrs: the axes of the study that its records were made for
+DTYPES = ('float', 'int', 'bool', 'text', 'any')
+
+TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
+NORM, SEED, REPLAY, NUMERICS = 'norm', 'seed', 'replay', 'numerics'
+BATCH_SIZE, INIT_SCALE, EVAL_STATS = 'batch_size', 'init_scale', 'eval_stats'
+TEST_ACCURACY, TEST_RUNNING = 'test_accuracy', 'test_accuracy_running'
+TRAIN_ACCURACY, VALIDATION_ACCURACY = 'train_accuracy', 'validation_accuracy'
+TRAIN_LOSS, TEST_LOSS, FINAL_LOSS = 'train_loss', 'test_loss', 'final_loss'
+MINIBATCH_LOSS, FIRST_LOSS, GRAD_NORM = 'minibatch_loss', 'first_loss', 'grad_norm'
+TRAINED, DIVERGED_AT, EPOCH_SECONDS = 'trained', 'diverged_at', 'epoch_seconds'
+SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
+CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
+BEST = 'best_'  # before the name of a measurement: its best over the epochs
+# What norms.lab.probes measures of each layer, in columns such as activation.layer_0.
+PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
+
+# Of what norms.lab.parity records, in files of its own: which figure, and what it is.
+PART, FAMILY, LIBRARY, TITLE, QUANTITY = 'table', 'family', 'library', 'title', 'quantity'
+INPUT, DTYPE, KNOWN, REFUSED, DRAWS = 'input', 'dtype', 'known', 'refused', 'draws'
+MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST = 'mean_difference', 'max_difference', 'largest'
+THEIR_ERROR, OUR_ERROR, ERROR, TWO_ULP = 'theirs_error', 'ours_error', 'error', 'two_ulp'
+LOST, STD, PARAMETER, INDEX, VALUE = 'lost', 'std', 'name', 'index', 'value'
+COMPARED = (  # in the order of summary.csv
+  PART, QUANTITY, KNOWN, MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST, THEIR_ERROR, OUR_ERROR, DTYPE,
+  INPUT, REFUSED, STD, ERROR, LOST, TWO_ULP, DRAWS, LIBRARY, TITLE, NORM,
+)  # fmt: skip
+
+ANY = (-math.inf, math.inf)
+SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
+
+
+class Column(NamedTuple):
+  """One column of the records, or all whose names match a pattern."""
+
+  name: str  # or a pattern, where * stands for any text
+  kind: str = MEASUREMENT
+  dtype: str = 'float'  # of DTYPES
+  label: str = ''  # in words; '': the name, after its last dot, with spaces
+  better: str = ''  # HIGHER, LOWER, or '' where neither is better
+  limits: tuple[float, float] = ANY  # of its values; POSITIVE has an axis of logs
+  shown: str = OWN
+  optional: bool = False  # a norm may have no such value at all; else a NaN counts as the worst
+  traits: tuple[str, ...] = ()
+  base: int = 10  # of an axis of logs
+  usual: float = math.nan  # the value nearest to which a report looks first; NaN: the middle one
+
+  @property
+  def sign(self) -> int:
+    """+1 where higher is better, -1 where lower is, 0 where neither is."""
+    return {HIGHER: 1, LOWER: -1}.get(self.better, 0)
+
+  @property
+  def worst(self) -> float:
+    """What a NaN counts as; NaN where no value is worse than another."""
+    return {HIGHER: self.limits[0], LOWER: self.limits[1]}.get(self.better, math.nan)
+
+
+COLUMNS: tuple[Column, ...] = (
+  Column(TRIAL, KEY, 'text', shown=NOWHERE),
+  Column(EPOCH, KEY, 'int', shown=NOWHERE),
+  Column(STEP, KEY, 'int', shown=NOWHERE),
+  Column(TURN, KEY, 'text', shown=NOWHERE),
+  Column(PROBE, KEY, 'int', shown=NOWHERE),
+  # Settings in the order in which tables print them. Norm and seed are beside the axes.
+  Column(NORM, SETTING, 'text', shown=NOWHERE),
+  Column(SEED, SETTING, 'int', shown=NOWHERE),
+  Column(REPLAY, SETTING, 'text', shown=NOWHERE),
+  Column('code', SETTING, 'text', shown=NOWHERE),
+  Column(NUMERICS, SETTING, 'int', shown=NOWHERE),
+  Column('data', SETTING, 'text', shown=AXIS),
+  Column('model', SETTING, 'text', shown=AXIS),
+  Column('optimizer', SETTING, 'text', shown=AXIS),
+  Column(EVAL_STATS, SETTING, 'text', 'evaluation statistics', shown=AXIS),
+  Column('epochs', SETTING, 'int', shown=AXIS, traits=(LATER,)),
+  Column(BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2),
+  Column(INIT_SCALE, SETTING, label='initial scale', shown=AXIS, traits=(SCALE, RANGE), usual=1.0),
+  Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
+  Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
+  Column('learning_rate', SETTING, shown=AXIS, traits=(RANGE, LATER)),
+  Column('data.*', SETTING, 'any', shown=AXIS),
+  Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),
+  Column('*_options.*scale', SETTING, 'any', shown=AXIS, traits=(SCALE,)),
+  Column('*_options.*', SETTING, 'any', shown=AXIS),
+  Column('eval_examples', SETTING, 'int', shown=AXIS),
+  Column('augment', SETTING, 'text', shown=AXIS),
+  # Measurements in the order in which tables print them.
+  Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
+  Column(
+    TEST_RUNNING, label='test accuracy with running statistics',
+    better=HIGHER, limits=SHARE, shown=TABLE, optional=True,
+  ),
+  Column(VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
+  Column(TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
+  Column(TRAIN_LOSS, better=LOWER, limits=POSITIVE, shown=TABLE),
+  Column(TEST_LOSS, better=LOWER, limits=POSITIVE, shown=SUMMARY),
+  Column(BEST + TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
+  Column(BEST + VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
+  Column(BEST + TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=NOWHERE),
+  Column(
+    FINAL_LOSS, label='final training loss', better=LOWER, limits=POSITIVE, shown=SUMMARY
+  ),
+  Column('validation_loss', better=LOWER, limits=POSITIVE, shown=NOWHERE),
+  Column(
+    MINIBATCH_LOSS, label="loss, mean over the epoch's steps",
+    better=LOWER, limits=POSITIVE, shown=NOWHERE,
+  ),
+  Column(
+    FIRST_LOSS, label="loss of the epoch's first step",
+    better=LOWER, limits=POSITIVE, shown=NOWHERE,
+  ),
+  Column(GRAD_NORM, label='gradient norm', better=LOWER, limits=POSITIVE, shown=FIGURE),
+  Column(DIVERGED_AT, dtype='int', limits=POSITIVE, shown=NOWHERE),
+  Column(TRAINED, dtype='bool', better=HIGHER, limits=SHARE, shown=NOWHERE),
+  Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
+  Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
+  Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
+  # Of norms.lab.timing, beside the records.
+  Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE),
+)  # fmt: skip
+
+
+def of(name: str) -> Column:
+  """The row of a column: that of its name, else the first whose pattern fits, else the defaults.
+
+  A quantity of each layer, such as 'activation', has the row of its pattern 'activation.*'.
+  """
+  for row in COLUMNS:
+    if name in (row.name, row.name.removesuffix('.*')):
+      return row
+  fits = (row for row in COLUMNS if '*' in row.name and fnmatch.fnmatchcase(name, row.name))
+  return next(fits, Column(name))
+
+
+def has_row(name: str) -> bool:
+  """Whether the table knows a column, so that it is more than a measurement of a user."""
+  return of(name) in COLUMNS
+
+
+def label(name: str) -> str:
+  """The words for a column: 'batch_size' is 'batch size'."""
+  row = of(name)
+  named = row.label and name in (row.name, row.name.removesuffix('.*'))
+  return row.label if named else name.split('.')[-1].replace('_', ' ')
+
+
+def settings(names: Iterable[str]) -> list[str]:
+  """Those that can be axes, in the order of the table; of one row, as they come."""
+  found = [name for name in names if of(name).kind == SETTING and of(name).shown == AXIS]
+  return sorted(found, key=lambda name: COLUMNS.index(of(name)))
+
+
+def measurements(names: Iterable[str], *shown: str) -> list[str]:
+  """Measurements that are shown there, in the order of the table, those without a row last."""
+  found = [name for name in names if of(name).kind == MEASUREMENT and of(name).shown in shown]
+  rank = {row: i for i, row in enumerate(COLUMNS)}
+  return sorted(found, key=lambda name: rank.get(of(name), len(rank)))
+
+
+def selectable(name: str) -> bool:
+  """Whether a claim may look at some values of a column only."""
+  return of(name).kind == SETTING
