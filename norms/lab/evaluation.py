@@ -129,4 +129,5 @@ def accuracy(logits, labels):
 
 
 # What each split is judged by: the end of a column's name, and a function of logits and labels.
+SCORES: Mapping[str, Callable[..., jax.Array]]
 SCORES = {'loss': cross_entropy, 'accuracy': accuracy}
