@@ -123,4 +123,4 @@ def accuracy(logits, labels):
 
 
 # What each split is judged by: the end of a column's name, and a function of logits and labels.
-SCORES = {'loss': cross_entropy, 'accuracy': accuracy}
+SCORES: dict[str, Callable] = {'loss': cross_entropy, 'accuracy': accuracy}
