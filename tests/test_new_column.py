@@ -48,7 +48,7 @@ def follow(folder):
   evaluation, columns = (folder / name for name in named())
   text = evaluation.read_text().rstrip('\n')
   last = text.splitlines()[-1]
-  assert last.startswith('SCORES = {'), 'the section replaces the last line'
+  assert last.startswith('SCORES: '), 'the section replaces the last line'
   evaluation.write_text(text.removesuffix(last) + measurement)
   head, begin, rest = columns.read_text().partition('\nCOLUMNS: tuple[Column, ...] = (\n')
   assert begin, 'COLUMNS begins otherwise'

@@ -77,11 +77,8 @@ def in_batches(f: Callable, x) -> list:
   """f on batches of x: its outputs with an axis of batches in front, once per size of batch."""
   size = at_once(len(x))
   whole = len(x) // size
+  alone = lambda x: jax.tree.map(lambda a: a[None], f(x))  # noqa: E731
   full = x[: whole * size]
-
-  def alone(x):
-    return jax.tree.map(lambda a: a[None], f(x))
-
   made = [alone(full) if whole == 1 else lax.map(f, full.reshape(whole, size, *x.shape[1:]))]
   return [*made, alone(x[whole * size :])] if len(x) % size else made
 
@@ -107,10 +104,7 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
   flat = traverse_util.flatten_dict(stats)
   if len(weights) == 1:
     return jax.tree.map(lambda a: a[0], dict(stats))
-
-  def average(a):
-    return jnp.tensordot(weights, a, 1)
-
+  average = lambda a: jnp.tensordot(weights, a, 1)  # noqa: E731
   whole = {path: average(a) for path, a in flat.items()}
   for path in whole:
     mean = (*path[:-1], 'mean')
@@ -129,5 +123,4 @@ def accuracy(logits, labels):
 
 
 # What each split is judged by: the end of a column's name, and a function of logits and labels.
-SCORES: Mapping[str, Callable[..., jax.Array]]
-SCORES = {'loss': cross_entropy, 'accuracy': accuracy}
+SCORES: dict[str, Callable] = {'loss': cross_entropy, 'accuracy': accuracy}
