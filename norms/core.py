@@ -71,14 +71,27 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   dx, dscale, dbias, _, depsilon = tangents
   d, stats = compute_stats(r, x, mask, epsilon)
   z, moments = _apply(r, x, scale, bias, mask, d, stats)
-  from_d = functools.partial(_from_d, r, x, d)
-  # What devices exchange stays between the two: where they are recomputed, vmap's axis is unknown.
-  sums = from_d(_tangent_sums)(mask, stats, dx)
   known = mask is None and r.axis_name is None
   n = reduction.at_least_one(reduction.count_entries(r, x, mask) if known else moments.count)
-  means = jax.tree.map(lambda a: div(a, n), reduction.over_devices(r, sums))
-  dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+  from_d = functools.partial(_from_d, r, x, d)
+  if r.axis_name is None:
+    tangent = functools.partial(_means_and_tangent, n)
+    means, dz = from_d(tangent)(mask, stats, dx, scale, dscale, dbias, depsilon)
+  else:  # an exchange stays between two parts: if it were recomputed, vmap's axis would be unknown
+    means = _divide(reduction.over_devices(r, from_d(_tangent_sums)(mask, stats, dx)), n)
+    dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
+
+
+def _divide(sums: Any, n: Any) -> Any:
+  return jax.tree.map(lambda a: div(a, n), sums)
+
+
+def _means_and_tangent(
+  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: Given
+) -> Any:
+  means = _divide(_tangent_sums(r, d, mask, stats, dx), n)
+  return means, _tangent(r, d, mask, stats, dx, *rest, means)
 
 
 def _from_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +141,7 @@ def _scaled(r: Reduction, a: Array, scale: Given, more: Given) -> Array:
 
 def _times(c: Given, a: Array) -> Array:
   # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
-  return a if c is None else keep(lax.ne(c, lax.full_like(c, 0)), mul(c, a))
+  return a if c is None else keep(lax.ne(c, c.dtype.type(0)), mul(c, a))
 
 
 def _tangent(

@@ -95,7 +95,7 @@ def _two_passes(
 
 def _below(limit: float, a: jax.Array) -> jax.Array:
   size = lax.abs(a)
-  return keep(lax.lt(size, lax.full_like(size, limit)), a)
+  return keep(lax.lt(size, size.dtype.type(limit)), a)
 
 
 def _less_square(var: jax.Array, drift: jax.Array) -> jax.Array:
@@ -135,5 +135,5 @@ def moments_tangent(stats: Stats, means: tuple[jax.Array | None, jax.Array]) -> 
   mean_dx, mean_ydx = means
   mean, _, count = stats.moments
   dmean = lax.full_like(mean, 0) if mean_dx is None else mean_dx
-  std = keep(lax.ne(stats.rstd, lax.full_like(stats.rstd, 0)), lax.reciprocal(stats.rstd))
+  std = keep(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))
   return Moments(dmean, mul(mul(mean_ydx, std), 2), lax.full_like(count, 0))

@@ -103,16 +103,18 @@ def on_this_device(r: Reduction) -> Reduction:
 
 
 def total(r: Reduction, a: jax.Array) -> jax.Array:
-  """The sum over the axes, each channel's and then each group's at its channels; over devices."""
-  return over_devices(r, _sum_groups(r, sum_over(a, r.axes)))
+  """The sum over the axes, each channel's or its group's; over the devices, too."""
+  return over_devices(r, sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a))
 
 
 def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
-  """The sum over each group of the last axis, put where each of its channels is."""
-  if r.groups is None:
-    return a
-  split = split_axis(a, -1, r.groups)
-  return lax.reshape(jnp.broadcast_to(sum_over(split, (a.ndim,)), split.shape), a.shape)
+  """The sum over the axes and each group of the last axis, at each of the group's channels."""
+  others = [axis for axis in range(a.ndim) if axis not in r.axes]
+  split = split_axis(lax.reduce_sum(a, r.axes), -1, r.groups)
+  shape = [1 if axis in r.axes else n for axis, n in enumerate(a.shape)]
+  of_each = lax.reduce_sum(split, (len(others),))
+  wide = lax.broadcast_in_dim(of_each, (*shape[:-1], *split.shape[-2:]), others)
+  return lax.reshape(wide, shape)
 
 
 def over_devices(r: Reduction, tree: T) -> T:

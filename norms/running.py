@@ -75,7 +75,7 @@ def update(
     new = pooled(batch_stats, batch, unbiased)
   else:
     new = _averaged(batch_stats, batch, momentum, unbiased, zero_debias)
-  any_entry = lax.gt(n, lax.full_like(n, 0))
+  any_entry = lax.gt(n, n.dtype.type(0))
   moved: BatchStats = jax.tree.map(
     lambda old, new: reduction.select(any_entry, convert(new, old.dtype), old), batch_stats, new
   )
