@@ -28,7 +28,15 @@ from norms.arithmetic import MaybeArray, add, convert, div, is_concrete, mul, re
 from norms.arithmetic import affine_dtype as affine_dtype
 from norms.axes import Mask
 from norms.moments import Moments as Moments
-from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_use_deviation
+from norms.moments import (
+  Stats,
+  centred,
+  compute_stats,
+  factor_y,
+  moments_tangent,
+  subtract_shift,
+  sums_use_deviation,
+)
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
@@ -86,15 +94,31 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   dx, dscale, dbias, _, depsilon = tangents
   d, stats = compute_stats(r, x, mask, epsilon)
   z, moments = _apply(r, x, scale, bias, mask, d, stats)
-  with_d = functools.partial(_with_d, r, x, d)
-  # Devices exchange their sums between two recomputed functions, and not within one: where JAX
-  # computes a function again, the name of an axis of vmap is unknown.
-  sums = with_d(_tangent_sums)(mask, stats, dx)
   static = mask is None and r.axis_name is None
   n = reduction.at_least_one(reduction.count_entries(r, x, mask) if static else moments.count)
-  means = jax.tree.map(lambda a: div(a, n), reduction.sum_over_devices(r, sums))
-  dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+  with_d = functools.partial(_with_d, r, x, d)
+  if r.axis_name is None:
+    tangent = functools.partial(_means_and_tangent, n)
+    means, dz = with_d(tangent)(mask, stats, dx, scale, dscale, dbias, depsilon)
+  else:
+    # Devices exchange their sums between two recomputed functions, and not within one: where JAX
+    # computes a function again, the name of an axis of vmap is unknown.
+    sums = with_d(_tangent_sums)(mask, stats, dx)
+    means = _divide(reduction.sum_over_devices(r, sums), n)
+    dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
+
+
+def _means_and_tangent(
+  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: Any
+) -> Any:
+  """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
+  means = _divide(_tangent_sums(r, d, mask, stats, dx), n)
+  return means, _tangent(r, d, mask, stats, dx, *rest, means=means)
+
+
+def _divide(sums: Any, n: Any) -> Any:
+  return jax.tree.map(lambda a: div(a, n), sums)
 
 
 def _apply(
@@ -103,16 +127,11 @@ def _apply(
   """z, in the promoted dtype of x, scale and bias, and the moments."""
   # Where the backward pass needs y, z is computed from it: XLA then computes y once for both.
   if r.refine and not sums_use_deviation(r, x.ndim):
-    z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
+    z = reduction.affine(mul(centred(d, mask, stats), stats.rstd), scale, bias)
     return convert(z, affine_dtype(x, scale, bias)), stats.moments
   # Under a mask d is 0, and must stay it: there the drift cannot move into the offset.
-  d, drift = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
+  d, drift = (d, stats.drift) if mask is None else (centred(d, mask, stats), None)
   return arithmetic.normalize_affine(d, drift, stats.rstd, x, scale, bias), stats.moments
-
-
-def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
-  """x - <x>; 0 under the mask."""
-  return d if stats.drift is None else zero_masked(mask, sub(d, stats.drift))
 
 
 def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,20 +150,11 @@ def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable
   return functools.partial(recomputed, x)
 
 
-def _factor_y(
-  r: Reduction, d: Array, mask: Mask, stats: Stats
-) -> tuple[Array, MaybeArray, MaybeArray]:
-  """(q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y."""
-  if sums_use_deviation(r, d.ndim):
-    return d, stats.drift, stats.rstd
-  return mul(_centred(d, mask, stats), stats.rstd), None, None
-
-
 def _tangent_sums(
   r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
 ) -> tuple[MaybeArray, Array]:
   """The sums of dx and of y dx on this device."""
-  (q, k, c), dx = _factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
+  (q, k, c), dx = factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
   sum_dx = reduction.total(r, dx) if r.center else None
   sum_ydx = reduction.total(r, real_product(q, dx))
@@ -161,7 +171,7 @@ def _tangent(
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
     mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
-  q, k, c = _factor_y(r, d, mask, stats)
+  q, k, c = factor_y(r, d, mask, stats)
   minus_rstd = lax.neg(stats.rstd)
   q_factor = _multiply(c, _affine(r, mul(minus_rstd, mean_ydx), scale, dscale))
   dx = mul(stats.rstd, zero_masked(mask, convert(dx, d.dtype)))
@@ -186,4 +196,4 @@ def _multiply(c: MaybeArray, a: Array) -> Array:
   """c a; 0 where c is 0, even if `a` is infinite."""
   # A variance that overflowed has rstd = 0 beside sums that may be infinite. The transpose of this
   # selection discards them, too, where a product's would make NaN of them.
-  return a if c is None else zero_masked(lax.ne(c, lax.full_like(c, 0)), mul(c, a))
+  return a if c is None else zero_masked(lax.ne(c, c.dtype.type(0)), mul(c, a))

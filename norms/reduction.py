@@ -100,15 +100,18 @@ def on_this_device(r: Reduction) -> Reduction:
 
 def total(r: Reduction, a: jax.Array) -> jax.Array:
   """The sum over axes, groups of channels and devices; axes stay with size 1, channels stay."""
-  return sum_over_devices(r, _sum_groups(r, sum_over(a, r.axes)))
+  return sum_over_devices(r, sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a))
 
 
 def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
-  """Sums over each group of the last axis, and repeats the sum for each channel of its group."""
-  if r.groups is None:
-    return a
-  split = split_axis(a, -1, r.groups)
-  return lax.reshape(jnp.broadcast_to(sum_over(split, (a.ndim,)), split.shape), a.shape)
+  """Sums over the axes and each group of channels; repeats it for each channel of the group."""
+  assert r.groups is not None
+  others = [axis for axis in range(a.ndim) if axis not in r.axes]
+  split = split_axis(lax.reduce_sum(a, r.axes), -1, r.groups)
+  shape = [1 if axis in r.axes else n for axis, n in enumerate(a.shape)]
+  group_sums = lax.reduce_sum(split, (len(others),))
+  repeated = lax.broadcast_in_dim(group_sums, (*shape[:-1], *split.shape[-2:]), others)
+  return lax.reshape(repeated, shape)
 
 
 def sum_over_devices(r: Reduction, tree: T) -> T:

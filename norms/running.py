@@ -109,7 +109,7 @@ def update(
   else:
     new = _moving_average(batch_stats, batch, momentum, unbiased, zero_debias)
   # Each feature for itself: a mask may leave some of them without an entry.
-  any_entry = lax.gt(n, lax.full_like(n, 0))
+  any_entry = lax.gt(n, n.dtype.type(0))
   moved: BatchStats = jax.tree.map(
     lambda old, new: reduction.select(any_entry, convert(new, old.dtype), old), batch_stats, new
   )
