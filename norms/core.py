@@ -110,11 +110,12 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
 
 
 def _means_and_tangent(
-  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: Any
-) -> Any:
+  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
+  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
+) -> Any:  # fmt: skip
   """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
   means = _divide(_tangent_sums(r, d, mask, stats, dx), n)
-  return means, _tangent(r, d, mask, stats, dx, *rest, means=means)
+  return means, _tangent(r, d, mask, stats, dx, scale, dscale, dbias, depsilon, means)
 
 
 def _divide(sums: Any, n: Any) -> Any:
