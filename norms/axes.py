@@ -12,32 +12,36 @@ from jax.sharding import PartitionSpec
 from jax.typing import ArrayLike
 
 Axes = int | Sequence[int]
-Given = jax.Array | None  # where it is given
 Mask = ArrayLike | None
 
 
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
   """Sorted non-negative axes; ValueError where one is out of range or named twice."""
-  given = tuple(axes) if isinstance(axes, Iterable) else (axes,)
-  given = tuple(map(operator.index, given))
-  if any(not -ndim <= axis < ndim for axis in given):
+  requested = tuple(axes) if isinstance(axes, Iterable) else (axes,)
+  requested = tuple(map(operator.index, requested))
+  if any(not -ndim <= axis < ndim for axis in requested):
     raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')
-  found = tuple(sorted({axis % ndim for axis in given}))
-  if len(found) != len(given):
+  canonical = tuple(sorted({axis % ndim for axis in requested}))
+  if len(canonical) != len(requested):
     raise ValueError(f'{name}={axes} names one of {ndim} axes twice: name each axis once')
-  return found
+  return canonical
 
 
 @overload
-def spread(parameter: None, shape: Sequence[int], axes: tuple[int, ...], name: str) -> None: ...
+def expand_param(
+  parameter: None, shape: Sequence[int], axes: tuple[int, ...], name: str
+) -> None: ...
 @overload
-def spread(
+def expand_param(
   parameter: ArrayLike, shape: Sequence[int], axes: tuple[int, ...], name: str
 ) -> jax.Array: ...
-def spread(
+def expand_param(
   parameter: ArrayLike | None, shape: Sequence[int], axes: tuple[int, ...], name: str
 ) -> jax.Array | None:
-  """A parameter over `axes`, with size-1 axes put where the input of `shape` has its others."""
+  """A parameter along `axes` of an input of `shape`, reshaped so that it broadcasts against it.
+
+  ValueError, with the parameter's name, if it has not one entry for each index of these axes.
+  """
   if parameter is None:
     return None
   parameter, expected = jnp.asarray(parameter), tuple(shape[a] for a in axes)
@@ -63,11 +67,14 @@ def count_groups(channels: int, num_groups: int | None, group_size: int | None) 
   return value if group_size is None else channels // value
 
 
-def positions(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
-  """The axes between example and features; ValueError where the features hold the examples."""
+def position_axes(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
+  """The axes that hold neither examples nor features: height and width of an image, say.
+
+  ValueError where axis 0, which holds the examples, is among the features.
+  """
   features = canonical_axes(ndim, feature_axes, 'feature_axes')
   if 0 in features:
-    # Flax's words from the second colon on, which Flax's own tests look for.
+    # Flax's own tests look for its message, which follows the second colon.
     raise ValueError(
       f'feature_axes={feature_axes}: leave out axis 0: The channel axes cannot include the '
       'leading dimension as this is assumed to be the batch axis.'
@@ -75,22 +82,28 @@ def positions(ndim: int, feature_axes: Axes) -> tuple[int, ...]:
   return tuple(a for a in range(1, ndim) if a not in features)
 
 
-def keep(mask: ArrayLike | None, a: jax.Array) -> jax.Array:
-  """Zero where masked out: by selection, since NaN times zero is NaN."""
+def zero_masked(mask: Mask, a: jax.Array) -> jax.Array:
+  """`a` where the mask is True, 0 where it is False; `a` itself without a mask."""
+  # By selection: a product with the mask would leave NaN, since NaN times zero is NaN.
   return a if mask is None else select(mask, a, lax.full_like(a, 0))
 
 
-# Any: a mask of NumPy's stays one.
-def select(which: Any, a: jax.Array, b: jax.Array) -> jax.Array:
-  """jnp.where; on a mesh with explicit axes `which` and b are laid out as a is."""
+# Any: the condition may be an array of NumPy, and stays one.
+def select(condition: Any, a: jax.Array, b: jax.Array) -> jax.Array:
+  """jnp.where(condition, a, b), in which `condition` broadcasts; on a mesh all lie as `a` does."""
   spec = jax.typeof(a).sharding.spec
-  which = which if jnp.shape(which) == a.shape else jnp.broadcast_to(which, a.shape)
-  # jnp.where takes longer to trace.
-  return lax.select(lay_out(which, spec), a, lay_out(b, spec))
+  fits = jnp.shape(condition) == a.shape
+  condition = condition if fits else jnp.broadcast_to(condition, a.shape)
+  # lax.select, since jnp.where takes longer to trace; but it does not lay out its operands alike.
+  return lax.select(lay_out(condition, spec), a, lay_out(b, spec))
 
 
 def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:
-  """a with that spec on its mesh of explicit axes; a itself where there is none."""
+  """`a`, sharded by that spec on its mesh of explicit axes; `a` itself where there is no such mesh.
+
+  With explicit axes the sharding is a part of an array's type, and JAX refuses an operation whose
+  operands differ in it, or a scan whose carry changes it. Elsewhere the compiler chooses.
+  """
   sharding = jax.typeof(a).sharding
   if sharding.mesh.empty or not sharding.mesh.explicit_axes or sharding.spec == spec:
     return a
@@ -98,21 +111,22 @@ def lay_out(a: jax.Array, spec: PartitionSpec) -> jax.Array:
 
 
 def split_axis(a: jax.Array, axis: int, parts: int) -> jax.Array:
-  """a with that axis as (parts, the rest of it).
+  """`a` with that axis reshaped to two: (parts, size of a part).
 
-  On a mesh with explicit axes an axis whose parts do not lie on whole devices is gathered first.
+  On a mesh with explicit axes a sharded axis can be split only into parts that lie on one device
+  each. Otherwise each device gets the whole axis first.
   """
   sharding, axis = jax.typeof(a).sharding, axis % a.ndim
   names = sharding.spec[axis]
   names = () if names is None else names if isinstance(names, tuple) else (names,)
   if names and parts % math.prod(sharding.mesh.shape[name] for name in names):
     a = gather_axis(a, axis)
-  of_each = a.shape[axis] // max(parts, 1)
-  return lax.reshape(a, (*a.shape[:axis], parts, of_each, *a.shape[axis + 1 :]))
+  part_size = a.shape[axis] // max(parts, 1)  # parts is 0 for an empty batch
+  return lax.reshape(a, (*a.shape[:axis], parts, part_size, *a.shape[axis + 1 :]))
 
 
 def gather_axis(a: jax.Array, axis: int) -> jax.Array:
-  """a, on a mesh with explicit axes with that axis whole on each device."""
+  """`a` with the whole of that axis on each device of a mesh with explicit axes."""
   partitions = list(jax.typeof(a).sharding.spec)
   partitions[axis] = None
   return lay_out(a, jax.typeof(a).sharding.spec.update(partitions=partitions))

@@ -9,7 +9,6 @@ from jax.typing import ArrayLike
 
 from norms import core, reduction, running
 from norms.running import BatchStats as BatchStats
-from norms.running import pooled as pooled
 from norms.running import update as update
 
 
@@ -72,8 +71,8 @@ def batch_norm(
       x, batch_stats, scale, bias, mask, features=features, epsilon=epsilon, norm='batch_norm'
     )
     return z, batch_stats
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
   z, moments = core.normalize(
     x, scale, bias, mask,
     axes=axes, epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups,
@@ -97,10 +96,10 @@ def ghost_batch_norm(
   epsilon: float | jax.Array = 1e-5,
   mask: ArrayLike | None = None,
 ) -> tuple[jax.Array, BatchStats | None]:
-  """Normalises each of several small batches, of which a large one is made, by itself.
+  """Splits a batch into small ones, called ghosts, and normalises each by its own statistics.
 
-  As `batch_norm` of each `ghost_size` consecutive examples, one after the other: so are the
-  running statistics updated. A batch of fewer examples is one ghost.
+  It is `batch_norm` of each `ghost_size` consecutive examples. Each ghost in turn updates the
+  running statistics. A batch of fewer examples is one ghost.
 
   Args:
     x: input of shape (examples, ...), real or complex.
@@ -136,8 +135,8 @@ def ghost_batch_norm(
       f'use a divisor of {x.shape[0]}, and axis={axis} without axis 0'
     )
   ghosts = functools.partial(reduction.split_axis, axis=0, parts=x.shape[0] // size)
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
   z, moments = core.normalize(
     ghosts(x),
     None if scale is None else scale[None],
@@ -146,5 +145,6 @@ def ghost_batch_norm(
     axes=tuple(a + 1 for a in range(x.ndim) if a not in features),
     epsilon=epsilon,
   )
+  # Where the ghosts did not lie on whole devices, they were gathered: z lies as x does again.
   z = reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
   return z, running.update_each(batch_stats, moments, momentum=momentum)

@@ -27,7 +27,7 @@ from norms.row import Row as Row
 _SCALE, _BIAS = {'scale': Parameter(1)}, {'bias': Parameter(0)}
 _AFFINE = _SCALE | _BIAS
 _GATED = _AFFINE | {'slope': Parameter(1)}
-_SHARES = {'mean_weights': Parameter(1, (3,)), 'var_weights': Parameter(1, (3,))}
+_MIXTURE = {'mean_weights': Parameter(1, (3,)), 'var_weights': Parameter(1, (3,))}
 _SQUASHED = _AFFINE | {'alpha': Parameter(0.5, ())}
 
 _ROWS = (
@@ -42,7 +42,8 @@ _ROWS = (
       'Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022', parameters=_AFFINE),
   Row('rms', 'activation', sample.rms_norm, 'RMSNorm',
       'Zhang and Sennrich 2019, arXiv:1910.07467', parameters=_SCALE),
-  # By hand, as Flax has them: the length g is called scale; u and sigma are in batch_stats.
+  # These two have no parameters here: their modules are written by hand, with Flax's variables. The
+  # length g is Flax's parameter `scale`, and u and sigma are in `batch_stats`.
   Row('weight', 'kernel', kernels.weight_norm, 'WeightNorm',
       'Salimans and Kingma 2016, arXiv:1602.07868'),
   Row('spectral', 'kernel', kernels.spectral_norm, 'SpectralNorm',
@@ -69,7 +70,7 @@ _ROWS = (
   Row('local_response', 'activation', response.local_response_norm, 'LocalResponseNorm',
       'Krizhevsky, Sutskever and Hinton 2012, doi:10.1145/3065386'),
   Row('switchable', 'activation', mixed.switchable_norm, 'SwitchableNorm',
-      'Luo et al. 2019, arXiv:1806.10779', parameters=_AFFINE | _SHARES, state=True),
+      'Luo et al. 2019, arXiv:1806.10779', parameters=_AFFINE | _MIXTURE, state=True),
   Row('evonorm_b0', 'activation', evonorm.evonorm_b0, 'EvoNormB0',
       'Liu et al. 2020, arXiv:2004.02967', parameters=_GATED, state=True),
   Row('evonorm_s0', 'activation', evonorm.evonorm_s0, 'EvoNormS0',
@@ -93,7 +94,7 @@ CLASSES: Mapping[str, Row] = types.MappingProxyType(
 
 
 def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], Any]) -> Any:
-  """A row's class: one written by hand under its name, or the one derived from it.
+  """A row's class: the one in `by_hand` under its name, or else the one that `derive` makes.
 
   Raises:
     ValueError: where the row has no function to derive it from.
@@ -102,17 +103,20 @@ def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], Any]) -
     return row.module
   if row.function is None:
     raise ValueError(f'norm {row.name!r} has no function, and so no module: name another')
-  known = CLASSES.get(row.class_name)
-  same = known is not None and known.function is row.function
+  # A row of a user's may have the class name of one in the catalogue, but for another function.
+  ours = CLASSES.get(row.class_name)
+  same = ours is not None and ours.function is row.function
   return by_hand.get(row.class_name) if same and row.class_name in by_hand else derive(row)
 
 
-@functools.cache  # one row, and so one module, for a name
+@functools.cache  # so that one name always gives the same row, and the same module class
 def find(name: str) -> Row:
-  """The row of that name; or of a user's `package.module:object`, a Row or a linen module class.
+  """The row of that name in the catalogue, or for a user's `package.module:object`.
+
+  The object is a Row or a linen module class.
 
   Raises:
-    ValueError: where there is none, naming the nearest.
+    ValueError: where there is none; it names the nearest.
   """
   if name in NORMS:
     return NORMS[name]
@@ -122,15 +126,15 @@ def find(name: str) -> Row:
     raise ValueError(
       f'norm {name!r} is not known: {hint}use one of {", ".join(NORMS)}, or package.module:object'
     )
-  found = load(name, 'norm')
-  if isinstance(found, Row):
-    return dataclasses.replace(found, name=name)
-  if not isinstance(found, type):
+  loaded = load(name, 'norm')
+  if isinstance(loaded, Row):
+    return dataclasses.replace(loaded, name=name)
+  if not isinstance(loaded, type):
     raise ValueError(
-      f'norm {name!r} is a {type(found).__name__}: name a norms.catalogue.Row or a linen class'
+      f'norm {name!r} is a {type(loaded).__name__}: name a norms.catalogue.Row or a linen class'
     )
-  fields = getattr(found, '__dataclass_fields__', {})
-  return Row(name, 'activation', None, found, state='use_running_average' in fields)
+  fields = getattr(loaded, '__dataclass_fields__', {})
+  return Row(name, 'activation', None, loaded, state='use_running_average' in fields)
 
 
 def load(dotted: str, what: str) -> Any:

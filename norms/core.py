@@ -3,12 +3,16 @@
 With <.> the mean over the statistics' axes (over a named axis too, and over the entries that a
 mask leaves in), for x of any rank and statistics that keep their axes at size 1:
 
-    y = r (x - <x>),   r = (<|x - <x>|^2> + epsilon)^-1/2,   z = y scale + bias
-    dz = s dx + y (dscale - s <y dx>) + (dbias - s <dx>),   s = r scale
+    y = rstd (x - <x>),   rstd = (<|x - <x>|^2> + epsilon)^-1/2,   z = y scale + bias
+    dz = s dx + y (dscale - s <y dx>) + (dbias - s <dx>),   s = rstd scale
 
 The second line is the exact tangent. It is linear in (dx, dscale, dbias), so JAX's transposition
 turns it into the papers' simplified backward pass; where scale does not vary along the statistics'
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
+
+In the code d = x - shift, where norms/moments.py splits the mean into shift + drift, and r is the
+static Reduction. y = (q - k) c is y as it is computed: from q = d by small arrays k = drift and
+c = rstd, or as it is, from q = y.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,50 +23,61 @@ import jax
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from norms import reduction, xla_cpu
-from norms.arithmetic import add, convert, div, has_no_value, inner, mul, sub
+from norms import arithmetic, reduction, xla_cpu
+from norms.arithmetic import MaybeArray, add, convert, div_all, is_concrete, mul, real_product, sub
 from norms.arithmetic import affine_dtype as affine_dtype
-from norms.axes import Given, Mask
+from norms.axes import Mask
 from norms.moments import Moments as Moments
-from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_read_d
+from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_use_deviation
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
 from norms.reduction import compute_dtype as compute_dtype
+from norms.reduction import expand_param as expand_param
 from norms.reduction import inexact as inexact
-from norms.reduction import keep as keep
-from norms.reduction import spread as spread
+from norms.reduction import zero_masked as zero_masked
+
+# Their names in earlier versions, which norms of users may call.
+spread, keep = expand_param, zero_masked
 
 
-def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
-  """x - <x>; 0 under the mask."""
-  return d if stats.drift is None else keep(mask, sub(d, stats.drift))
+def normalize(
+  x: ArrayLike, scale: MaybeArray = None, bias: MaybeArray = None, mask: Mask = None,
+  *,
+  axes: Sequence[int], epsilon: float | Array, center: bool = True,
+  axis_name: str | None = None, axis_index_groups: Sequence[Sequence[int]] | None = None,
+  refine: bool = True, groups: int | None = None, keep_input: bool = False,
+) -> tuple[Array, Moments]:  # fmt: skip
+  """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
-
-def _apply(
-  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, d: Array, stats: Stats
-) -> tuple[Array, Moments]:
-  """z, in the promoted dtype of what was given, and the moments."""
-  if r.refine and not sums_read_d(r, x.ndim):  # by y, which the backward pass reads, too
-    z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
-    return convert(z, affine_dtype(x, scale, bias)), stats.moments
-  d, k = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
-  return _affine(d, k, stats.rstd, x, scale, bias), stats.moments
-
-
-def _affine(d: Array, k: Given, rstd: Array, x: Array, scale: Given, bias: Given) -> Array:
-  """(d - k) rstd scale + bias, rounded as Flax does; k is None for 0."""
-  slope, offset = reduction.affine(rstd, scale, None), bias
-  if k is not None:  # rounded once less than d - k
-    offset = reduction.affine(mul(lax.neg(k), slope), None, bias)
-  return convert(reduction.affine(d, slope, offset), affine_dtype(x, scale, bias))
+  epsilon: a number, or an array, which has a derivative.
+  center: False: no mean is subtracted, and var is the mean square.
+  refine: False: the mean keeps its rounding error; the textbook's two passes, to the bit.
+  groups: the number of groups of channels on the last axis, which is then none of `axes`:
+    statistics are taken over each group, too. The moments repeat them for each channel.
+  keep_input: the backward pass keeps x and no other array of its size, for callers that keep x
+    themselves.
+  """
+  x = inexact(x)
+  static, traced = arithmetic.split_epsilon(epsilon, reduction.real_dtype(x))
+  r = reduction.make_reduction(axes, static, center, axis_name, axis_index_groups, refine, groups)
+  special = axis_name is None and xla_cpu.special_formulas_allowed()
+  r = r._replace(keep_input=keep_input, special=special)
+  # Not where refine=False runs eagerly, since its result is Flax's to the bit: a compiled program
+  # rounds otherwise than operation after operation. Nor over devices: jit hides vmap's axis name.
+  compiled = axis_name is None and (refine or not is_concrete(x))
+  return (_normalize_jit if compiled else _normalize)(r, x, scale, bias, mask, traced)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _normalize(
-  r: Reduction, x: Array, scale: Given, bias: Given, mask: Mask, epsilon: Given
+  r: Reduction, x: Array, scale: MaybeArray, bias: MaybeArray, mask: Mask, epsilon: MaybeArray
 ) -> tuple[Array, Moments]:
   return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
+
+
+# All layers of one shape share one jaxpr and one lowered function; without jit each has its own.
+_normalize_jit = jax.jit(_normalize, static_argnums=0)
 
 
 @_normalize.defjvp
@@ -71,35 +86,53 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   dx, dscale, dbias, _, depsilon = tangents
   d, stats = compute_stats(r, x, mask, epsilon)
   z, moments = _apply(r, x, scale, bias, mask, d, stats)
-  known = mask is None and r.axis_name is None
-  n = reduction.at_least_one(reduction.count_entries(r, x, mask) if known else moments.count)
-  from_d = functools.partial(_from_d, r, x, d)
+  static = mask is None and r.axis_name is None
+  n = reduction.at_least_one(reduction.count_entries(r, x, mask) if static else moments.count)
+  with_d = functools.partial(_with_d, r, x, d)
   if r.axis_name is None:
     tangent = functools.partial(_means_and_tangent, n)
-    means, dz = from_d(tangent)(mask, stats, dx, scale, dscale, dbias, depsilon)
-  else:  # an exchange stays between two parts: if it were recomputed, vmap's axis would be unknown
-    means = _divide(reduction.over_devices(r, from_d(_tangent_sums)(mask, stats, dx)), n)
-    dz = from_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+    means, dz = with_d(tangent)(mask, stats, dx, scale, dscale, dbias, depsilon)
+  else:
+    # Devices exchange their sums between two recomputed functions, and not within one: where JAX
+    # computes a function again, the name of an axis of vmap is unknown.
+    sums = with_d(_tangent_sums)(mask, stats, dx)
+    means = div_all(reduction.sum_over_devices(r, sums), n)
+    dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
-def _divide(sums: Any, n: Any) -> Any:
-  return jax.tree.map(lambda a: div(a, n), sums)
+def _apply(
+  r: Reduction, x: Array, scale: MaybeArray, bias: MaybeArray, mask: Mask, d: Array, stats: Stats
+) -> tuple[Array, Moments]:
+  """z, in the promoted dtype of x, scale and bias, and the moments."""
+  # Where the backward pass needs y, z is computed from it: XLA then computes y once for both.
+  if r.refine and not sums_use_deviation(r, x.ndim):
+    z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
+    return convert(z, affine_dtype(x, scale, bias)), stats.moments
+  # Under a mask d is 0, and must stay it: there the drift cannot move into the offset.
+  d, drift = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
+  return arithmetic.normalize_affine(d, drift, stats.rstd, x, scale, bias), stats.moments
+
+
+def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
+  """x - <x>; 0 under the mask."""
+  return d if stats.drift is None else zero_masked(mask, sub(d, stats.drift))
 
 
 def _means_and_tangent(
-  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: Given
+  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: MaybeArray
 ) -> Any:
-  means = _divide(_tangent_sums(r, d, mask, stats, dx), n)
-  return means, _tangent(r, d, mask, stats, dx, *rest, means)
+  means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
+  return means, _tangent(r, d, mask, stats, dx, *rest, means=means)
 
 
-def _from_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
-  """f(r, d, mask, stats, ...), which keeps one array of x's size for the backward pass.
+def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
+  """f(r, d, mask, stats, ...) of (mask, stats, ...); for the backward pass it keeps one array.
 
-  That is d where the sums are over it as it is, and else x, from which d is computed again.
+  That array is d where f reads d itself and d is no wider than x. Otherwise it is x, which the
+  caller's network keeps anyway as a rule, and d is computed again from it.
   """
-  if x.dtype == d.dtype and sums_read_d(r, x.ndim):
+  if x.dtype == d.dtype and sums_use_deviation(r, x.ndim):
     return functools.partial(f, r, d)
 
   @reduction.recompute
@@ -109,105 +142,59 @@ def _from_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable
   return functools.partial(recomputed, x)
 
 
-def _y_by_parts(r: Reduction, d: Array, mask: Mask, stats: Stats) -> tuple[Array, Given, Given]:
-  """(q, k, c) with y = (q - k) c.
-
-  Where sums read d, q is d as it is written down; k and c are small. Else q is y.
-  """
-  if sums_read_d(r, d.ndim):
+def _factor_y(
+  r: Reduction, d: Array, mask: Mask, stats: Stats
+) -> tuple[Array, MaybeArray, MaybeArray]:
+  """(q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y."""
+  if sums_use_deviation(r, d.ndim):
     return d, stats.drift, stats.rstd
   return mul(_centred(d, mask, stats), stats.rstd), None, None
 
 
 def _tangent_sums(
   r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
-) -> tuple[Given, Array]:
+) -> tuple[MaybeArray, Array]:
   """The sums of dx and of y dx on this device."""
-  (q, k, c), dx = _y_by_parts(r, d, mask, stats), keep(mask, convert(dx, d.dtype))
+  (q, k, c), dx = _factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
-  of_dx = reduction.total(r, dx) if r.center else None
-  of_ydx = reduction.total(r, inner(q, dx))
-  if k is not None and of_dx is not None:
-    of_ydx = sub(of_ydx, inner(k, of_dx))
-  return of_dx, _times(c, of_ydx)
-
-
-def _scaled(r: Reduction, a: Array, scale: Given, more: Given) -> Array:
-  """a scale + more, where they are given."""
-  if r.special and scale is not None and xla_cpu.is_outer(a, scale):
-    a, scale = xla_cpu.outer(a, scale), None
-  return reduction.affine(a, scale, more)
-
-
-def _times(c: Given, a: Array) -> Array:
-  # Selected for the transpose, where an infinite sum may meet a variance that overflowed.
-  return a if c is None else keep(lax.ne(c, c.dtype.type(0)), mul(c, a))
+  sum_dx = reduction.total(r, dx) if r.center else None
+  sum_ydx = reduction.total(r, real_product(q, dx))
+  if k is not None and sum_dx is not None:
+    sum_ydx = sub(sum_ydx, real_product(k, sum_dx))
+  return sum_dx, _multiply(c, sum_ydx)
 
 
 def _tangent(
-  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: Given, dscale: Given,
-  dbias: Given, depsilon: Given, means: Any,
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
+  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray, means: Any,
 ) -> Array:  # fmt: skip
-  """The rule of this module's docstring."""
+  """dz of this module's docstring, as s dx + q q_factor + constant."""
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
     mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
-  q, k, c = _y_by_parts(r, d, mask, stats)
-  shrink = lax.neg(stats.rstd)
-  of_q = _times(c, _scaled(r, mul(shrink, mean_ydx), scale, dscale))
-  dx = mul(stats.rstd, keep(mask, convert(dx, d.dtype)))
-  dz = add(reduction.affine(dx, scale, None), mul(q, of_q))
+  q, k, c = _factor_y(r, d, mask, stats)
+  minus_rstd = lax.neg(stats.rstd)
+  q_factor = _multiply(c, _affine(r, mul(minus_rstd, mean_ydx), scale, dscale))
+  dx = mul(stats.rstd, zero_masked(mask, convert(dx, d.dtype)))
+  dz = add(reduction.affine(dx, scale, None), mul(q, q_factor))
   if not r.center:
     return reduction.affine(dz, None, dbias)
-  of_1 = _scaled(r, mul(shrink, mean_dx), scale, None if mask is not None else dbias)
-  of_1 = of_1 if k is None else sub(of_1, mul(k, of_q))
-  dz = keep(mask, add(dz, of_1))
+  # dbias reaches masked entries, too, so with a mask it is added last.
+  constant = _affine(r, mul(minus_rstd, mean_dx), scale, None if mask is not None else dbias)
+  constant = constant if k is None else sub(constant, mul(k, q_factor))
+  dz = zero_masked(mask, add(dz, constant))
   return dz if mask is None else reduction.affine(dz, None, dbias)
 
 
-# Traced and lowered once in a program, for all its layers of a shape; one call on values.
-_normalize_once = jax.jit(_normalize, static_argnums=0)
+def _affine(r: Reduction, a: Array, scale: MaybeArray, bias: MaybeArray) -> Array:
+  """a * scale + bias; the product is one that XLA on CPUs sums faster, where it can be."""
+  if r.special and scale is not None and xla_cpu.is_outer(a, scale):
+    a, scale = xla_cpu.outer(a, scale), None
+  return reduction.affine(a, scale, bias)
 
 
-def normalize(
-  x: ArrayLike, scale: Given = None, bias: Given = None, mask: Mask = None,
-  *,
-  axes: Sequence[int], epsilon: float | Array, center: bool = True,
-  axis_name: str | None = None, axis_index_groups: Sequence[Sequence[int]] | None = None,
-  refine: bool = True, groups: int | None = None, keep_input: bool = False,
-) -> tuple[Array, Moments]:  # fmt: skip
-  """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
-
-  epsilon may be traced, and has a derivative then.
-  refine=False leaves the mean's rounding error in: the textbook's two passes, to the bit.
-  groups: of the last axis, over each of which statistics are taken too (it is none of `axes`); the
-  moments are at each of its entries.
-  keep_input: the backward pass keeps x and nothing of its size besides, for callers that keep it.
-  """
-  x = inexact(x)
-  static, traced = reduction.split_epsilon(epsilon, reduction.real_dtype(x))
-  r = reduction.over(axes, static, center, axis_name, axis_index_groups, refine, groups)
-  r = r._replace(keep_input=keep_input, special=axis_name is None and xla_cpu.special_formulas())
-  # On values one program rounds otherwise than operations do, and with refine=False these are
-  # Flax's to the bit. Over devices vmap's axis would be unknown in it.
-  as_one = axis_name is None and (refine or has_no_value(x))
-  return (_normalize_once if as_one else _normalize)(r, x, scale, bias, mask, traced)
-
-
-def normalize_by(
-  x: Array, mean: Array, var: Array, scale: Given = None,
-  bias: Given = None, mask: Mask = None, *, epsilon: float | Array,
-) -> Array:  # fmt: skip
-  """z = (x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
-  by: Callable[..., Array] = _normalize_by if has_no_value(x) else _normalize_by_once
-  return by(x, mean, var, scale, bias, mask, epsilon)
-
-
-def _normalize_by(
-  x: Array, mean: Array, var: Array, scale: Given, bias: Given, mask: Mask, epsilon: float | Array
-) -> Array:
-  deviation = keep(mask, sub(reduction.widen(x), reduction.widen(mean)))
-  return _affine(deviation, None, lax.rsqrt(add(reduction.widen(var), epsilon)), x, scale, bias)
-
-
-_normalize_by_once = jax.jit(_normalize_by)
+def _multiply(c: MaybeArray, a: Array) -> Array:
+  """c a; 0 where c is 0, even if `a` is infinite."""
+  # A variance that overflowed has rstd = 0 beside sums that may be infinite. The transpose of this
+  # selection discards them, too, where a product's would make NaN of them.
+  return a if c is None else zero_masked(lax.ne(c, c.dtype.type(0)), mul(c, a))

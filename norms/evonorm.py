@@ -1,7 +1,7 @@
 """Norm and activation in one, found by evolution: a divisor that depends on x itself.
 
-The rule of core gives the statistics and their derivatives; x is not standardised by them, so
-that plain autodiff takes it from there.
+norms/core.py computes the statistics and their derivatives. x is not standardised by them, so what
+follows is differentiated by plain autodiff.
 """
 
 from collections.abc import Sequence
@@ -60,16 +60,17 @@ def evonorm_b0(
   """
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
-  slope = core.spread(slope, x.shape, features, 'slope')
-  positions = reduction.positions(x.ndim, features)
-  options: dict[str, Any] = (  # by name, of more than one type
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
+  slope = core.expand_param(slope, x.shape, features, 'slope')
+  positions = reduction.position_axes(x.ndim, features)
+  # In evaluation devices exchange nothing, and the axis name may be unknown.
+  options: dict[str, Any] = (  # Any: options of more than one type
     {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
   )
-  known: Any = None  # an array in evaluation
+  running_var: Any = None  # an array in evaluation
   if not training:
-    known = running.spread(batch_stats, x.shape, features, 'evonorm_b0').var
+    running_var = running.expand_stats(batch_stats, x.shape, features, 'evonorm_b0').var
 
   def normalized(
     x: jax.Array,
@@ -79,31 +80,34 @@ def evonorm_b0(
     mask: ArrayLike | None,
   ) -> tuple[jax.Array, core.Moments | None]:
     scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
-    own = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1].var
-    seen: core.Moments | None
+    # The moments do not depend on this epsilon; 1 keeps the y that is not used in range.
+    _, instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)
+    moments: core.Moments | None
     if training:
       _, batch = core.normalize(
         scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
       )
-      seen = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count)
-      least = reduction.deviation(batch.var, epsilon, unit)
+      moments = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count)
+      batch_std = reduction.deviation(batch.var, epsilon, unit)
     else:
-      seen, least = None, jnp.sqrt(known + epsilon) / unit
-    own = reduction.deviation(own, epsilon, unit)
-    return reduction.recompute(_b0)(scaled, least, own, slope, scale, bias), seen
+      moments, batch_std = None, jnp.sqrt(running_var + epsilon) / unit
+    instance_std = reduction.deviation(instance.var, epsilon, unit)
+    z = reduction.recompute(_b0)(scaled, batch_std, instance_std, slope, scale, bias)
+    return z, moments
 
-  recomputed = reduction.recompute_wide(normalized, x, options.get('axis_name'))
-  z, seen = recomputed(x, scale, bias, slope, mask)
+  recomputed = reduction.recompute_if_wider(normalized, x, options.get('axis_name'))
+  z, moments = recomputed(x, scale, bias, slope, mask)
   if training:
-    batch_stats = running.update(batch_stats, seen, momentum=momentum)
+    batch_stats = running.update(batch_stats, moments, momentum=momentum)
   return z.astype(core.affine_dtype(x, scale, bias, slope)), batch_stats
 
 
 def _b0(
-  x: jax.Array, least: jax.Array, own: jax.Array,
+  x: jax.Array, batch_std: jax.Array, instance_std: jax.Array,
   slope: jax.Array | None, scale: jax.Array | None, bias: jax.Array | None,
 ) -> jax.Array:  # fmt: skip
-  divisor = jnp.maximum(least, (x if slope is None else x * slope) + own)
+  """The formula of evonorm_b0; x and both deviations are divided by the unit of x."""
+  divisor = jnp.maximum(batch_std, (x if slope is None else x * slope) + instance_std)
   return reduction.affine(x / divisor, scale, bias)
 
 
@@ -150,8 +154,8 @@ def evonorm_s0(
   groups = reduction.count_groups(channels, num_groups, group_size)
   split = functools.partial(reduction.split_axis, axis=-1, parts=groups)
   named = {'scale': scale, 'bias': bias, 'slope': slope}
-  spread = {name: core.spread(p, x.shape, (last,), name) for name, p in named.items()}
-  parameters = [None if p is None else split(p) for p in spread.values()]
+  expanded = [core.expand_param(p, x.shape, (last,), name) for name, p in named.items()]
+  parameters = [None if p is None else split(p) for p in expanded]
   present = None if mask is None else split(jnp.broadcast_to(mask, x.shape))
 
   def normalized(
@@ -162,19 +166,20 @@ def evonorm_s0(
       scaled, mask=present, axes=(*range(1, last), last + 1), epsilon=1.0,
       axis_name=axis_name, axis_index_groups=axis_index_groups, keep_input=True,
     )  # fmt: skip
-    own = reduction.deviation(moments.var, epsilon, unit)
-    z: jax.Array = reduction.recompute(_s0)(scaled, unit, own, *parameters)
+    group_std = reduction.deviation(moments.var, epsilon, unit)
+    z: jax.Array = reduction.recompute(_s0)(scaled, unit, group_std, *parameters)
     return z
 
-  recomputed = reduction.recompute_wide(normalized, x, axis_name)
+  recomputed = reduction.recompute_if_wider(normalized, x, axis_name)
   z = recomputed(split(x), present, *parameters).reshape(x.shape)
   z = reduction.lay_out(z, jax.typeof(x).sharding.spec)
   return z.astype(core.affine_dtype(x, scale, bias, slope))
 
 
 def _s0(
-  x: jax.Array, unit: jax.Array, own: jax.Array,
+  x: jax.Array, unit: jax.Array, group_std: jax.Array,
   scale: jax.Array | None, bias: jax.Array | None, slope: jax.Array | None,
 ) -> jax.Array:  # fmt: skip
+  """The formula of evonorm_s0; x is divided by its unit, which the gate needs."""
   gate = jax.nn.sigmoid(x * unit if slope is None else x * (unit * slope))
-  return reduction.affine(x * gate / own, scale, bias)
+  return reduction.affine(x * gate / group_std, scale, bias)

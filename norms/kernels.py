@@ -42,20 +42,23 @@ def weight_norm(
   axes = tuple(a for a in range(v.ndim) if a not in features)
   n = max(1, math.prod(v.shape[a] for a in axes))
   g = jnp.ones([v.shape[a] for a in features], v.dtype) if g is None else jnp.asarray(g)
-  length = core.spread(g, v.shape, features, 'g').astype(core.compute_dtype(g))
-  # A sum is n means: core's rule, with g and epsilon in its units. If v has length 0, w is 0 and so
-  # is its gradient.
-  length = jnp.where(_alive(v, axes), length, 0) / reduction.root(n, length.dtype)
+  length = core.expand_param(g, v.shape, features, 'g').astype(core.compute_dtype(g))
+  # The squared length is n times the mean square, so core.normalize takes g / sqrt(n) for scale and
+  # epsilon / n. If v has length 0, w is 0 and so is its gradient.
+  length = jnp.where(_is_nonzero(v, axes), length, 0) / reduction.sqrt_count(n, length.dtype)
   w, _ = core.normalize(
     v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True
   )
   return w.astype(jnp.result_type(v, g))
 
 
-def _alive(v: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-  """Where v is not all 0: asked of its bits, since to XLA subnormal numbers are 0 on a CPU."""
+def _is_nonzero(v: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+  """Whether v has an entry other than 0 along the axes."""
+  # By their bits, since XLA on CPUs takes subnormal numbers for 0 in a comparison.
   parts = lax.stop_gradient((v.real, v.imag) if jnp.iscomplexobj(v) else (v,))
-  bits = [lax.bitcast_convert_type(a, f'uint{8 * a.dtype.itemsize}') << 1 for a in parts]  # no sign
+  bits = [
+    lax.bitcast_convert_type(a, f'uint{8 * a.dtype.itemsize}') << 1 for a in parts
+  ]  # without the sign
   return jnp.any(functools.reduce(jnp.bitwise_or, bits), axes, keepdims=True)
 
 
@@ -131,20 +134,21 @@ def spectral_norm(
     )
   matrix = w.reshape(-1, w.shape[-1]).astype(core.compute_dtype(w))
   unit = _unit(matrix)
-  # Accelerators would round factors of float32 to fewer digits.
+  # By default accelerators round the factors of a product in float32 to fewer digits.
   multiply = functools.partial(jnp.matmul, precision=lax.Precision.HIGHEST)
   scaled, left = lax.stop_gradient((matrix * unit, u.astype(matrix.dtype)))
   for _ in range(n_steps):
     right = _direction(multiply(left, scaled.conj().T), epsilon)
     left = _direction(multiply(right, scaled), epsilon)
-  # Divided where both are of size about 1: sigma squared, in the gradient, stays in range.
+  # Here matrix and sigma are both of size about 1, so that sigma squared, in the gradient of the
+  # quotient, stays in range.
   sigma = multiply(multiply(right, matrix * unit), left.conj()).real
   w_bar = matrix * unit / jnp.where(sigma == 0, unit, sigma)
   return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
 
 
 def dtype_of_u(w: jax.Array, dtype: DTypeLike) -> DTypeLike:
-  """The dtype in which a module keeps u: complex for a complex kernel, as its singular vectors."""
+  """The dtype in which a module keeps u: complex for a complex kernel, whose vectors u are too."""
   return jnp.promote_types(dtype, jnp.complex64) if jnp.iscomplexobj(w) else dtype
 
 
@@ -155,4 +159,5 @@ def _unit(a: jax.Array) -> jax.Array:
 
 
 def _direction(a: jax.Array, epsilon: float | jax.Array) -> jax.Array:
+  """`a`, divided by its length."""
   return a * lax.rsqrt(jnp.sum(jnp.square(jnp.abs(a))) + epsilon)

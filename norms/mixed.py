@@ -1,7 +1,7 @@
-"""Several statistics at once.
+"""Mixtures of several statistics.
 
-The rule of core gives the statistics and their derivatives. A mixture of them is no moment of x,
-so that plain autodiff takes it from there.
+norms/core.py computes the statistics and their derivatives. A mixture of them is no moment of x, so
+what follows is differentiated by plain autodiff.
 """
 
 from collections.abc import Sequence
@@ -63,13 +63,14 @@ def switchable_norm(
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
   scale, bias = (
-    core.spread(p, x.shape, features, n) for p, n in ((scale, 'scale'), (bias, 'bias'))
+    core.expand_param(p, x.shape, features, n) for p, n in ((scale, 'scale'), (bias, 'bias'))
   )
   named = {'axis_name': axis_name, 'axis_index_groups': axis_index_groups}
-  options: dict[str, Any] = named if training else {}  # by name, of more than one type
-  positions, known = reduction.positions(x.ndim, features), None
+  # In evaluation devices exchange nothing, and the axis name may be unknown.
+  options: dict[str, Any] = named if training else {}  # Any: options of more than one type
+  positions, averages = reduction.position_axes(x.ndim, features), None
   if not training:
-    known = running.spread(batch_stats, x.shape, features, 'switchable_norm')
+    averages = running.expand_stats(batch_stats, x.shape, features, 'switchable_norm')
 
   def normalized(
     x: jax.Array,
@@ -81,35 +82,38 @@ def switchable_norm(
   ) -> tuple[jax.Array, core.Moments | None]:
     scaled, unit, shift = _shifted(x, mask, **options)
     instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)[1]
-    layer, seen = _pooled(reduction.over(features), instance), None
-    if known is None:
-      batch = _pooled(reduction.over((0,), **options), instance)
-      seen = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
+    # Layers and batches are unions of instances, whose moments give theirs without a pass over x.
+    layer, moments = _merge_moments(reduction.make_reduction(features), instance), None
+    if averages is None:
+      batch = _merge_moments(reduction.make_reduction((0,), **options), instance)
+      moments = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
     else:
-      batch = core.Moments(known.mean / unit - shift, known.var / unit / unit, instance.count)
-    mean = _mixed(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
-    var = _mixed(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
+      batch = core.Moments(averages.mean / unit - shift, averages.var / unit / unit, instance.count)
+    mean = _mix(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
+    var = _mix(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
     divisor = jnp.sqrt(var + epsilon / unit / unit)
-    return reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias), seen
+    return reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias), moments
 
-  recomputed = reduction.recompute_wide(normalized, x, options.get('axis_name'))
-  z, seen = recomputed(x, scale, bias, mean_weights, var_weights, mask)
+  recomputed = reduction.recompute_if_wider(normalized, x, options.get('axis_name'))
+  z, moments = recomputed(x, scale, bias, mean_weights, var_weights, mask)
   if training:
-    batch_stats = running.update(batch_stats, seen, momentum=momentum)
+    batch_stats = running.update(batch_stats, moments, momentum=momentum)
   return z.astype(core.affine_dtype(x, scale, bias, mean_weights, var_weights)), batch_stats
 
 
 def _shifted(
   x: jax.Array, mask: ArrayLike | None, **options: Any
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """x / unit - shift, unit and shift: from one shift that all means share.
+  """x / unit - shift, unit and shift, which is the mean of all entries of x / unit.
 
-  The differences of the means would else drown in their rounding.
+  The means are mixed after it is subtracted: for a large shift their differences would drown in
+  rounding errors.
   """
   scaled, unit = reduction.in_range(x, mask, options.get('axis_name'))
-  fixed, everywhere = lax.stop_gradient(scaled), tuple(range(x.ndim))
-  _, moments = core.normalize(fixed, mask=mask, axes=everywhere, epsilon=1.0, **options)
-  return core.keep(mask, scaled - moments.mean), unit, moments.mean
+  # The shift cancels in z, so it needs no derivative.
+  fixed, all_axes = lax.stop_gradient(scaled), tuple(range(x.ndim))
+  _, moments = core.normalize(fixed, mask=mask, axes=all_axes, epsilon=1.0, **options)
+  return core.zero_masked(mask, scaled - moments.mean), unit, moments.mean
 
 
 def _standardised(
@@ -120,10 +124,11 @@ def _standardised(
   scale: jax.Array | None,
   bias: jax.Array | None,
 ) -> jax.Array:
-  return reduction.affine(core.keep(mask, x - mean) / divisor, scale, bias)
+  return reduction.affine(core.zero_masked(mask, x - mean) / divisor, scale, bias)
 
 
-def _mixed(weights: ArrayLike | None, statistics: Sequence[jax.Array], name: str) -> jax.Array:
+def _mix(weights: ArrayLike | None, statistics: Sequence[jax.Array], name: str) -> jax.Array:
+  """The mean of three statistics, weighted by the softmax of the weights."""
   weights = jnp.zeros(3) if weights is None else jnp.asarray(weights)
   if weights.shape != (3,):
     raise ValueError(
@@ -134,8 +139,8 @@ def _mixed(weights: ArrayLike | None, statistics: Sequence[jax.Array], name: str
   return mixed
 
 
-def _pooled(r: core.Reduction, moments: core.Moments) -> core.Moments:
-  """The statistics of entries together, from those of parts: by counts."""
+def _merge_moments(r: core.Reduction, moments: core.Moments) -> core.Moments:
+  """The moments of the unions of parts that lie along r's axes, weighted by the parts' counts."""
   n = jnp.broadcast_to(moments.count, moments.mean.shape)
   count = reduction.total(r, n)
   mean = reduction.mean(r, count, n * moments.mean)

@@ -1,4 +1,12 @@
-"""Mean, variance and their root, in a form that loses no digit of an offset input."""
+"""Mean, variance and their root, in a form that loses no digit of an offset input.
+
+    shift = <x>                 rounded to a float, for a large mean by much
+    d     = x - shift           exact up to one rounding
+    drift = <d>                 what rounding has left: the mean is shift + drift
+    var   = <|d|^2> - |drift|^2
+
+The second line is the only array of the size of x, and shift + drift is more exact than any float.
+"""
 
 from typing import NamedTuple
 
@@ -8,8 +16,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from norms import reduction, xla_cpu
-from norms.arithmetic import add, convert, div, mul, square, sub
-from norms.reduction import Reduction, compute_dtype, keep
+from norms.arithmetic import MaybeArray, add, convert, div, mul, square, sub
+from norms.reduction import Reduction, compute_dtype, zero_masked
 
 
 class Moments(NamedTuple):
@@ -21,119 +29,131 @@ class Moments(NamedTuple):
 
 
 class Stats(NamedTuple):
-  """What the rule needs besides x, axes kept: the mean is shift + drift, more than a float."""
+  """What the derivative rule needs besides x; axes kept at size 1."""
 
-  shift: jax.Array | None  # None: not centred
-  drift: jax.Array | None  # None: not centred, or not refined
-  rstd: jax.Array
+  shift: MaybeArray  # None: not centred
+  drift: MaybeArray  # None: not centred, or not refined
+  rstd: jax.Array  # 1 / sqrt(var + epsilon)
   moments: Moments
 
 
-def sums_read_d(r: Reduction, ndim: int) -> bool:
-  """Whether the derivative's sums are over products with d = x - shift, and not with y.
+def sums_use_deviation(r: Reduction, ndim: int) -> bool:
+  """Whether the derivative sums products with d = x - shift, rather than with y.
 
-  Over leading axes, along which rstd and scale do not vary, that saves a pass.
+  Where the last axis is kept, as in batch norm, rstd and scale do not vary along the axes of the
+  sums. They are applied to the sums then, which saves a pass over an array of the size of x.
   """
   return bool(r.axes) and ndim - 1 not in r.axes and not r.keep_input
 
 
 def subtract_shift(
-  r: Reduction, x: jax.Array, mask: ArrayLike | None, shift: jax.Array | None
+  r: Reduction, x: jax.Array, mask: ArrayLike | None, shift: MaybeArray
 ) -> jax.Array:
   """d = x - shift in at least float32; 0 under the mask."""
-  if r.special and sums_read_d(r, x.ndim) and mask is None and shift is not None:
+  if r.special and sums_use_deviation(r, x.ndim) and mask is None and shift is not None:
     return xla_cpu.subtract(x, shift)
-  d = convert(keep(mask, x), compute_dtype(x))
-  return d if shift is None else keep(mask, sub(d, shift))
+  # Masked twice: a NaN or infinite entry must not reach the difference, nor shift the masked zeros.
+  d = convert(zero_masked(mask, x), compute_dtype(x))
+  return d if shift is None else zero_masked(mask, sub(d, shift))
 
 
 def compute_stats(
-  r: Reduction, x: jax.Array, mask: ArrayLike | None, epsilon: jax.Array | None = None
+  r: Reduction, x: jax.Array, mask: ArrayLike | None, epsilon: MaybeArray = None
 ) -> tuple[jax.Array, Stats]:
   """d and the statistics of x, over the reduction's axes and its devices.
 
-  epsilon: traced, and added to the reduction's own.
+  epsilon: an array, which is added to the reduction's own epsilon.
   """
-  own = reduction.on_this_device(r)
-  count = reduction.count_entries(own, x, mask)
-  d, shift, drift, var = _two_passes(own, count, x, mask)
+  local = reduction.on_this_device(r)
+  count = reduction.count_entries(local, x, mask)
+  d, shift, drift, var = _two_passes(local, count, x, mask)
   if r.axis_name is not None:
     count, shift, drift, var = _merge_devices(r, count, shift, drift, var)
     d = subtract_shift(r, x, mask, shift)
   guarded = add(var, r.epsilon if epsilon is None else r.epsilon + epsilon)
-  if r.epsilon < jnp.finfo(var.dtype).tiny:  # a traced one, too: then this is 0
+  # Without an epsilon a constant input has var = 0: rstd = 0 makes y and its gradient 0, not NaN.
+  # An epsilon that is an array may be 0, too, and r.epsilon is 0 then.
+  if r.epsilon < jnp.finfo(var.dtype).tiny:
     guarded = jnp.where(guarded == 0, jnp.inf, guarded)
   rstd = lax.rsqrt(guarded)
-  if r.center and mask is None and r.axis_name is None and reduction.entries(r, x.shape) == 1:
-    rstd = lax.full_like(rstd, 0)  # nothing is left of one entry, nor of its gradient
+  # A single entry is its own mean: y is 0 whatever x is, and so is the gradient.
+  alone = mask is None and r.axis_name is None and reduction.entries_per_statistic(r, x.shape) == 1
+  if r.center and alone:
+    rstd = lax.full_like(rstd, 0)
   mean = lax.full_like(var, 0) if shift is None else shift if drift is None else add(shift, drift)
-  count = (
-    lax.full([1] * x.ndim, count, var.dtype) if isinstance(count, int) or count.ndim == 0 else count
-  )
+  if isinstance(count, int) or count.ndim == 0:
+    count = lax.full([1] * x.ndim, count, var.dtype)
   return d, Stats(shift, drift, rstd, Moments(mean, var, count))
 
 
 def _two_passes(
   r: Reduction, count: int | jax.Array, x: jax.Array, mask: ArrayLike | None
-) -> tuple[jax.Array, jax.Array | None, jax.Array | None, jax.Array]:
-  """d, shift, drift, var: the second pass also finds what rounding left in the first one's mean."""
+) -> tuple[jax.Array, MaybeArray, MaybeArray, jax.Array]:
+  """d, shift, drift and var. One pass gives the shift, one both sums over d."""
   d, shift = subtract_shift(r, x, mask, None), None
-  unit, largest = reduction.unit_of_squares(r, x.shape), float(jnp.finfo(d.dtype).max)
+  prescale, largest = reduction.square_prescale(r, x.shape), float(jnp.finfo(d.dtype).max)
   if r.center:
-    # A mean beyond this limit belongs to squares beyond the largest float: rstd = 0 and y = 0.
-    shift = _below(largest**0.8, reduction.mean(r, count, d))
+    # A mean beyond this limit goes with squares beyond the largest float: var = inf, rstd = 0 and
+    # y = 0, also without the shift. To subtract it might overflow to an infinite d.
+    shift = _zero_beyond(largest**0.8, reduction.mean(r, count, d))
     d = subtract_shift(r, x, mask, shift)
-  if unit == 1:
+  if prescale == 1:
     var = reduction.mean(r, count, square(d))
   else:
-    var = div(reduction.mean(r, count, square(mul(d, unit))), unit**2)
+    var = div(reduction.mean(r, count, square(mul(d, prescale))), prescale**2)
   if not (r.center and r.refine):
     return d, shift, None, var
-  drift = _below(largest**0.5, reduction.mean(r, count, d))
-  return d, shift, drift, _less_square(var, drift)
+  # The limit is that of a drift whose square is finite, which is subtracted next.
+  drift = _zero_beyond(largest**0.5, reduction.mean(r, count, d))
+  return d, shift, drift, _subtract_square(var, drift)
 
 
-def _below(limit: float, a: jax.Array) -> jax.Array:
+def _zero_beyond(limit: float, a: jax.Array) -> jax.Array:
+  """`a` where |a| is below the limit, else 0."""
   size = lax.abs(a)
-  return keep(lax.lt(size, size.dtype.type(limit)), a)
+  return zero_masked(lax.lt(size, size.dtype.type(limit)), a)
 
 
-def _less_square(var: jax.Array, drift: jax.Array) -> jax.Array:
-  """<d^2> - <d>^2; 0 where that is the rounding that a constant input leaves."""
-  of_mean = square(drift)
-  rounding, left = mul(of_mean, 16 * float(jnp.finfo(var.dtype).eps)), sub(var, of_mean)
-  return keep(lax.gt(left, rounding), left)
+def _subtract_square(var: jax.Array, drift: jax.Array) -> jax.Array:
+  """<d^2> - <d>^2; 0 where no more is left than rounding errors."""
+  # Of a constant input, d is the same small number everywhere: both terms are equal but for
+  # rounding, which must not pass for a variance.
+  squared_mean = square(drift)
+  rounding = mul(squared_mean, 16 * float(jnp.finfo(var.dtype).eps))
+  centred = sub(var, squared_mean)
+  return zero_masked(lax.gt(centred, rounding), centred)
 
 
 def _merge_devices(
-  r: Reduction,
-  count: int | jax.Array,
-  shift: jax.Array | None,
-  drift: jax.Array | None,
-  var: jax.Array,
-) -> tuple[jax.Array, jax.Array | None, jax.Array | None, jax.Array]:
-  """The statistics of all devices' entries from those of each: one exchange, nothing cancels.
+  r: Reduction, count: int | jax.Array, shift: MaybeArray, drift: MaybeArray, var: jax.Array
+) -> tuple[jax.Array, MaybeArray, MaybeArray, jax.Array]:
+  """The statistics of all devices' entries from those of each device.
+
+  It takes one exchange, and subtracts no large numbers from each other: the means are compared
+  with the mean of all, and their differences are squared.
 
   Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
   """
-  own = (jnp.broadcast_to(count, var.shape), *(a for a in (var, shift, drift) if a is not None))
-  counts, variances, *means = reduction.gather(r, own)
+  local = (jnp.broadcast_to(count, var.shape), *(a for a in (var, shift, drift) if a is not None))
+  counts, variances, *means = reduction.gather_devices(r, local)
+  # Stacked with complex means, these came back complex.
   counts, variances = counts.real, variances.real
   count = jnp.sum(counts, 0)
   share = counts / jnp.maximum(count, 1)
   if shift is None:
     return count, None, None, jnp.sum(share * variances, 0)
-  shift = jnp.sum(share * means[0], 0)  # its rounding is a part of the drift below
-  apart = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)
-  drift = jnp.sum(share * apart, 0)
-  var = jnp.sum(share * (variances + square(apart - drift)), 0)
+  shift = jnp.sum(share * means[0], 0)  # its rounding error becomes a part of the drift below
+  # A device without entries has a mean of 0, which may be far from the others: it has no say.
+  distance = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)
+  drift = jnp.sum(share * distance, 0)
+  var = jnp.sum(share * (variances + square(distance - drift)), 0)
   return count, shift, drift, var
 
 
-def moments_tangent(stats: Stats, means: tuple[jax.Array | None, jax.Array]) -> Moments:
-  """The moments' tangent, from the means of dx and of y dx."""
+def moments_tangent(stats: Stats, means: tuple[MaybeArray, jax.Array]) -> Moments:
+  """The moments' tangent, from the means of dx and of y dx: dvar = 2 <y dx> / rstd."""
   mean_dx, mean_ydx = means
   mean, _, count = stats.moments
   dmean = lax.full_like(mean, 0) if mean_dx is None else mean_dx
-  std = keep(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))
+  std = zero_masked(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))
   return Moments(dmean, mul(mul(mean_ydx, std), 2), lax.full_like(count, 0))

@@ -67,12 +67,12 @@ def _squash(
 ) -> jax.Array:
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
-  alpha = core.spread(alpha, x.shape, (), 'alpha')
-  shift = core.spread(shift, x.shape, (), 'shift')
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
+  alpha = core.expand_param(alpha, x.shape, (), 'alpha')
+  shift = core.expand_param(shift, x.shape, (), 'shift')
 
-  # Nothing is averaged, so the rule of core has no part here; x alone is kept for what follows.
+  # Nothing is averaged, so the rule of core has no part here; only x is kept for the backward pass.
   @reduction.recompute
   def squash(
     x: jax.Array,
@@ -81,8 +81,8 @@ def _squash(
     alpha: jax.Array,
     shift: jax.Array | None,
   ) -> jax.Array:
-    inner = x.astype(core.compute_dtype(x)) * alpha
-    return reduction.affine(function(reduction.affine(inner, None, shift)), scale, bias)
+    scaled = x.astype(core.compute_dtype(x)) * alpha
+    return reduction.affine(function(reduction.affine(scaled, None, shift)), scale, bias)
 
   z: jax.Array = squash(x, scale, bias, alpha, shift)
   return z.astype(core.affine_dtype(x, scale, bias, alpha, shift))

@@ -85,7 +85,7 @@ def unit_norm(
   Raises:
     ValueError: on a bad axis.
   """
-  return _of_length(None, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups)
+  return _normalize_length(None, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups)
 
 
 def scale_norm(
@@ -105,10 +105,10 @@ def scale_norm(
 
   Nguyen and Salazar 2019, https://arxiv.org/abs/1910.05895
   """
-  return _of_length(scale, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups)
+  return _normalize_length(scale, x, reduction_axes, epsilon, mask, axis_name, axis_index_groups)
 
 
-def _of_length(
+def _normalize_length(
   scale: ArrayLike | None,
   x: ArrayLike,
   reduction_axes: core.Axes,
@@ -117,16 +117,19 @@ def _of_length(
   axis_name: str | None,
   axis_index_groups: Sequence[Sequence[int]] | None,
 ) -> jax.Array:
-  """A sum is n means: core's rule, scale and epsilon in its units. Zeros add nothing to a sum."""
+  """scale * x / sqrt(sum |x|^2 + epsilon)."""
+  # A sum of n squares is n times their mean, so core.normalize takes scale / sqrt(n) and
+  # epsilon / n. It gets no mask, by which it would divide by the number of entries left in: masked
+  # entries are set to 0, which adds nothing to the sum.
   x = core.inexact(x)
   axes = core.canonical_axes(x.ndim, reduction_axes, 'reduction_axes')
-  r = reduction.over(axes, 0.0, False, axis_name, axis_index_groups)
+  r = reduction.make_reduction(axes, 0.0, False, axis_name, axis_index_groups)
   devices = r.devices if r.axis_index_groups is None else len(r.axis_index_groups[0])
   n = max(1, devices * math.prod(x.shape[a] for a in axes))
-  length = core.spread(1.0 if scale is None else scale, x.shape, (), 'scale')
+  length = core.expand_param(1.0 if scale is None else scale, x.shape, (), 'scale')
   length = length.astype(core.compute_dtype(length))
   z, _ = core.normalize(
-    core.keep(mask, x), length / reduction.root(n, length.dtype), axes=axes,
+    core.zero_masked(mask, x), length / reduction.sqrt_count(n, length.dtype), axes=axes,
     epsilon=epsilon / n, center=False, axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
   return z.astype(core.affine_dtype(x, scale))

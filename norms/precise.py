@@ -60,11 +60,11 @@ def merge_statistics(a: BatchStats, b: BatchStats) -> BatchStats:
 
   Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
   """
-  return running.pooled(a, b)
+  return running.merge(a, b)
 
 
 def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) -> Any:
-  """Exact statistics of all batches together, to replace running averages by.
+  """Exact statistics of all batches together, in place of running averages.
 
   Args:
     collect: from a batch to any tree of BatchStats with counts, one for each norm; usually a
@@ -80,14 +80,15 @@ def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) ->
   Wu and Johnson 2021, https://arxiv.org/abs/2105.07576
   """
   merge = jax.jit(_merge_trees)
-  found = None
+  total = None
   for batch in batches:
     new = collect(batch)
-    found = new if found is None else merge(found, new)
-  if found is None:
+    total = new if total is None else merge(total, new)
+  if total is None:
     raise ValueError('precise_statistics: batches is empty: give at least one')
-  return found
+  return total
 
 
 def _merge_trees(a: Any, b: Any) -> Any:
+  """merge_statistics for each norm."""
   return jax.tree.map(merge_statistics, a, b, is_leaf=lambda node: isinstance(node, BatchStats))

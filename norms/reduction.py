@@ -1,4 +1,4 @@
-"""What every norm does with axes, parameters, dtypes, masks and named axes."""
+"""Sums and means over axes, masks and devices, safe from overflow, on which every norm stands."""
 
 from collections.abc import Callable, Sequence
 import functools
@@ -17,108 +17,106 @@ from norms.arithmetic import div, sum_over
 from norms.arithmetic import inexact as inexact
 from norms.arithmetic import real_dtype as real_dtype
 from norms.arithmetic import square as square
-from norms.arithmetic import widen as widen
 from norms.axes import Axes as Axes
 from norms.axes import canonical_axes as canonical_axes
 from norms.axes import count_groups as count_groups
+from norms.axes import expand_param as expand_param
 from norms.axes import gather_axis as gather_axis
-from norms.axes import keep as keep
 from norms.axes import lay_out as lay_out
-from norms.axes import positions as positions
+from norms.axes import position_axes as position_axes
 from norms.axes import select as select
 from norms.axes import split_axis as split_axis
-from norms.axes import spread as spread
+from norms.axes import zero_masked as zero_masked
 
 T = TypeVar('T')
 
-# Of a formula of its own: keeps the arguments alone for the backward pass, and computes it again.
+# For a formula of a norm's own: keeps its arguments alone for the backward pass, which computes
+# the formula again. prevent_cse=False, so that XLA may fuse what is computed again with the rest.
 recompute = functools.partial(jax.checkpoint, prevent_cse=False)
 
 
 class Reduction(NamedTuple):
-  """What the statistics are taken over; static, and the same for value and derivative."""
+  """What statistics are taken over, and how; static, and the same for value and derivative."""
 
   axes: tuple[int, ...]
   epsilon: float
   center: bool = True
   axis_name: str | None = None
   axis_index_groups: tuple[tuple[int, ...], ...] | None = None
-  devices: int = 1  # along axis_name; known here since a vmapped rule cannot ask for it
-  refine: bool = True
-  groups: int | None = None  # of the last axis, which is then not one of `axes`
-  keep_input: bool = False  # for the backward pass, and no other array of its size
-  special: bool = False  # what is special to a platform may be used
+  devices: int = 1  # along axis_name; stored, since under vmap the rule cannot look the axis up
+  refine: bool = True  # correct the mean by the mean of x - mean
+  groups: int | None = None  # statistics for each of so many parts of the last axis, not in `axes`
+  keep_input: bool = False  # the backward pass keeps x, and no other array of its size
+  special: bool = False  # formulas that are special to a platform are allowed
 
 
-def entries(r: Reduction, shape: tuple[int, ...]) -> int:
-  """How many entries of an array of this shape one statistic is taken over."""
-  return math.prod(shape[a] for a in r.axes) * (shape[-1] // r.groups if r.groups else 1)
-
-
-def unit(r: Reduction, shape: tuple[int, ...]) -> float:
-  """A power of two under 1/(2n): scaling by it is exact, and no sum over n entries overflows."""
-  return 2.0 ** -(1 + (r.devices * _static(entries(r, shape))).bit_length())
-
-
-def unit_of_squares(r: Reduction, shape: tuple[int, ...]) -> float:
-  """A power of two: scaled by it, no squares of n entries of up to 1e18 sum to an overflow.
-
-  It is 1 for up to 128 entries: then no pass is spent on it, and tiny entries keep their squares.
-  """
-  n = r.devices * _static(entries(r, shape))
-  return 2.0 ** -max(0, math.ceil(math.log2(max(n, 1) / 128) / 2))
-
-
-def _static(n: int) -> int:
-  """A number of entries; where an exported program leaves it open, more than most arrays have."""
-  return 2**24 if jax.export.is_symbolic_dim(n) else n
-
-
-def root(n: int, dtype: DTypeLike) -> float | jax.Array:
-  """The square root of a number of entries, of that dtype where it is open in an export."""
-  return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)
-
-
-def over(
+def make_reduction(
   axes: Sequence[int], epsilon: float = 0.0, center: bool = True, axis_name: str | None = None,
   axis_index_groups: Sequence[Sequence[int]] | None = None, refine: bool = True,
   groups: int | None = None,
 ) -> Reduction:  # fmt: skip
-  """The Reduction that a norm's options describe."""
-  each = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
+  """The Reduction that a norm's options describe; hashable, and with the number of devices."""
+  index_groups = None if axis_index_groups is None else tuple(map(tuple, axis_index_groups))
   devices = 1 if axis_name is None else lax.axis_size(axis_name)
-  return Reduction(tuple(axes), float(epsilon), center, axis_name, each, devices, refine, groups)
+  return Reduction(
+    tuple(axes), float(epsilon), center, axis_name, index_groups, devices, refine, groups
+  )
 
 
-def split_epsilon(epsilon: float | jax.Array, dtype: DTypeLike) -> tuple[float, jax.Array | None]:
-  """(epsilon, None) where its value is known, else (0, epsilon) for the rule to differentiate."""
-  if isinstance(epsilon, jax.Array):
-    return 0.0, epsilon.astype(dtype)
-  return float(epsilon), None
+def entries_per_statistic(r: Reduction, shape: tuple[int, ...]) -> int:
+  """How many entries of an array of this shape one statistic is taken over, on this device."""
+  return math.prod(shape[a] for a in r.axes) * (shape[-1] // r.groups if r.groups else 1)
+
+
+# The prescales are powers of two: to multiply by one changes exponents only, and rounds nothing.
+def sum_prescale(r: Reduction, shape: tuple[int, ...]) -> float:
+  """A power of two under 1/(2n): multiplied by it, n finite entries never sum to infinity."""
+  return 2.0 ** -(1 + (r.devices * _known_size(entries_per_statistic(r, shape))).bit_length())
+
+
+def square_prescale(r: Reduction, shape: tuple[int, ...]) -> float:
+  """A power of two: multiplied by it, n entries of up to 1e18 have squares of a finite sum.
+
+  It is 1 for up to 128 entries. No pass is spent on it then, and tiny entries keep their squares.
+  """
+  n = r.devices * _known_size(entries_per_statistic(r, shape))
+  return 2.0 ** -max(0, math.ceil(math.log2(max(n, 1) / 128) / 2))
+
+
+def _known_size(n: int) -> int:
+  """A number of entries; where an exported program leaves it open, more than most arrays have."""
+  return 2**24 if jax.export.is_symbolic_dim(n) else n
+
+
+def sqrt_count(n: int, dtype: DTypeLike) -> float | jax.Array:
+  """The square root of a number of entries; an array where an exported program leaves n open."""
+  return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)
 
 
 def on_this_device(r: Reduction) -> Reduction:
-  """The same without the named axis."""
+  """The same reduction over this device's entries alone."""
   return r._replace(axis_name=None, axis_index_groups=None, devices=1)
 
 
 def total(r: Reduction, a: jax.Array) -> jax.Array:
-  """The sum over the axes, each channel's or its group's; over the devices, too."""
-  return over_devices(r, sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a))
+  """The sum over axes, groups of channels and devices; axes stay with size 1, channels stay."""
+  if r.groups is None:
+    return sum_over_devices(r, sum_over(a, r.axes))
+  return sum_over_devices(r, _sum_groups(a, r.axes, r.groups))
 
 
-def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
-  """The sum over the axes and each group of the last axis, at each of the group's channels."""
-  others = [axis for axis in range(a.ndim) if axis not in r.axes]
-  split = split_axis(lax.reduce_sum(a, r.axes), -1, r.groups)
-  shape = [1 if axis in r.axes else n for axis, n in enumerate(a.shape)]
-  of_each = lax.reduce_sum(split, (len(others),))
-  wide = lax.broadcast_in_dim(of_each, (*shape[:-1], *split.shape[-2:]), others)
-  return lax.reshape(wide, shape)
+def _sum_groups(a: jax.Array, axes: tuple[int, ...], groups: int) -> jax.Array:
+  """The sum over the axes and each group of the last axis, repeated for the group's channels."""
+  others = [axis for axis in range(a.ndim) if axis not in axes]
+  split = split_axis(lax.reduce_sum(a, axes), -1, groups)
+  sums = lax.reduce_sum(split, (len(others),))
+  shape = [1 if axis in axes else n for axis, n in enumerate(a.shape)]
+  repeated = lax.broadcast_in_dim(sums, (*shape[:-1], *split.shape[-2:]), others)
+  return lax.reshape(repeated, shape)
 
 
-def over_devices(r: Reduction, tree: T) -> T:
-  """The sum over the devices; ValueError where JAX knows no groups of them."""
+def sum_over_devices(r: Reduction, tree: T) -> T:
+  """Sums each array over the devices; ValueError where JAX has no axis_index_groups."""
   if r.axis_name is None:
     return tree
   try:
@@ -131,15 +129,15 @@ def over_devices(r: Reduction, tree: T) -> T:
     ) from error
 
 
-def gather(r: Reduction, arrays: Sequence[jax.Array]) -> jax.Array:
-  """Each array of every device, along a new first axis, the same on all: in one exchange.
-
-  As a sum, in which each device fills a place of its own: JAX knows of a sum that it does not
-  vary over the devices, and so may run where statistics are returned by shard_map.
-  """
+def gather_devices(r: Reduction, arrays: Sequence[jax.Array]) -> jax.Array:
+  """The arrays of all devices, of shape [len(arrays), devices, ...], in one exchange."""
+  # A sum to which each device adds its arrays at an index of its own, and zeros elsewhere. JAX
+  # knows that a sum is the same on all devices, which it does not know of lax.all_gather: so
+  # shard_map may return statistics as replicated.
   stacked = jnp.stack(arrays)
-  place = jnp.arange(r.devices).reshape(-1, *[1] * stacked.ndim) == lax.axis_index(r.axis_name)
-  return jnp.moveaxis(over_devices(r, jnp.where(place, stacked, 0)), 1, 0)
+  index = jnp.arange(r.devices).reshape(-1, *[1] * stacked.ndim)
+  mine = index == lax.axis_index(r.axis_name)
+  return jnp.moveaxis(sum_over_devices(r, jnp.where(mine, stacked, 0)), 1, 0)
 
 
 def mean(r: Reduction, count: int | jax.Array, a: jax.Array) -> jax.Array:
@@ -148,14 +146,14 @@ def mean(r: Reduction, count: int | jax.Array, a: jax.Array) -> jax.Array:
 
 
 def at_least_one(count: int | jax.Array) -> int | jax.Array:
-  """A number of entries to divide by."""
+  """A number of entries to divide by: the sum over no entries is 0, and so is their mean then."""
   return max(count, 1) if isinstance(count, int) else jnp.maximum(count, 1)
 
 
 def count_entries(r: Reduction, x: jax.Array, mask: ArrayLike | None) -> int | jax.Array:
-  """How many entries the mask leaves in, over the devices too; an int where that is known."""
+  """How many entries a statistic of x has, by the mask and over devices; an int where static."""
   if mask is None and r.axis_name is None:
-    n = entries(r, x.shape)
+    n = entries_per_statistic(r, x.shape)
     return jnp.asarray(n, real_dtype(x)) if jax.export.is_symbolic_dim(n) else n
   present = jnp.broadcast_to(True if mask is None else mask, x.shape)
   return total(r, present.astype(real_dtype(x)))
@@ -164,36 +162,39 @@ def count_entries(r: Reduction, x: jax.Array, mask: ArrayLike | None) -> int | j
 def in_range(
   x: jax.Array, mask: ArrayLike | None = None, axis_name: str | None = None
 ) -> tuple[jax.Array, jax.Array]:
-  """(x / u, u), where u is 1 unless squares may overflow: a power of two, so nothing is rounded.
+  """(x / unit, unit): the unit is 1 unless squares of x may overflow.
 
-  For a formula of its own: with epsilon / u^2 for epsilon it holds up to the largest finite x.
+  It is a power of two, so nothing is rounded. A formula that squares x by itself and takes
+  epsilon / unit^2 for epsilon holds up to the largest finite x.
   """
-  x = keep(mask, x).astype(compute_dtype(x))
+  x = zero_masked(mask, x).astype(compute_dtype(x))
   parts = (x.real, x.imag) if jnp.iscomplexobj(x) else (x,)
+  # Half of each, since the sum of two parts of a complex x may overflow.
   largest = sum(jnp.max(jnp.abs(lax.stop_gradient(a)), initial=0) / 2 for a in parts)
   if axis_name is not None:
     largest = lax.pmax(largest, axis_name)
+  # Entries beyond 2**20 come down to about 2**20: some 10**26 squares of these still have a sum.
   _, exponent = jnp.frexp(largest)
-  u = jnp.ldexp(jnp.ones_like(largest), jnp.maximum(exponent - 20, 0))
-  return x / u, u
+  unit = jnp.ldexp(jnp.ones_like(largest), jnp.maximum(exponent - 20, 0))
+  return x / unit, unit
 
 
-def deviation(var: jax.Array, epsilon: float | jax.Array, u: jax.Array) -> jax.Array:
-  """sqrt(u^2 var + epsilon) / u, for the variance of x / u.
-
-  Where u is large epsilon / u^2 is no float, or one whose inverse overflows; sqrt(epsilon) / u is.
-  It is the deviation of equal entries then, which has no derivative. Others deviate by more.
-  """
-  rest = epsilon / u / u
+def deviation(var: jax.Array, epsilon: float | jax.Array, unit: jax.Array) -> jax.Array:
+  """sqrt(unit^2 var + epsilon) / unit, for the variance of x / unit."""
+  # For a large unit, epsilon / unit^2 is 0 or so small that its inverse overflows, whereas
+  # sqrt(epsilon) / unit is a fine number. It is needed where entries are equal, which has no
+  # derivative; where they differ, they differ by so much that epsilon does not count.
+  rest = epsilon / unit / unit
   equal = (var == 0) & (rest < 1e-20)
-  return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))
+  return jnp.where(equal, jnp.sqrt(epsilon) / unit, jnp.sqrt(jnp.where(equal, 1, var + rest)))
 
 
-def recompute_wide(
+def recompute_if_wider(
   f: Callable[..., Any], x: jax.Array, axis_name: str | None = None
 ) -> Callable[..., Any]:
-  """f, a formula whose `in_range` copy of x is kept: where that is wider than x, x alone is.
+  """f, recomputed in the backward pass if its arithmetic is wider than x: only x is kept then.
 
-  Over devices f is as it was, since what they exchange would be exchanged again.
+  A formula that begins with `in_range` would else keep a copy of x of twice its bytes. Over
+  devices f stays as it is: to compute it again would repeat what they exchange.
   """
   return f if x.dtype == compute_dtype(x) or axis_name is not None else recompute(f)

@@ -1,4 +1,4 @@
-"""Batch statistics that only correct, or only centre."""
+"""Two kinds of batch norm: one that corrects for its running statistics, one that only centres."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,18 +69,21 @@ def batch_renorm(
   if batch_stats is None:
     raise ValueError('batch_renorm: batch_stats=None in training: pass the running statistics')
   dtype = core.affine_dtype(x, scale, bias)
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
-  options: dict[str, Any] = {  # by name, of more than one type
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
+  options: dict[str, Any] = {  # Any: options of more than one type
     'axes': tuple(a for a in range(x.ndim) if a not in features),
     'epsilon': epsilon, 'axis_name': axis_name, 'axis_index_groups': axis_index_groups,
   }  # fmt: skip
   batch = core.normalize(x, mask=mask, **options)[1]
-  r, d = _correction(batch, batch_stats, x.shape, features, epsilon, r_max, d_max)
-  moved = d if scale is None else d * scale
+  factor, offset = _correction(batch, batch_stats, x.shape, features, epsilon, r_max, d_max)
+  # (y factor + offset) scale + bias, as one scale and bias of core.normalize.
+  offset = offset if scale is None else offset * scale
   z, moments = core.normalize(
-    x, r if scale is None else r * scale, moved if bias is None else moved + bias, mask, **options
-  )
+    x, factor if scale is None else factor * scale,
+    offset if bias is None else offset + bias, mask, **options,
+  )  # fmt: skip
+  # The offset belongs to entries that are normalised; at masked ones z is the user's bias alone.
   if mask is not None:
     z = jnp.where(mask, z, jnp.zeros_like(z) if bias is None else bias.astype(z.dtype))
   return z.astype(dtype), running.update(batch_stats, moments, momentum=momentum)
@@ -95,12 +98,15 @@ def _correction(
   r_max: float | jax.Array,
   d_max: float | jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-  mean = core.spread(batch_stats.mean, shape, features, 'batch_stats.mean').astype(batch.mean.dtype)
-  var = core.spread(batch_stats.var, shape, features, 'batch_stats.var').astype(batch.var.dtype)
+  """The paper's r and d, which take a batch's y to what running statistics would have made of x."""
+  mean = core.expand_param(batch_stats.mean, shape, features, 'batch_stats.mean')
+  mean = mean.astype(batch.mean.dtype)
+  var = core.expand_param(batch_stats.var, shape, features, 'batch_stats.var')
+  var = var.astype(batch.var.dtype)
   rstd = lax.rsqrt(var + epsilon)
-  r = jnp.clip(jnp.sqrt(batch.var + epsilon) * rstd, 1 / r_max, r_max)
-  d = jnp.clip((batch.mean - mean) * rstd, -d_max, d_max)
-  return lax.stop_gradient(r), lax.stop_gradient(d)
+  factor = jnp.clip(jnp.sqrt(batch.var + epsilon) * rstd, 1 / r_max, r_max)
+  offset = jnp.clip((batch.mean - mean) * rstd, -d_max, d_max)
+  return lax.stop_gradient(factor), lax.stop_gradient(offset)
 
 
 def mean_only_batch_norm(
@@ -125,27 +131,30 @@ def mean_only_batch_norm(
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, axis)
   dtype, axes = core.affine_dtype(x, bias), [a for a in range(x.ndim) if a not in features]
-  shift = core.spread(bias, x.shape, features, 'bias')
+  shift = core.expand_param(bias, x.shape, features, 'bias')
   if training:
-    y, moments = _centred(reduction.over(axes, 0.0, True, axis_name, axis_index_groups), x, mask)
+    r = reduction.make_reduction(axes, 0.0, True, axis_name, axis_index_groups)
+    y, moments = _centred(r, x, mask)
     new = running.update(batch_stats, moments, momentum=momentum)
     new = None if new is None or batch_stats is None else new._replace(var=batch_stats.var)
   else:
-    mean = running.spread(batch_stats, x.shape, features, 'mean_only_batch_norm').mean
-    y, new = core.keep(mask, x.astype(core.compute_dtype(x)) - mean), batch_stats
+    mean = running.expand_stats(batch_stats, x.shape, features, 'mean_only_batch_norm').mean
+    y, new = core.zero_masked(mask, x.astype(core.compute_dtype(x)) - mean), batch_stats
   return (y if shift is None else y + shift).astype(dtype), new
 
 
 def _centred(
   r: core.Reduction, x: jax.Array, mask: ArrayLike | None
 ) -> tuple[jax.Array, core.Moments]:
-  """x - <x>, linear in x: plain autodiff keeps nothing. Twice, for what rounding leaves."""
-  unit = reduction.unit(r, x.shape)
-  count: Any = reduction.count_entries(r, x, mask)  # a number where it is known
-  x = core.keep(mask, x).astype(core.compute_dtype(x))
-  shift = reduction.mean(r, count, x * unit) / unit
-  y = core.keep(mask, x - shift)
-  drift = reduction.mean(r, count, y * unit) / unit
+  """x - <x> and the moments, of which the variance is not computed."""
+  # Linear in x, so plain autodiff keeps nothing for the backward pass. The mean is taken twice: the
+  # second one is what rounding has left of the first.
+  prescale = reduction.sum_prescale(r, x.shape)
+  count: Any = reduction.count_entries(r, x, mask)  # Any: an int where it is static
+  x = core.zero_masked(mask, x).astype(core.compute_dtype(x))
+  shift = reduction.mean(r, count, x * prescale) / prescale
+  y = core.zero_masked(mask, x - shift)
+  drift = reduction.mean(r, count, y * prescale) / prescale
   drift = jnp.where(jnp.isfinite(drift), drift, 0)  # x - <x> may overflow
   mean = shift + drift
-  return core.keep(mask, y - drift), core.Moments(mean, jnp.zeros_like(mean.real), count)
+  return core.zero_masked(mask, y - drift), core.Moments(mean, jnp.zeros_like(mean.real), count)

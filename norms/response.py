@@ -1,4 +1,4 @@
-"""Divisors that are responses: mean squares of a channel, or of its neighbours."""
+"""Norms that divide by responses: mean squares of a channel, or squares of its neighbours."""
 
 from collections.abc import Sequence
 import functools
@@ -47,25 +47,24 @@ def filter_response_norm(
   """
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  parameters = {'scale': scale, 'bias': bias, 'learnt_epsilon': learnt_epsilon}
-  scale, bias, more = (core.spread(p, x.shape, features, name) for name, p in parameters.items())
+  params = {'scale': scale, 'bias': bias, 'learnt_epsilon': learnt_epsilon}
+  scale, bias, learnt = (core.expand_param(p, x.shape, features, n) for n, p in params.items())
   normalize = functools.partial(
-    core.normalize,
-    axes=reduction.positions(x.ndim, features), epsilon=epsilon, center=False,
+    core.normalize, axes=reduction.position_axes(x.ndim, features), epsilon=epsilon, center=False,
     axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
-  if more is None:
+  if learnt is None:
     z, _ = normalize(x, scale, bias, mask)
   else:
     y, moments = normalize(x.astype(core.compute_dtype(x)), mask=mask)
-    z = reduction.affine(y * _damping(moments.var + epsilon, more), scale, bias)
-    z = z.astype(core.affine_dtype(x, scale, bias, more))
+    z = reduction.affine(y * _damping(moments.var + epsilon, learnt), scale, bias)
+    z = z.astype(core.affine_dtype(x, scale, bias, learnt))
   return z if threshold is None else tlu(z, threshold, feature_axes=feature_axes)
 
 
-def _damping(square: jax.Array, more: jax.Array) -> jax.Array:
-  """sqrt(square / (square + |more|)); what it is where the square is 0 does not matter, as y is."""
-  return lax.rsqrt(1 + jnp.abs(more) / jnp.where(square == 0, 1, square))
+def _damping(square: jax.Array, learnt: jax.Array) -> jax.Array:
+  """sqrt(square / (square + |learnt|)), or any finite number where the square, and so y, is 0."""
+  return lax.rsqrt(1 + jnp.abs(learnt) / jnp.where(square == 0, 1, square))
 
 
 def tlu(x: ArrayLike, threshold: ArrayLike, *, feature_axes: core.Axes = -1) -> jax.Array:
@@ -83,7 +82,7 @@ def tlu(x: ArrayLike, threshold: ArrayLike, *, feature_axes: core.Axes = -1) -> 
   """
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  return jnp.maximum(x, core.spread(threshold, x.shape, features, 'threshold'))
+  return jnp.maximum(x, core.expand_param(threshold, x.shape, features, 'threshold'))
 
 
 def global_response_norm(
@@ -123,29 +122,30 @@ def global_response_norm(
   """
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
-  axes = reduction.positions(x.ndim, features)
-  r = reduction.over(axes, 0.0, False, axis_name, axis_index_groups)
-  seen = reduction.count_entries(r, x, mask) > 0
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
+  positions = reduction.position_axes(x.ndim, features)
+  r = reduction.make_reduction(positions, 0.0, False, axis_name, axis_index_groups)
+  present = reduction.count_entries(r, x, mask) > 0
   response = functools.partial(_global_response, r, features)
-  z: jax.Array = reduction.recompute(response)(x, scale, bias, mask, seen, epsilon)
+  z: jax.Array = reduction.recompute(response)(x, scale, bias, mask, present, epsilon)
   return z
 
 
 def _global_response(
   r: core.Reduction, features: tuple[int, ...], x: jax.Array, scale: jax.Array | None,
-  bias: jax.Array | None, mask: ArrayLike | None, seen: ArrayLike, epsilon: float | jax.Array,
+  bias: jax.Array | None, mask: ArrayLike | None, present: ArrayLike, epsilon: float | jax.Array,
 ) -> jax.Array:  # fmt: skip
-  """No mean of squares divides here, so the rule of core does not fit."""
+  """The formula by plain autodiff, since x is divided by no mean of squares."""
   scaled, unit = reduction.in_range(x, mask, r.axis_name)
   square = reduction.total(r, reduction.square(scaled))
+  # The inner selection keeps the derivative of sqrt finite at 0, where the length has gradient 0.
   length = jnp.where(square == 0, 0, jnp.sqrt(jnp.where(square == 0, 1, square)))
-  seen = jnp.broadcast_to(seen, length.shape).astype(length.dtype)
-  channels = jnp.maximum(jnp.sum(seen, features, keepdims=True), 1)
+  present = jnp.broadcast_to(present, length.shape).astype(length.dtype)
+  channels = jnp.maximum(jnp.sum(present, features, keepdims=True), 1)
   mean = jnp.sum(length, features, keepdims=True) / channels
   share = length / (mean + epsilon / unit)
-  # unit goes with scale: the sum that is scale's gradient stays in range.
+  # Scale is multiplied by the unit, and not x: scale's gradient, which is a sum, stays in range.
   z = scaled * unit + scaled * share * (unit if scale is None else unit * scale)
   return reduction.affine(z, None, bias).astype(core.affine_dtype(x, scale, bias))
 
@@ -190,11 +190,11 @@ def _local_response(
   k: float | jax.Array, alpha: float | jax.Array, beta: float | jax.Array, mask: ArrayLike | None,
 ) -> jax.Array:  # fmt: skip
   scaled, unit = reduction.in_range(x, mask)
-  width = [(0, 0)] * x.ndim
-  width[axis] = ((size - 1) // 2, size // 2)
-  padded = jnp.pad(reduction.gather_axis(reduction.square(scaled), axis), width)
+  # Neighbours may lie on other devices, so each device gets the whole axis, and z lies as x again.
+  padding = [((size - 1) // 2, size // 2) if a == axis else (0, 0) for a in range(x.ndim)]
+  padded = jnp.pad(reduction.gather_axis(reduction.square(scaled), axis), padding)
   parts = (lax.slice_in_dim(padded, i, i + x.shape[axis], axis=axis) for i in range(size))
-  near = reduction.lay_out(functools.reduce(jnp.add, parts), jax.typeof(x).sharding.spec)
-  # (unit^2 a)^-beta in two steps, since unit^2 alone may overflow.
-  z = scaled * (k / unit / unit + alpha * near) ** -beta * unit ** (1 - 2 * beta)
+  window_sums = reduction.lay_out(functools.reduce(jnp.add, parts), jax.typeof(x).sharding.spec)
+  # The power of unit is taken apart from the rest, since unit^2 alone may overflow.
+  z = scaled * (k / unit / unit + alpha * window_sums) ** -beta * unit ** (1 - 2 * beta)
   return z.astype(x.dtype)

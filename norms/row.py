@@ -12,31 +12,31 @@ from norms import reduction
 
 Kind = Literal['none', 'activation', 'kernel']
 
-# Arguments of a function that a module's call settles, and not its constructor.
-_OF_A_CALL = ('mask', 'training')
+# Arguments of a function that a module takes in its call, rather than in its constructor.
+_CALL_ARGUMENTS = ('mask', 'training')
 
-# The names by which modules know the axes of features, and other options named after axes.
+# Modules look up the axes of the features under the first names; the others name axes, too.
 FEATURE_AXES = ('axis', 'feature_axes')
 _OTHER_AXES = ('reduction_axes', 'axis_name', 'axis_index_groups')
 
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-  """JAX's initialiser of that name, as a value: it can be compared, and pickled."""
+  """jax.nn.initializers.constant(value), but comparable and picklable, as a closure is not."""
 
   value: float
 
   def __call__(self, *args: Any, **kwargs: Any) -> Any:
-    """An array of it."""
+    """An array of the value; takes what an initialiser of JAX takes."""
     return initializers.constant(self.value)(*args, **kwargs)
 
 
 class Parameter(NamedTuple):
   """A learnt argument of a norm's function.
 
-  initial: where it starts; a callable is given the number of features.
-  shape: None: an entry for each feature.
-  used: whether a module has it unless told use_<name>.
+  initial: its value at the start, or a function that computes it from the number of features.
+  shape: its shape; None: an entry for each feature.
+  used: the default of a module's option use_<name>.
   """
 
   initial: float | Callable[[int], float]
@@ -44,11 +44,12 @@ class Parameter(NamedTuple):
   used: bool = True
 
   def init(self, features: int | None = None) -> initializers.Initializer | None:
-    """Its initialiser; None where that depends on the number of features, and none is given."""
+    """Its initialiser; None where the initial value depends on `features`, and these are None."""
     if callable(self.initial):
       return None if features is None else Constant(self.initial(features))
-    known: dict[float, initializers.Initializer] = {0: initializers.zeros, 1: initializers.ones}
-    return known.get(self.initial, Constant(self.initial))
+    # The same objects as the defaults of Flax's modules, to which they compare equal.
+    named: dict[float, initializers.Initializer] = {0: initializers.zeros, 1: initializers.ones}
+    return named.get(self.initial, Constant(self.initial))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,15 +64,17 @@ class Row:
     module: the name of its class in norms.linen and norms.nnx (None: after the function); or a
       linen class of the user's.
     paper: the source.
-    options: defaults of the module's options that a study uses.
-    parameters: what the function learns, in the order in which it is drawn.
-    state: keeps running statistics (and so takes `use_running_average` and `momentum`).
-    keeps: which of them a module keeps.
-    exact: options with which a pass in training and with momentum=0 normalises by the exact
-      statistics of what it is given, and keeps them, where momentum=0 alone does not.
-    moments: the function returns (z, mean, std): a module returns z unless told return_moments.
-    groups: needs a number of groups that divides the channels.
-    key: draws random numbers when it is called.
+    options: values that studies use in place of the defaults of the module's options.
+    parameters: the learnt arguments of the function, in the order in which modules draw them.
+    state: whether modules keep running statistics (and so take `use_running_average` and
+      `momentum`).
+    keeps: the names of the statistics that modules keep.
+    exact: options that a study adds to momentum=0, so that one call in training normalises by the
+      exact statistics of its input, and keeps them. Empty where momentum=0 alone does this.
+    moments: whether the function returns (z, mean, std). A module then returns z alone, but for
+      return_moments=True.
+    groups: whether a number of groups must divide the channels.
+    key: whether a call draws random numbers.
   """
 
   name: str
@@ -89,7 +92,7 @@ class Row:
   key: bool = False
 
   def __post_init__(self) -> None:
-    """Raises ValueError where the modules of this row would not be what its function says."""
+    """Raises ValueError if the row does not describe its function: its modules would be wrong."""
     unknown = set(self.parameters) - set(self._arguments)
     if unknown:
       raise ValueError(
@@ -106,10 +109,13 @@ class Row:
       self._check_axes(('axis',) if self.kind == 'kernel' else FEATURE_AXES)
 
   def _check_axes(self, allowed: tuple[str, ...]) -> None:
-    """A module looks for the axes of its parameters and statistics by name."""
+    """Raises ValueError if an option that names axes has another name than the allowed ones.
+
+    Modules look the axes of their parameters and statistics up by these names.
+    """
     others = {*allowed, *_OTHER_AXES, *self.parameters}
     for name, argument in self._arguments.items():
-      if name not in others and _means_axes(argument):
+      if name not in others and _is_axes_option(argument):
         raise ValueError(
           f'norm {self.name!r}: option {name!r} of its function names axes, but modules know those '
           f'of the features as {" or ".join(map(repr, allowed))} only: rename it'
@@ -121,9 +127,9 @@ class Row:
 
   @functools.cached_property
   def settings(self) -> dict[str, Any]:
-    """The function's options and their defaults, less what each call gives."""
+    """The function's options and their defaults, but for those that each call gives."""
     by_keyword = (a for a in self._arguments.values() if a.kind is a.KEYWORD_ONLY)
-    return {a.name: a.default for a in by_keyword if a.name not in _OF_A_CALL}
+    return {a.name: a.default for a in by_keyword if a.name not in _CALL_ARGUMENTS}
 
   @property
   def class_name(self) -> str:
@@ -133,23 +139,26 @@ class Row:
     name = self.name if self.function is None else self.function.__name__
     return ''.join(word.capitalize() for word in name.split('_'))
 
-  def features(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
-    """The axes along which parameters have entries, and running statistics."""
+  def feature_axes(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """The axes along which parameters and running statistics have an entry for each index."""
     name = 'axis' if 'axis' in settings else 'feature_axes'
     axes = settings.get(name, -1)
     return reduction.canonical_axes(ndim, () if axes is None else axes, name)
 
-  def vector(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
-    """The axes that hold the features, also of a norm without entries for each."""
+  def normalized_axes(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """The axes over which it normalises, where it has `reduction_axes`; else the feature axes.
+
+    An initial value may depend on their size.
+    """
     name = 'reduction_axes'
     if settings.get(name) is None:
-      return self.features(ndim, settings)
+      return self.feature_axes(ndim, settings)
     return reduction.canonical_axes(ndim, settings[name], name)
 
   def describe(self, parameters: str) -> str:
-    """The docstring of its modules; `parameters` is what they call them."""
+    """The docstring of its modules; `parameters` is the library's word for parameters."""
     starts = ', '.join(
-      f'`{name}` from {_said(p.initial)}{"" if p.used else f" (with use_{name}=True)"}'
+      f'`{name}` from {_format_initial(p.initial)}{"" if p.used else f" (with use_{name}=True)"}'
       for name, p in self.parameters.items()
     )
     function = self.function
@@ -161,11 +170,11 @@ class Row:
     )
 
 
-def _said(initial: float | Callable[[int], float]) -> str:
+def _format_initial(initial: float | Callable[[int], float]) -> str:
   return f'{initial.__name__}(features)' if callable(initial) else f'{initial:g}'
 
 
-def _means_axes(argument: inspect.Parameter) -> bool:
+def _is_axes_option(argument: inspect.Parameter) -> bool:
   annotation = argument.annotation
   if isinstance(annotation, str):  # under `from __future__ import annotations`
     annotated = 'Axes' in annotation

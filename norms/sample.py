@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 
 from norms import core, reduction
 from norms.reduction import count_groups as count_groups
-from norms.reduction import positions as positions
+from norms.reduction import position_axes as position_axes
 
 
 def layer_norm(
@@ -50,7 +50,7 @@ def layer_norm(
 
   Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450
   """
-  return _over(
+  return _normalize(
     x, scale, bias, mask, reduction_axes, feature_axes,
     epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
   )  # fmt: skip
@@ -73,7 +73,7 @@ def rms_norm(
 
   Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
   """
-  return _over(
+  return _normalize(
     x, scale, None, mask, reduction_axes, feature_axes,
     epsilon=epsilon, center=False, axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
@@ -101,8 +101,8 @@ def instance_norm(
 
   Ulyanov, Vedaldi and Lempitsky 2016, https://arxiv.org/abs/1607.08022
   """
-  axes = positions(core.inexact(x).ndim, feature_axes)
-  return _over(
+  axes = position_axes(core.inexact(x).ndim, feature_axes)
+  return _normalize(
     x, scale, bias, mask, axes, feature_axes,
     epsilon=epsilon, axis_name=axis_name, axis_index_groups=axis_index_groups, refine=refine,
   )  # fmt: skip
@@ -152,19 +152,21 @@ def group_norm(
   x = core.inexact(x)
   channels, last = x.shape[-1], x.ndim - 1
   groups = count_groups(channels, num_groups, group_size)
-  given = (*range(1, last), last) if reduction_axes is None else reduction_axes
-  axes = core.canonical_axes(x.ndim, given, 'reduction_axes')
+  all_but_first = (*range(1, last), last)  # the last one, too, where it is the only axis
+  axes = all_but_first if reduction_axes is None else reduction_axes
+  axes = core.canonical_axes(x.ndim, axes, 'reduction_axes')
   if last not in axes:
     raise ValueError(f'reduction_axes={reduction_axes} must hold the channels, the last axis')
-  scale = core.spread(scale, x.shape, (last,), 'scale')
-  bias = core.spread(bias, x.shape, (last,), 'bias')
+  scale = core.expand_param(scale, x.shape, (last,), 'scale')
+  bias = core.expand_param(bias, x.shape, (last,), 'bias')
   options: dict[str, Any] = {  # by name, of more than one type
     'axis_name': axis_name, 'axis_index_groups': axis_index_groups, 'refine': refine,
   }  # fmt: skip
   if axes != (last,):
     options['groups'] = groups
     return core.normalize(x, scale, bias, mask, axes=axes[:-1], epsilon=epsilon, **options)[0]
-  # Every position has statistics of its own: one for each channel would be as large as x.
+  # Each position has statistics of its own. Groups of core.normalize repeat these for each channel,
+  # in arrays as large as x: so here the groups become an axis.
   mask = None if mask is None else jnp.broadcast_to(mask, x.shape)
   split = [None if a is None else reduction.split_axis(a, -1, groups) for a in (scale, bias, mask)]
   y = reduction.split_axis(x, -1, groups)
@@ -172,7 +174,7 @@ def group_norm(
   return reduction.lay_out(z.reshape(x.shape), jax.typeof(x).sharding.spec)
 
 
-def _over(
+def _normalize(
   x: ArrayLike,
   scale: ArrayLike | None,
   bias: ArrayLike | None,
@@ -181,9 +183,10 @@ def _over(
   feature_axes: core.Axes,
   **options: Any,  # of core.normalize
 ) -> jax.Array:
+  """core.normalize, with axes and parameters as users give them."""
   x = core.inexact(x)
   features = core.canonical_axes(x.ndim, feature_axes, 'feature_axes')
-  scale = core.spread(scale, x.shape, features, 'scale')
-  bias = core.spread(bias, x.shape, features, 'bias')
+  scale = core.expand_param(scale, x.shape, features, 'scale')
+  bias = core.expand_param(bias, x.shape, features, 'bias')
   axes = core.canonical_axes(x.ndim, reduction_axes, 'reduction_axes')
   return core.normalize(x, scale, bias, mask, axes=axes, **options)[0]

@@ -31,7 +31,7 @@ def weight_standardization(
   """
   w = core.inexact(w)
   features = () if axis is None else core.canonical_axes(w.ndim, axis)
-  return core.normalize(w, axes=_inputs(w, features), epsilon=epsilon, keep_input=True)[0]
+  return core.normalize(w, axes=_input_axes(w, features), epsilon=epsilon, keep_input=True)[0]
 
 
 def scaled_weight_standardization(
@@ -64,10 +64,12 @@ def scaled_weight_standardization(
   """
   w = core.inexact(w)
   features = () if axis is None else core.canonical_axes(w.ndim, axis)
-  axes = _inputs(w, features)
+  axes = _input_axes(w, features)
   n = max(1, math.prod(w.shape[a] for a in axes))
-  gain = core.spread(gain, w.shape, features, 'gain')
-  factor = jnp.asarray(gamma / reduction.root(n, core.compute_dtype(w)), core.compute_dtype(w))
+  gain = core.expand_param(gain, w.shape, features, 'gain')
+  # n var + epsilon = n (var + epsilon / n): the rule of core, with sqrt(n) in the scale.
+  dtype = core.compute_dtype(w)
+  factor = jnp.asarray(gamma / reduction.sqrt_count(n, dtype), dtype)
   scale = factor if gain is None else factor * gain
   w_hat, _ = core.normalize(w, scale, axes=axes, epsilon=epsilon / n, keep_input=True)
   return w_hat.astype(core.affine_dtype(w, gain))
@@ -76,7 +78,8 @@ def scaled_weight_standardization(
 def activation_gain(activation: Callable[[jax.Array], jax.Array]) -> float:
   """gamma = 1 / std(activation(x)) for x ~ N(0, 1): what makes the output's variance 1 again.
 
-  ReLU's is sqrt(2 / (1 - 1 / pi)) = 1.7139588594436646. By the trapezoidal rule, to about 1e-8.
+  For ReLU it is sqrt(2 / (1 - 1 / pi)) = 1.7139588594436646. The integrals are computed by the
+  trapezoidal rule, with an error of about 1e-8.
 
   Args:
     activation: a function of single entries.
@@ -91,5 +94,5 @@ def activation_gain(activation: Callable[[jax.Array], jax.Array]) -> float:
   return float(1 / math.sqrt(np.sum(density * (y - mean) ** 2)))
 
 
-def _inputs(w: jax.Array, features: tuple[int, ...]) -> tuple[int, ...]:
+def _input_axes(w: jax.Array, features: tuple[int, ...]) -> tuple[int, ...]:
   return tuple(a for a in range(w.ndim) if a not in features)

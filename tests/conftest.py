@@ -5,7 +5,7 @@ import os
 import pathlib
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-# Tests run in several processes: none is to take an accelerator's memory for itself.
+# Tests run in several processes, and none may take all of an accelerator's memory.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
 import chex  # noqa: E402
@@ -18,7 +18,7 @@ pytest.register_assert_rewrite('promises', 'rows', 'oracles')
 
 
 def _host_cpu() -> str:
-  """A key of this machine's instruction set: compiled code of another one may crash here."""
+  """A key of the machine's instruction set: code compiled for another may crash here."""
   info = pathlib.Path('/proc/cpuinfo')
   lines = info.read_text().splitlines() if info.exists() else []
   flags = [line for line in lines if line.startswith(('flags', 'Features', 'model name'))]
@@ -30,7 +30,7 @@ def _cache_dir() -> pathlib.Path:
   return pathlib.Path(home) / 'norms' / f'test-compilations-{_host_cpu()}'
 
 
-# In the user's own cache directory, since entries are code.
+# The cache lies in the user's own directory, since its entries are code that is run.
 jax.config.update('jax_compilation_cache_dir', str(_cache_dir()))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)

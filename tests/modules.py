@@ -1,4 +1,4 @@
-"""The modules that stand in for Flax's, each with options, and how to call both kinds alike."""
+"""The modules that stand in for Flax's, with options, and runs of linen and nnx modules."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -68,7 +68,7 @@ def draw(seed=0, dtype='float32', shape=SHAPE):
 
 
 def bits(a) -> bytes:
-  """What must agree for two arrays to be equal to the bit."""
+  """Shape, dtype and bytes: equal for two arrays that are equal to the bit."""
   return np.asarray(a).tobytes()
 
 

@@ -56,38 +56,38 @@ MUTANTS = (
   ),
   Mutant(
     'mask ignored by the statistics', 'moments.py',
-    'd = convert(keep(mask, x), compute_dtype(x))',
+    'd = convert(zero_masked(mask, x), compute_dtype(x))',
     'd = convert(x, compute_dtype(x))',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the variance', 'moments.py',
-    'else keep(mask, sub(d, shift))',
+    'else zero_masked(mask, sub(d, shift))',
     'else sub(d, shift)',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the value', 'core.py',
-    'else keep(mask, sub(d, stats.drift))',
+    'else zero_masked(mask, sub(d, stats.drift))',
     'else sub(d, stats.drift)',
     'batch-mask',
   ),
   Mutant(
     "mask ignored by the tangent's sums", 'core.py',
-    '_y_by_parts(r, d, mask, stats), keep(mask, convert(dx, d.dtype))',
-    '_y_by_parts(r, d, mask, stats), convert(dx, d.dtype)',
+    '_factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))',
+    '_factor_y(r, d, mask, stats), convert(dx, d.dtype)',
     'batch-mask',
   ),
   Mutant(
     'mask ignored by the tangent', 'core.py',
-    'mul(stats.rstd, keep(mask, convert(dx, d.dtype)))',
+    'mul(stats.rstd, zero_masked(mask, convert(dx, d.dtype)))',
     'mul(stats.rstd, convert(dx, d.dtype))',
     'rms-mask',
   ),
   Mutant(
     'mask ignored by the mean in the tangent', 'core.py',
-    'dz = keep(mask, add(dz, of_1))',
-    'dz = add(keep(mask, dz), of_1)',
+    'dz = zero_masked(mask, add(dz, constant))',
+    'dz = add(zero_masked(mask, dz), constant)',
     'batch-mask',
   ),
   Mutant(
@@ -110,7 +110,7 @@ MUTANTS = (
   ),
   Mutant(
     'an epsilon that underflows', 'reduction.py',
-    'return jnp.where(equal, jnp.sqrt(epsilon) / u, jnp.sqrt(jnp.where(equal, 1, var + rest)))',
+    'return jnp.where(equal, jnp.sqrt(epsilon) / unit, jnp.sqrt(jnp.where(equal, 1, var + rest)))',
     'return jnp.sqrt(var + rest)',
     'an_instance_without_deviation', within=('edge_inputs',),
   ),
@@ -122,14 +122,14 @@ MUTANTS = (
   ),
   Mutant(
     'a real input by a complex mean', 'running.py',
-    'if jnp.iscomplexobj(known.mean) and not jnp.iscomplexobj(x):',
+    'if jnp.iscomplexobj(stats.mean) and not jnp.iscomplexobj(x):',
     'if False:',
     'a_real_input_is_not_evaluated', within=('running',),
   ),
   Mutant(
     'swapped momentum', 'running.py',
-    'kept, gained, count = momentum, 1 - momentum, running.count',
-    'kept, gained, count = 1 - momentum, momentum, running.count',
+    'old_weight, new_weight, count = momentum, 1 - momentum, running.count',
+    'old_weight, new_weight, count = 1 - momentum, momentum, running.count',
     'batch-state-update',
   ),
   Mutant(
@@ -140,19 +140,19 @@ MUTANTS = (
   ),
   Mutant(
     'a device without entries counted', 'moments.py',
-    'apart = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)',
-    'apart = sum(means[1:], means[0] - shift)',
+    'distance = jnp.where(counts > 0, sum(means[1:], means[0] - shift), 0)',
+    'distance = sum(means[1:], means[0] - shift)',
     'batch-eight',
   ),
   Mutant(
     "devices' means taken for one", 'moments.py',
-    'share * (variances + square(apart - drift))',
+    'share * (variances + square(distance - drift))',
     'share * variances',
     'batch-devices-vmap',
   ),
   Mutant(
     "rounding left in the devices' mean", 'moments.py',
-    'drift = jnp.sum(share * apart, 0)',
+    'drift = jnp.sum(share * distance, 0)',
     'drift = 0 * shift',
     'batch-eight',
   ),
@@ -176,7 +176,7 @@ MUTANTS = (
   ),
   Mutant(
     'no synchronisation of the backward pass', 'core.py',
-    'reduction.over_devices(r, sums)',
+    'reduction.sum_over_devices(r, sums)',
     'jax.tree.map(lambda a: a * r.devices, sums)',
     'batch-devices-vmap',
   ),
@@ -194,20 +194,20 @@ MUTANTS = (
   ),
   Mutant(
     'dropped <dx>', 'core.py',
-    'mul(shrink, mean_dx),',
+    'mul(minus_rstd, mean_dx),',
     '0 * mean_dx,',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped y <y dx>', 'core.py',
-    'mul(shrink, mean_ydx),',
+    'mul(minus_rstd, mean_ydx),',
     '0 * mean_ydx,',
     'batch-gradient-unit',
   ),
   Mutant(
     'dropped dscale', 'core.py',
-    'mul(shrink, mean_ydx), scale, dscale)',
-    'mul(shrink, mean_ydx), scale, None)',
+    'mul(minus_rstd, mean_ydx), scale, dscale)',
+    'mul(minus_rstd, mean_ydx), scale, None)',
     'batch-gradient-unit',
   ),
   Mutant(
@@ -230,20 +230,20 @@ MUTANTS = (
   ),
   Mutant(
     'sums not over the deviation', 'core.py',
-    'return of_dx, _times(c, of_ydx)',
-    'return of_dx, of_ydx',
+    'return sum_dx, _multiply(c, sum_ydx)',
+    'return sum_dx, sum_ydx',
     'batch-gradient-unit',
   ),
   Mutant(
     'no end to a sum over no deviation', 'core.py',
-    'else keep(lax.ne(c, c.dtype.type(0)), mul(c, a))',
+    'else zero_masked(lax.ne(c, c.dtype.type(0)), mul(c, a))',
     'else mul(c, a)',
     'test_no_gradient_where_the_variance_overflows',
   ),
   Mutant(
     'dropped scale before dx', 'core.py',
-    'add(reduction.affine(dx, scale, None), mul(q, of_q))',
-    'add(dx, mul(q, of_q))',
+    'add(reduction.affine(dx, scale, None), mul(q, q_factor))',
+    'add(dx, mul(q, q_factor))',
     'batch-gradient-unit',
   ),
   Mutant(
@@ -260,8 +260,8 @@ MUTANTS = (
   ),
   Mutant(
     'a variance tangent where there is no deviation', 'moments.py',
-    'std = keep(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))',
-    'std = lax.reciprocal(stats.rstd)',
+    'zero_masked(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))',
+    'lax.reciprocal(stats.rstd)',
     'test_one_entry',
   ),
   Mutant(
@@ -287,38 +287,38 @@ MUTANTS = (
   ),
   Mutant(
     'rounding left in the mean', 'moments.py',
-    '_below(largest**0.5, reduction.mean(r, count, d))',
+    '_zero_beyond(largest**0.5, reduction.mean(r, count, d))',
     '0 * shift',
     'batch-formula-offset',
   ),
   Mutant(
-    'drift forgotten by the value', 'core.py',
-    'offset = reduction.affine(mul(lax.neg(k), slope), None, bias)',
+    'drift forgotten by the value', 'arithmetic.py',
+    'offset = affine(mul(lax.neg(drift), slope), None, bias)',
     'offset = bias',
     'batch-formula-offset',
   ),
   Mutant(
     'drift forgotten by y', 'core.py',
-    'else keep(mask, sub(d, stats.drift))',
+    'else zero_masked(mask, sub(d, stats.drift))',
     'else d',
     'layer-formula-offset',
   ),
   Mutant(
     "drift forgotten by the derivative's sums", 'core.py',
-    'of_ydx = sub(of_ydx, inner(k, of_dx))',
+    'sum_ydx = sub(sum_ydx, real_product(k, sum_dx))',
     'pass',
     'batch-gradient-offset',
   ),
   Mutant(
     'drift forgotten by the derivative', 'core.py',
-    'of_1 if k is None else sub(of_1, mul(k, of_q))',
-    'of_1',
+    'constant if k is None else sub(constant, mul(k, q_factor))',
+    'constant',
     'batch-gradient-offset',
   ),
   Mutant(
     'a constant has a variance of rounding', 'moments.py',
-    'return keep(lax.gt(left, rounding), left)',
-    'return left',
+    'return zero_masked(lax.gt(centred, rounding), centred)',
+    'return centred',
     'weight-standardization-gradient-constant',
   ),
   Mutant(
@@ -335,13 +335,13 @@ MUTANTS = (
   ),
   Mutant(
     'overflow of the square', 'moments.py',
-    '_below(largest**0.5, reduction.mean(r, count, d))',
+    '_zero_beyond(largest**0.5, reduction.mean(r, count, d))',
     'reduction.mean(r, count, d)',
     'no-nan-largest',
   ),
   Mutant(
     'overflow of the mean', 'moments.py',
-    '_below(largest**0.8, reduction.mean(r, count, d))',
+    '_zero_beyond(largest**0.8, reduction.mean(r, count, d))',
     'reduction.mean(r, count, d)',
     'no-nan-largest',
   ),
@@ -484,14 +484,14 @@ MUTANTS = (
   ),
   Mutant(
     'a group of one channel', 'reduction.py',
-    'sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a)',
-    'sum_over(a, r.axes)',
+    'sum_over_devices(r, _sum_groups(a, r.axes, r.groups))',
+    'sum_over_devices(r, sum_over(a, r.axes))',
     'group-formula-unit',
   ),
   Mutant(
     'a mask that lies elsewhere', 'axes.py',
-    'lax.select(lay_out(which, spec), a, lay_out(b, spec))',
-    'lax.select(which, a, b)',
+    'lax.select(lay_out(condition, spec), a, lay_out(b, spec))',
+    'lax.select(condition, a, b)',
     'batch-meshes',
   ),
   Mutant(
@@ -515,8 +515,8 @@ MUTANTS = (
   ),
   Mutant(
     'a scan over devices', 'running.py',
-    'reduction.lay_out(m, P(None, *spec)) for m in each',
-    'm for m in each',
+    'reduction.lay_out(m, P(None, *spec)) for m in batches',
+    'm for m in batches',
     'ghost-meshes',
   ),
   Mutant(
@@ -533,8 +533,8 @@ MUTANTS = (
   ),
   Mutant(
     'layers traced one by one', 'core.py',
-    'as_one = axis_name is None and (refine or has_no_value(x))',
-    'as_one = False',
+    'compiled = axis_name is None and (refine or not is_concrete(x))',
+    'compiled = False',
     'test_layers_of_one_shape',
   ),
   Mutant(
@@ -545,8 +545,8 @@ MUTANTS = (
   ),
   Mutant(
     'x - shift kept of a narrower x', 'core.py',
-    'x.dtype == d.dtype and sums_read_d',
-    'sums_read_d',
+    'x.dtype == d.dtype and sums_use_deviation',
+    'sums_use_deviation',
     'batch-memory',
   ),
   Mutant(
@@ -562,9 +562,9 @@ MUTANTS = (
     'rms-formula-unit',
   ),
   Mutant(
-    'output in float32', 'core.py',
-    'return convert(reduction.affine(d, slope, offset), affine_dtype(x, scale, bias))',
-    'return reduction.affine(d, slope, offset)',
+    'output in float32', 'arithmetic.py',
+    'return convert(affine(d, slope, offset), affine_dtype(x, scale, bias))',
+    'return affine(d, slope, offset)',
     'batch-dtype-output',
   ),
   Mutant(
@@ -575,8 +575,8 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm by the mean square', 'kernels.py',
-    'jnp.where(_alive(v, axes), length, 0) / reduction.root(n, length.dtype)',
-    'jnp.where(_alive(v, axes), length, 0)',
+    'jnp.where(_is_nonzero(v, axes), length, 0) / reduction.sqrt_count(n, length.dtype)',
+    'jnp.where(_is_nonzero(v, axes), length, 0)',
     'weight-formula-unit',
   ),
   Mutant(
@@ -587,14 +587,14 @@ MUTANTS = (
   ),
   Mutant(
     'mixture of means without a common shift', 'mixed.py',
-    'core.keep(mask, scaled - moments.mean), unit, moments.mean',
+    'core.zero_masked(mask, scaled - moments.mean), unit, moments.mean',
     'scaled, unit, 0 * moments.mean',
     'switchable-formula-offset',
   ),
   Mutant(
     'a gradient through the running corrections', 'renorm.py',
-    'return lax.stop_gradient(r), lax.stop_gradient(d)',
-    'return r, d',
+    'return lax.stop_gradient(factor), lax.stop_gradient(offset)',
+    'return factor, offset',
     'batch-renorm-gradient-unit',
   ),
   Mutant(
@@ -605,8 +605,8 @@ MUTANTS = (
   ),
   Mutant(
     'ghosts that share running statistics', 'running.py',
-    'return lax.scan(step, carry, each)[0]',
-    'return update(batch_stats, core.Moments(*(m[0] for m in each)), momentum=momentum)',
+    'return lax.scan(step, carry, batches)[0]',
+    'return update(batch_stats, core.Moments(*(m[0] for m in batches)), momentum=momentum)',
     'test_ghosts',
   ),
   Mutant(
@@ -623,8 +623,8 @@ MUTANTS = (
   ),
   Mutant(
     'channels without entries counted', 'response.py',
-    'channels = jnp.maximum(jnp.sum(seen, features, keepdims=True), 1)',
-    'channels = jnp.maximum(jnp.sum(seen | True, features, keepdims=True), 1)',
+    'channels = jnp.maximum(jnp.sum(present, features, keepdims=True), 1)',
+    'channels = jnp.maximum(jnp.sum(present | True, features, keepdims=True), 1)',
     'global-response-mask',
   ),
   Mutant(
@@ -635,14 +635,14 @@ MUTANTS = (
   ),
   Mutant(
     'learnt epsilon with its sign', 'response.py',
-    'jnp.abs(more) /',
-    'more /',
+    'jnp.abs(learnt) /',
+    'learnt /',
     'test_a_learnt_epsilon',
   ),
   Mutant(
     'learnt epsilon: no end to an empty channel', 'response.py',
-    'jnp.abs(more) / jnp.where(square == 0, 1, square)',
-    'jnp.abs(more) / square',
+    'jnp.abs(learnt) / jnp.where(square == 0, 1, square)',
+    'jnp.abs(learnt) / square',
     'test_a_learnt_epsilon',
   ),
   Mutant(
@@ -653,26 +653,26 @@ MUTANTS = (
   ),
   Mutant(
     'weight norm: gradient at a zero kernel', 'kernels.py',
-    'jnp.where(_alive(v, axes), length, 0)',
+    'jnp.where(_is_nonzero(v, axes), length, 0)',
     'jnp.where(True, length, 0)',
     'test_a_zero_kernel',
   ),
   Mutant(
     'evaluation without the mask', 'running.py',
-    'known.mean, known.var, scale, bias, mask, epsilon=epsilon',
-    'known.mean, known.var, scale, bias, None, epsilon=epsilon',
+    'stats.mean, stats.var, scale, bias, mask, epsilon=epsilon',
+    'stats.mean, stats.var, scale, bias, None, epsilon=epsilon',
     'evaluation-mask',
   ),
   Mutant(
     'evaluation of a running mean without the mask', 'renorm.py',
-    'core.keep(mask, x.astype(core.compute_dtype(x)) - mean)',
+    'core.zero_masked(mask, x.astype(core.compute_dtype(x)) - mean)',
     'x.astype(core.compute_dtype(x)) - mean',
     'mean-only-evaluation-mask',
   ),
   Mutant(
     'evaluation: features always last', 'running.py',
-    "scale = core.spread(scale, x.shape, features, 'scale')",
-    "scale = core.spread(scale, x.shape, (x.ndim - 1,), 'scale')",
+    "scale = core.expand_param(scale, x.shape, features, 'scale')",
+    "scale = core.expand_param(scale, x.shape, (x.ndim - 1,), 'scale')",
     'layout-evaluation',
   ),
   Mutant(
@@ -713,8 +713,8 @@ MUTANTS = (
   ),
   Mutant(
     'complex means that are not conjugated', 'running.py',
-    '(apart * jnp.conj(apart)).real',
-    '(apart * apart).real',
+    '(difference * jnp.conj(difference)).real',
+    '(difference * difference).real',
     'test_sets_merge',
   ),
   Mutant(

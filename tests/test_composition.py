@@ -1,4 +1,4 @@
-"""Our modules inside what users build of Flax and JAX."""
+"""Our modules in networks that users build with Flax and JAX."""
 
 import chex
 from flax import nnx
@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 
 
 def test_query_and_key_norm_of_flaxs_linen_attention(monkeypatch):
-  """With our LayerNorm: the same variables; outputs and gradients within rounding."""
+  """With our LayerNorm attention has the same variables, and outputs and gradients to rounding."""
   x = draw(shape=(2, 5, 16))
   module = nn.MultiHeadDotProductAttention(num_heads=2, qkv_features=16, normalize_qk=True)
   variables = module.init(KEY, x)
@@ -89,7 +89,7 @@ def _loss_of(model, x):
 
 @pytest.mark.parametrize('remat', (False, True))
 def test_a_resnet_block_under_scan_and_remat(remat):
-  """The scanned blocks are the unrolled ones: loss, gradients and running statistics."""
+  """Scanned and unrolled blocks have the same loss, gradients and running statistics."""
   x = draw(shape=(4, 6, 6, 4))
   scanned = ResNet(scan=True, remat=remat)
   variables = jax.jit(scanned.init)(KEY, x)
@@ -99,7 +99,9 @@ def test_a_resnet_block_under_scan_and_remat(remat):
     return {f'block{i}': jax.tree.map(lambda a, i=i: a[i], tree['blocks']) for i in range(3)}
 
   plain = _loss_of(ResNet(), x)(unroll(variables['params']), unroll(variables['batch_stats']))
-  close(((loss, unroll(stats)), unroll(gradients)), plain, 1e-5)  # three norms deep
+  close(
+    ((loss, unroll(stats)), unroll(gradients)), plain, 1e-5
+  )  # errors of three norms, one after another
   moved = stats['blocks']['BatchNorm_0']['mean']
   chex.assert_shape(moved, (3, 4))
   assert np.all(np.any(moved != 0, axis=1))
@@ -121,7 +123,7 @@ class Net(nnx.Module):
 
 
 def test_an_nnx_model_under_jit_and_grad():
-  """Compiled = as written, in parameters and statistics, over two steps; and it learns."""
+  """Compiled and eager steps give the same parameters and statistics, and the loss falls."""
   x = draw(shape=(32, 6))
   target = jnp.tanh(x[:, :1])
 
@@ -136,14 +138,14 @@ def test_an_nnx_model_under_jit_and_grad():
     return [step(model, optimizer) for _ in range(steps)], nnx.to_pure_dict(nnx.state(model))
 
   compiled = nnx.jit(step)
-  close(run(compiled, 2), run(step, 2), 1e-5)  # ulps, through four norms and back
+  close(run(compiled, 2), run(step, 2), 1e-5)  # ulps, amplified by four norms, forward and backward
   losses, _ = run(compiled, 100)
   assert losses[-1] < 0.2 * losses[0]
 
 
 @pytest.mark.parametrize('options', ({}, {'momentum': None}))
 def test_batch_stats_pass_through_orbax_and_back(tmp_path, options):
-  """Saved and restored, a model evaluates to the bit and goes on training from where it was."""
+  """A restored model evaluates to the same bits, and training continues."""
   x = draw(shape=(8, 5))
   train, evaluate = (norms.linen.BatchNorm(use_running_average=e, **options) for e in (False, True))
   variables = train.init(KEY, x)

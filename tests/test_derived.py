@@ -1,4 +1,4 @@
-"""Modules made from rows of the catalogue. What they compute is promise 7 (tests/promises)."""
+"""Classes made from rows of the catalogue; promise 7 (tests/promises) is about their values."""
 
 import inspect
 import math
@@ -31,7 +31,7 @@ STATE = [name for name in ACTIVATIONS if MADE[name].state]
 OPTIONS = {'evonorm_s0': {'num_groups': 4}, 'ghost': {'ghost_size': 2}}
 LIBRARIES = pytest.mark.parametrize('library', ('linen', 'nnx'))
 
-# What the papers start from; scalars and shares beside entries for each of the 8 features.
+# The papers' initial values; some parameters are scalars or shares, the others have 8 entries.
 STARTS = {
   'batch_renorm': {'scale': [1] * 8, 'bias': [0] * 8},
   'ghost': {'scale': [1] * 8, 'bias': [0] * 8},
@@ -92,7 +92,7 @@ def test_the_papers_first_values(name):
 
 
 def test_filter_response_learns_an_epsilon_where_told_to():
-  """The paper's, for inputs with few positions: more is left of an entry than its sign."""
+  """The paper's option for few positions: without it z is near the sign of x."""
   x = jnp.asarray([[0.01, -3.0]])
   options = {'use_threshold': False, 'use_learnt_epsilon': True, 'epsilon': 0.0}
   linen = _linen('filter_response', **options)
@@ -119,7 +119,7 @@ def test_running_statistics_are_those_that_evaluation_needs(name):
 
 @pytest.mark.parametrize('name', [*ACTIVATIONS, *KERNELS])
 def test_constructors_take_the_functions_options(name):
-  """With the function's defaults, beside Flax's dtype and param_dtype."""
+  """Constructors have the function's options and defaults, and Flax's dtype and param_dtype."""
   row, flaxs = MADE[name], {'dtype': None, 'param_dtype': jnp.float32}
   options = inspect.signature(row.function).parameters.values()
   known = {p.name: p.default for p in options if p.kind is p.KEYWORD_ONLY}
@@ -132,17 +132,17 @@ def test_constructors_take_the_functions_options(name):
 
 @pytest.mark.parametrize('name', ('batch', 'layer', 'group', 'instance', 'rms'))
 def test_what_is_made_from_flaxs_rows_is_what_is_written_by_hand(name):
-  """Variables, drawn in the same order; values, statistics and gradients: to the bit."""
+  """Variables, values, statistics and gradients are equal to the bit."""
   row, ct = norms.NORMS[name], draw(1, shape=X.shape)
   options = {f'{which}_init': modules.NORMAL for which in row.parameters}
   options |= {'num_groups': 4} if name == 'group' else {}
   options |= {'use_running_average': False} if row.state else {}
   found = []
-  for make in (norms.linen.module, norms.linen.derived.of):
+  for make in (norms.linen.module, norms.linen.derived.make_class):
     module = make(row)(**options)
     variables = module.init(KEY, X)
     found.append((variables, modules.run_linen(module, variables, X, ct)))
-  for make in (norms.nnx.module, norms.nnx.derived.of):
+  for make in (norms.nnx.module, norms.nnx.derived.make_class):
     module = make(row)(8, **options, rngs=nnx.Rngs(0))
     found.append((nnx.to_pure_dict(nnx.state(module)), modules.run_nnx(module, X, ct)))
   linen, linen_made, by_hand, made = (jax.tree.map(modules.bits, pair) for pair in found)
@@ -151,7 +151,7 @@ def test_what_is_made_from_flaxs_rows_is_what_is_written_by_hand(name):
 
 @pytest.mark.parametrize('name', ACTIVATIONS)
 def test_dtypes_are_flaxs(name):
-  """dtype says the result's; None: promoted. Parameters have param_dtype, statistics float32."""
+  """The result has dtype, or the promoted one; parameters param_dtype, statistics float32."""
   for x_dtype in (jnp.float32, jnp.bfloat16):
     for dtype in (None, jnp.bfloat16, jnp.float32):
       x, options = jnp.zeros(X.shape, x_dtype), {'dtype': dtype, 'param_dtype': jnp.bfloat16}
@@ -180,7 +180,7 @@ def test_parameters_can_be_left_out_and_drawn_otherwise(name):
 
 @pytest.mark.parametrize('name', STATE)
 def test_nnx_state_passes_through_jit_split_and_merge(name):
-  """And train, eval and views set the mode."""
+  """State passes through, and train, eval and views set the mode."""
   module, other = _nnx(name, momentum=0.5), _nnx(name, momentum=0.5)
   step = nnx.jit(lambda m, x: m(x))
   kept = lambda m: nnx.to_pure_dict(nnx.state(m, nnx.BatchStat))  # noqa: E731
@@ -202,7 +202,7 @@ def test_nnx_state_passes_through_jit_split_and_merge(name):
 
 @pytest.mark.parametrize('name', STATE)
 def test_exact_options_leave_the_exact_statistics_and_normalise_by_them(name):
-  """So that evaluation by them repeats what training gave."""
+  """With a row's `exact` options, evaluation gives the output of training again."""
   row = norms.NORMS[name]
   module = _linen(name, momentum=0.0, **row.exact)
   params = module.init(KEY, X)
@@ -217,7 +217,7 @@ def test_exact_options_leave_the_exact_statistics_and_normalise_by_them(name):
 
 @pytest.mark.parametrize('name', [n for n in STATE if 'axis_name' in MADE[n].settings])
 def test_statistics_over_a_named_axis(name):
-  """None is needed to initialise; mapped halves of a batch have the whole batch's statistics."""
+  """init needs no named axis; halves of a batch, mapped, have the whole batch's statistics."""
   module, whole = _linen(name, axis_name='half'), _linen(name)
   variables = module.init(KEY, X)
   run = lambda m, x: m.apply(variables, x, mutable=['batch_stats'])  # noqa: E731
@@ -252,7 +252,7 @@ def test_positional_norm_hands_its_moments_on_where_told_to(library):
 
 @pytest.mark.parametrize('name', KERNELS)
 def test_a_wrapped_layer_sees_the_standardised_kernel(name):
-  """And trains: the gain as well; biases are left as they are."""
+  """Kernel and gain train through it; biases are not normalised."""
   row, x = norms.NORMS[name], draw(shape=(20, 6))
   linen = norms.linen.module(row)(nn.Dense(3, bias_init=modules.NORMAL))
   variables = linen.init(KEY, x)

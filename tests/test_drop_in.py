@@ -30,7 +30,7 @@ def test_ours_are_flaxs_classes(name):
 
 @names
 def test_a_field_of_linen_stands_where_its_default_is_said(name):
-  """What is Flax's is inherited: only what is new, or differs, is written down."""
+  """A class declares a field only if Flax's class has it not, or with another default."""
   ours, theirs = getattr(norms.linen, name), getattr(nn, name)
   own = {field for field in ours.__annotations__ if not field.startswith('_')}
   own -= {'parent', 'name'}  # Flax puts these into every module
@@ -60,7 +60,7 @@ def test_views_by_flaxs_class():
 
 
 def test_linens_interceptors_see_flaxs_class():
-  """As a user does who watches, or casts, every norm of a model."""
+  """An interceptor that looks for Flax's class finds ours."""
   seen = []
 
   def watch(call, args, kwargs, context):
@@ -78,7 +78,7 @@ def test_linens_interceptors_see_flaxs_class():
 
 @cases
 def test_a_users_subclass_of_ours(case):
-  """With a field and a method of its own; the norm is the same to the bit."""
+  """A subclass may add a field and a method; its norm is the same to the bit."""
   linen, their_nnx = getattr(norms.linen, case.name), getattr(norms.nnx, case.name)
 
   class Linen(linen):
@@ -120,7 +120,7 @@ def _first(step, module):
 
 
 def _lifted(cls, lift):
-  """The class, and the input, whose norm's variables are stacked where it is mapped or scanned."""
+  """The class and its input, by nn.vmap or nn.scan, which stack its variables."""
   stacked = {'variable_axes': {'params': 0, 'batch_stats': 0}, 'split_rngs': {'params': True}}
   if lift == 'vmap':
     return nn.vmap(cls, **stacked), jnp.stack([X, X + 1])
@@ -141,7 +141,7 @@ def _lifted(cls, lift):
 @cases
 @pytest.mark.parametrize('lift', ('vmap', 'remat', 'jit', 'scan'))
 def test_lifted_as_flaxs(case, lift):
-  """The same variables, stacked where Flax's are; outputs within rounding."""
+  """Variables are stacked as Flax's are, and outputs are the same to rounding."""
   found, options = [], {'use_fast_variance': False}  # of a norm's norm Flax's fast one has 3 digits
   for library in (norms.linen, nn):
     make, x = _lifted(getattr(library, case.name), lift)

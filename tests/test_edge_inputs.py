@@ -1,4 +1,4 @@
-"""What is at an edge: batches of one entry, and axes and sizes that are NumPy's integers."""
+"""Inputs at the edge: batches of one entry, and axes and sizes that are NumPy integers."""
 
 import chex
 from flax import nnx
@@ -33,7 +33,7 @@ def _batch_norm(library, features, x, **options):
 @pytest.mark.parametrize('shape', ((1, 8), (1, 1, 3), (1,)))
 @pytest.mark.parametrize('compiled', (False, True), ids=('eager', 'jit'))
 def test_a_batch_of_one_entry_has_no_gradient(library, shape, compiled):
-  """It is its own mean: z is the bias whatever x is. Flax leaves up to 3e-5 of rounding."""
+  """One entry is its own mean, so z is the bias. In Flax rounding leaves up to 3e-5."""
   x, ct = draw(shape=shape), draw(1, shape=shape)
   f = _batch_norm(library, shape[-1], x)
   gradient = jax.grad(lambda x: jnp.sum(ct * f(x)))
@@ -43,7 +43,7 @@ def test_a_batch_of_one_entry_has_no_gradient(library, shape, compiled):
 
 
 ONE, BOTH = np.int64(-1), (np.int32(1), np.int64(2))
-OPTIONS = {  # as Python has them, and as NumPy
+OPTIONS = {  # integers of Python and of NumPy
   'batch': ({'axis': -1}, {'axis': ONE}),
   'batch-two': ({'axis': (1, 2)}, {'axis': BOTH}),
   'layer': ({'reduction_axes': -1, 'feature_axes': -1},
@@ -81,7 +81,7 @@ def _array(value):
 
 @AXES
 def test_axes_of_a_module_may_be_numpys(id):
-  """And the variables are the same, too."""
+  """Modules take NumPy's integers as axes, with the same variables."""
   row = norms.NORMS[id.split('-')[0]]
   state, linen, other = {'use_running_average': False} if row.state else {}, [], []
   for options in OPTIONS[id]:
@@ -103,7 +103,7 @@ def test_axes_that_are_no_integers_are_an_error():
 @pytest.mark.parametrize('norm', ('evonorm_b0', 'evonorm_s0'))
 @pytest.mark.parametrize('magnitude', (1.0, 1e12, 1e19, 1e25, 1e30))
 def test_an_instance_without_deviation_is_finite_at_any_magnitude(norm, magnitude):
-  """Of x in units of its largest entry, epsilon is no float: it underflows from about 1e19."""
+  """From entries of about 1e19 on, epsilon in units of x underflows to 0."""
   x = draw(shape=(3, 4, 4, 8)).at[0].set(1.0) * magnitude
 
   def f(x):

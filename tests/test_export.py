@@ -1,6 +1,6 @@
-"""What users build of the norms, as a file: sizes left open, running statistics, whole nets.
+"""Exported programs of whole nets: with symbolic sizes and running statistics.
 
-The table (tests/promises/export.py) has each norm by itself.
+The table (tests/promises/export.py) exports each norm by itself.
 """
 
 import pathlib
@@ -16,12 +16,12 @@ import pytest
 import norms
 import norms.linen
 
-# Programs of other sizes may sum in another order, which layers amplify.
+# A program for another size may sum in another order; layers amplify the difference.
 TOLERANCE = 1e-5
 
 
 class Net(nn.Module):
-  """A convolution, a dense layer, and a norm of each kind that they take."""
+  """A convolution and a dense layer, with a norm of activations and one of kernels."""
 
   @nn.compact
   def __call__(self, x, train):
@@ -44,7 +44,7 @@ def train(variables, x):
 
 
 def infer(variables, x):
-  """Of a net that is deployed."""
+  """The output in evaluation, as a deployed net gives it."""
   return Net().apply(variables, x, False)
 
 
@@ -57,7 +57,7 @@ def described(tree):
   ('f', 'shapes'), [(train, [(5, 7, 6, 3)]), (infer, [(1, 4, 4, 3), (32, 7, 6, 3)])]
 )
 def test_a_net_for_batches_and_images_of_any_size(f, shapes):
-  """In one file, for machines of several kinds."""
+  """One file serves all sizes, on several platforms."""
   variables = Net().init(jax.random.key(0), draw(shape=(2, 6, 5, 3)), True)
   shape = jax.export.symbolic_shape('b, h, w, 3')
   avals = described(variables), jax.ShapeDtypeStruct(shape, jnp.float32)
@@ -69,7 +69,7 @@ def test_a_net_for_batches_and_images_of_any_size(f, shapes):
 
 
 def test_running_statistics_are_known_to_a_file():
-  """As what they are, in the arguments and in the result."""
+  """A file has BatchStats as arguments and results, which jax.export must know."""
 
   def step(x, stats):
     return norms.batch_norm(x, batch_stats=stats, momentum=0.5)
@@ -83,7 +83,7 @@ def test_running_statistics_are_known_to_a_file():
 
 
 def test_evaluation_needs_no_size():
-  """Nor an order between sizes: by running statistics each entry is by itself."""
+  """Evaluation treats each entry by itself, so that sizes may be open and without an order."""
   stats = norms.BatchStats(jnp.full(8, 0.3), jnp.full(8, 1.7))
   shape = jax.export.symbolic_shape('b, n, m, 8')
   for norm in ('batch', 'batch_renorm', 'ghost', 'mean_only'):
@@ -92,7 +92,7 @@ def test_evaluation_needs_no_size():
 
 
 def test_the_library_asks_for_no_machine():
-  """What a program is for is known when it is lowered; this machine may be another."""
+  """The library does not ask for the backend while it is traced: a file may be for another."""
   for path in pathlib.Path(norms.__file__).parent.rglob('*.py'):
     if 'lab' not in path.relative_to(pathlib.Path(norms.__file__).parent).parts:
       text = path.read_text()

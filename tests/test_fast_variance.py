@@ -1,4 +1,4 @@
-"""refine, which modules call use_fast_variance: whether the mean's rounding error is taken out."""
+"""The option refine, use_fast_variance in modules: it corrects the mean's rounding error."""
 
 from flax import nnx
 import jax
@@ -10,12 +10,12 @@ import norms.linen
 import norms.nnx
 
 SHAPE = (5, 7, 14)
-# The axes along which each statistic has an entry of its own: x varies along them alone.
+# The axes along which the statistics have entries; x varies along these only.
 VARIES = {'batch': (2,), 'layer': (0, 1), 'group': (0,), 'instance': (0, 2)}
 
 
 def _constants(name):
-  """For each statistic one number, which the mean of up to 98 float32 numbers misses by an ulp."""
+  """An x that is constant for each statistic; the mean of 98 such floats is off by an ulp."""
   shape = [n if a in VARIES[name] else 1 for a, n in enumerate(SHAPE)]
   return np.broadcast_to(np.random.default_rng(0).uniform(1e3, 2e3, shape), SHAPE).astype('float32')
 
@@ -43,7 +43,7 @@ def _nnx(name, refine):
 @pytest.mark.parametrize('name', VARIES)
 @pytest.mark.parametrize('make', (_function, _linen, _nnx), ids=('function', 'linen', 'nnx'))
 def test_a_constant_is_0_unless_refine_is_off(make, name):
-  """An ulp of 1e3 over the root of epsilon is 2e-2, and what rounding leaves of it 1e-9."""
+  """An ulp of 1e3, divided by sqrt(epsilon), is 2e-2; with refine no more than 1e-9 is left."""
   x = _constants(name)
   assert np.max(np.abs(make(name, True)(x))) <= 1e-6
   assert np.max(np.abs(make(name, False)(x))) >= 1e-3

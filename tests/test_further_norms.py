@@ -1,4 +1,4 @@
-"""What the table does not ask: how the further norms relate to one another, and their helpers."""
+"""What the table does not test: how the norms beyond Flax's are related, and their helpers."""
 
 import chex
 import jax
@@ -40,7 +40,7 @@ def test_ghosts_in_evaluation_are_batch_norm():
 def test_a_learnt_epsilon_counts_by_its_magnitude_and_makes_nothing_of_nothing(epsilon):
   learnt = np.linspace(-2, 2, 8, dtype='float32')
   x = X.copy()
-  x[:, :, 3] = 0  # an empty channel: y is 0 there whatever its epsilon
+  x[:, :, 3] = 0  # a channel of zeros, where y is 0 for any epsilon
   norm = lambda e: norms.filter_response_norm(x, SCALE, BIAS, None, e, epsilon=epsilon)  # noqa: E731
   z, pull = jax.vjp(norm, learnt)
   square = np.mean(np.square(x, dtype='float64'), 1, keepdims=True) + epsilon + np.abs(learnt)
@@ -95,7 +95,7 @@ def test_weight_norm_starts_with_outputs_of_variance_1():
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'complex64'])
 @pytest.mark.parametrize('axes', [-1, 1, (2, 0)], ids=str)
 def test_positional_moments_are_those_of_the_named_axes(axes, dtype):
-  """In at least float32, of what the mask leaves in; and they restore x."""
+  """Moments are in at least float32 and respect the mask, and they restore x."""
   x, mask = measure.draw((12, 5, 8), dtype), measure.scattered((12, 5, 8))
   features = tuple(sorted(a % 3 for a in ((axes,) if isinstance(axes, int) else axes)))
   y, mean, std = norms.positional_norm(x, feature_axes=axes, mask=mask)
@@ -103,7 +103,7 @@ def test_positional_moments_are_those_of_the_named_axes(axes, dtype):
   measure.assert_near(mean, expected_mean, 1e-6, 'mean')
   measure.assert_near(std, np.sqrt(var + 1e-5), 1e-6, 'std')
   chex.assert_type([y, mean, std], [x.dtype, jnp.promote_types(dtype, 'float32'), jnp.float32])
-  # Half an ulp of y, times std.
+  # The tolerance is half an ulp of y, times std.
   restored, ulp = norms.moment_shortcut(y, mean, std), float(jnp.finfo(dtype).eps)
   chex.assert_type(restored, x.dtype)
   wide = lambda a: np.where(mask, measure.double(a), 0)  # noqa: E731
@@ -147,7 +147,7 @@ def test_weight_norm_starts_by_features_on_any_axis_and_by_what_a_mask_leaves_in
   ids=['identity', 'relu', 'abs', 'square', 'sign'],
 )
 def test_activation_gains(activation, gain):
-  """Against moments of the normal distribution; a kink or jump costs a grid point: 1e-6."""
+  """Gains agree with moments of the normal distribution; a kink costs a grid point, 1e-6."""
   assert norms.activation_gain(activation) == pytest.approx(gain, rel=1e-6)
 
 

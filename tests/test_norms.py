@@ -17,7 +17,7 @@ def _table():
     owed = {name: check for name, check, applies in PROMISES if applies(row)}
     for name, check in owed.items():
       marks = [pytest.mark.slow] if name.startswith('slow-') else []
-      quick = marks and name.removeprefix('slow-') in owed  # the same check, without the mark
+      quick = marks and name.removeprefix('slow-') in owed  # the same check, but not marked slow
       if not quick:
         yield pytest.param(row, check, id=f'{row.id}-{name}', marks=marks)
 
@@ -28,7 +28,7 @@ def test_promise(row, check):
 
 
 def test_a_zero_kernel_keeps_still():
-  """Flax's WeightNorm has a gradient of 1e6 there, and the first step makes w jump."""
+  """A kernel of 0 has gradient 0. Flax's has 1e6, and jumps at the first step."""
   v, g = np.zeros((3, 4), np.float32), np.ones(4, np.float32)
   v[:, 1:] = 1
   loss = lambda v, g: jnp.sum(jnp.sin(1 + norms.weight_norm(v, g)))  # noqa: E731
@@ -42,7 +42,7 @@ def test_a_zero_kernel_keeps_still():
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
 @pytest.mark.parametrize('entries', [128, 129, 4096])
 def test_magnitudes_of_many_entries(name, entries):
-  """The table's inputs are small: here the squares of 1e18 sum to more than a float32 holds."""
+  """The squares of many entries of 1e18 sum to more than a float32 holds; the table's are few."""
   x = np.random.default_rng(0).normal(size=(entries, 3)).astype(np.float32) * np.float32(1e18)
   exact = x.astype(np.float64)
   exact = exact if name in ('rms', 'weight') else exact - exact.mean(0)
@@ -50,14 +50,14 @@ def test_magnitudes_of_many_entries(name, entries):
   across = {'batch': lambda x: norms.batch_norm(x)[0], 'weight': norms.weight_norm}
   along = {'layer': norms.layer_norm, 'rms': norms.rms_norm}
   found = across[name](x) if name in across else along[name](x.T).T
-  # Some roundings of sums of up to 4096 terms, relative to entries of up to 4.
+  # The rounding errors of sums of up to 4096 terms, relative to entries of up to 4.
   chex.assert_trees_all_close(found, exact / length, rtol=0, atol=4e-6)
 
 
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'group', 'instance', 'filter_response'])
 @pytest.mark.parametrize('entries', [64, 2**14])
 def test_no_gradient_where_the_variance_overflows(name, entries):
-  """y is 0 there, whatever x: the sums of g and of g y must not come through."""
+  """y is 0 there whatever x is, so x has gradient 0, though sums of g and g y may be infinite."""
   rng = np.random.default_rng(0)
   x = (rng.choice([-1, 1], (2, entries, 4)) * np.float32(3e38)).astype(np.float32)
   g = rng.normal(size=x.shape).astype(np.float32)
@@ -71,7 +71,7 @@ def test_no_gradient_where_the_variance_overflows(name, entries):
 
 @pytest.mark.parametrize('name', ['batch', 'layer', 'rms', 'weight'])
 def test_no_variance_and_no_epsilon(name):
-  """0 is divided by 0, and is 0 all the same, as are gradients; so for a traced epsilon."""
+  """0 / 0 is taken for 0, in value and gradients, also for a traced epsilon."""
   x = np.zeros((6, 4), np.float32)
   for epsilon in (0.0, jnp.float32(0)):
     f = lambda x, e=epsilon: norms.NORMS[name].function(x, epsilon=e)  # noqa: E731
@@ -82,7 +82,7 @@ def test_no_variance_and_no_epsilon(name):
 
 @pytest.mark.parametrize('refine', [True, False])
 def test_one_entry_has_no_derivative(refine):
-  """It is its own mean; rounding would be multiplied by 1 / sqrt(epsilon)."""
+  """One entry is its own mean. A rounding error would be multiplied by 1 / sqrt(epsilon)."""
   x, dx = np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32)
   f = lambda x: norms.layer_norm(x, np.full(1, 0.7, np.float32), refine=refine)  # noqa: E731
   z, dz = jax.jit(lambda x, dx: jax.jvp(f, (x,), (dx,)))(x, dx)
@@ -97,7 +97,7 @@ def test_one_entry_has_no_derivative(refine):
 
 @pytest.mark.parametrize('layers', [1, 3])
 def test_layers_of_one_shape_are_traced_once(layers, monkeypatch):
-  """In one program, and on values, where each norm is one call."""
+  """Layers of one shape are traced once: in one program, and eagerly, where each norm is a call."""
   seen = []
   monkeypatch.setattr(core, 'compute_stats', lambda *args: seen.append(args) or compute(*args))
 
@@ -106,10 +106,13 @@ def test_layers_of_one_shape_are_traced_once(layers, monkeypatch):
       x = norms.layer_norm(x, jnp.ones(x.shape[-1]))
     return jnp.sum(x)
 
-  compute, x = moments.compute_stats, jnp.arange(7.0 * layers).reshape(layers, 7)  # its own shape
+  compute, x = (
+    moments.compute_stats,
+    jnp.arange(7.0 * layers).reshape(layers, 7),
+  )  # a shape that no other test has
   jax.jit(jax.grad(net))(x)
   traced = len(seen)
-  assert traced == 2  # as a value, and with its derivative
+  assert traced == 2  # the value, and the value with its derivative
   net(x)
   assert len(seen) == traced
 
@@ -124,7 +127,7 @@ def test_every_row_is_tried_with_its_catalogue_function():
 
 
 def test_whole_numbers_are_parameters():
-  """Of scale, bias, lengths and running statistics: taken in float32."""
+  """Integer scales, biases, lengths and running statistics are taken in float32."""
   x, whole = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8)), jnp.float32), np.arange(8)
   same = whole.astype(np.float32)
   chex.assert_trees_all_equal(norms.layer_norm(x, whole), norms.layer_norm(x, same))

@@ -1,4 +1,4 @@
-"""What norms.linen has beyond flax.linen, by keyword."""
+"""The options that norms.linen has beyond flax.linen."""
 
 import chex
 import flax.linen as nn
@@ -17,7 +17,7 @@ X, KEY = draw(), jax.random.key(0)
 
 @pytest.mark.parametrize('case', CASES, ids=lambda case: case.id)
 def test_zero_centred_scale(case):
-  """The same function; the parameter is scale - 1, also where it is boxed."""
+  """The function is the same; the parameter is scale - 1, also in a box with metadata."""
   init = nn.with_partitioning(case.random['scale_init'], ('model',))
   usual, centred = (
     case.linen(**{**case.random, 'scale_init': init}, zero_centered_scale=zero)
@@ -36,7 +36,7 @@ def test_zero_centred_scale(case):
 
 
 def test_exact_running_statistics():
-  """momentum=None: those of everything seen, whatever the batches' sizes."""
+  """momentum=None gives the statistics of all entries so far, whatever the batches' sizes."""
   module = norms.linen.BatchNorm(use_running_average=False, momentum=None, unbiased=True)
   variables = module.init(KEY, X)
   parts = [draw(i, shape=(n, 8)) for i, n in enumerate((3, 1, 9))]
@@ -80,14 +80,14 @@ def test_a_mask_per_feature_counts_per_feature():
 
 
 def test_float16_batches_of_more_entries_than_float16_counts():
-  """70,000 entries: their count overflows float16, their statistics do not."""
+  """70,000 entries overflow a count in float16, but not the statistics, which are float32."""
   x = np.tile(draw(shape=(70, 4), dtype='float16'), (1000, 1))
   z, _ = norms.batch_norm(x)
   chex.assert_trees_all_close(np.std(np.asarray(z, np.float64), 0), 1, rtol=1e-7, atol=1e-3)
 
 
 def test_a_wider_result_keeps_the_narrow_input_for_the_backward_pass():
-  """dtype says the result's digits, which the statistics of a bfloat16 input have anyhow."""
+  """dtype sets the result's precision. Statistics of a bfloat16 input are float32 in any case."""
   x, module = draw(shape=(64, 32, 32), dtype=jnp.bfloat16), norms.linen.LayerNorm(dtype=jnp.float32)
   variables = module.init(KEY, x)
   kept = memory.kept_bytes(lambda x: module.apply(variables, x), x)

@@ -45,7 +45,7 @@ def test_a_batch_has_statistics_for_each_index_of_the_named_axes(axis, dtype):
 @pytest.mark.parametrize('axis', [-1, (1, 2)], ids=str)
 @pytest.mark.parametrize('mode', devices.MODES)
 def test_devices_find_the_statistics_of_all_their_entries(mode, axis):
-  """Uneven counts weigh what they count, and a device without an entry nothing."""
+  """Devices are weighted by their counts, and one without an entry has weight 0."""
   x, features = measure.draw(), [1, 2] if axis == (1, 2) else [2]
   f = devices.MODES[mode](
     lambda x, mask: norms.batch_statistics(x, axis=axis, mask=mask, axis_name=devices.AXIS)
@@ -79,7 +79,7 @@ def test_sets_merge_in_any_order_and_an_empty_one_changes_nothing(dtype):
 
 
 def test_precise_statistics_of_mapped_batches():
-  """Each batch lies on two devices; what the first of them holds is all."""
+  """Each batch lies on two devices, and the first one's statistics are those of all."""
   f = devices.MODES['vmap'](
     lambda x, mask: norms.batch_statistics(x, mask=mask, axis_name=devices.AXIS)
   )
@@ -91,7 +91,7 @@ def test_precise_statistics_of_mapped_batches():
 @pytest.mark.parametrize('offset', [0, 1e4])
 @pytest.mark.parametrize('cuts', [(4, 8), (1, 2), (11,), (3, 3, 7)])
 def test_precise_statistics_do_not_depend_on_the_batches(cuts, offset):
-  """Batches differ in size, one may be empty: each entry counts once."""
+  """Batches differ in size, and one is empty; each entry counts once."""
   data = X + np.float32(offset)
   found = norms.precise_statistics(jax.jit(norms.batch_statistics), np.split(data, cuts))
   mean, var, _ = oracles.moments(measure.double(data), (0, 1))

@@ -1,4 +1,4 @@
-"""Dtypes that meet: JAX's strict promotion, and complex entries where statistics were real."""
+"""Mixed dtypes: JAX's strict promotion, and complex entries where statistics were real."""
 
 import itertools
 
@@ -24,7 +24,7 @@ KINDS = pytest.mark.parametrize('kind', ('linen', 'nnx'))
 
 @pytest.fixture
 def strict():
-  """Only dtypes that are said are mixed."""
+  """jax_numpy_dtype_promotion='strict', within one test."""
   with jax.numpy_dtype_promotion('strict'):
     yield
 
@@ -65,7 +65,7 @@ def test_strict_promotion_is_no_error_where_it_is_none_of_flaxs(case, kind, stri
 @KINDS
 @pytest.mark.parametrize('dtype', (None, jnp.float32))
 def test_global_response_norm_under_strict_promotion(kind, dtype, strict):
-  """Which Flax has not: its functions mix no dtypes either."""
+  """Flax does not have this norm; its formula mixes no dtypes either."""
   if kind == 'nnx':
     module = norms.nnx.GlobalResponseNorm(8, dtype=dtype, rngs=nnx.Rngs(0))
   else:
@@ -80,7 +80,7 @@ def _ones():
 @pytest.mark.parametrize('kind', ('function', 'linen', 'nnx'))
 @pytest.mark.parametrize('x_dtype', DTYPES)
 def test_evaluation_in_bfloat16_under_strict_promotion(kind, x_dtype, strict):
-  """The statistics stay float32, as they are kept: the result alone is rounded."""
+  """The statistics stay float32, and only the result is rounded."""
   x = X.astype(x_dtype)
   if kind == 'function':
     stats = norms.BatchStats(jnp.zeros(8), jnp.ones(8))
@@ -102,7 +102,7 @@ COMPLEX = draw(dtype='complex64') + 1j * draw(1)
 
 @pytest.mark.parametrize('name', ('BatchNorm', 'GhostBatchNorm'))
 def test_complex_entries_make_a_real_running_mean_complex(name):
-  """In nnx, where nobody said so before: Flax drops the imaginary part, and evaluates wrongly."""
+  """In nnx the mean becomes complex; Flax drops the imaginary part, and evaluates wrongly."""
   options = {'ghost_size': 4} if name == 'GhostBatchNorm' else {}
   module = getattr(norms.nnx, name)(8, momentum=0.0, **options, rngs=nnx.Rngs(0))
   z = nnx.jit(lambda m, x: m(x))(module, COMPLEX)
@@ -111,7 +111,7 @@ def test_complex_entries_make_a_real_running_mean_complex(name):
   chex.assert_trees_all_close(module(COMPLEX, use_running_average=True), z, rtol=0, atol=1e-5)
   gradient = jax.grad(lambda x: jnp.sum(jnp.abs(module(x, True))))(COMPLEX)
   chex.assert_type(gradient, jnp.complex64)
-  module(COMPLEX)  # and once it is complex it stays
+  module(COMPLEX)  # it stays complex
   module(X)
   chex.assert_type(module.mean[...], jnp.complex64)
 
@@ -124,7 +124,7 @@ def test_real_entries_leave_the_running_mean_real():
 
 
 def test_linens_statistics_of_real_entries_take_complex_ones():
-  """As Flax's do: the mean becomes complex, and the variance stays real."""
+  """In linen, as in Flax, the mean becomes complex, and the variance stays real."""
   found = []
   for library in (norms.linen, nn):
     module = library.BatchNorm(use_running_average=False, momentum=0.5)

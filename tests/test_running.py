@@ -1,4 +1,4 @@
-"""Running statistics other than the usual average, over batches that differ in what they hold."""
+"""momentum=None and zero_debias, for batches with different masks."""
 
 import functools
 
@@ -23,7 +23,7 @@ AXES = {-1: (2,), 1: (1,), (2, 0): (0, 2)}
 
 
 def _batches(dtype):
-  """Three batches and their masks, which leave a feature without any entry and one with one."""
+  """Three batches and masks; in one of them a feature has no entry, and another has one."""
   masks = [measure.scattered(SHAPE, seed=seed) for seed in range(3)]
   masks[1][..., 0], masks[1][:, 0], masks[1][0] = False, False, False
   masks[2][..., 1] = np.arange(24).reshape(6, 4) == 5
@@ -102,7 +102,7 @@ def test_two_devices_keep_what_one_keeps(options):
 
 @pytest.mark.parametrize('name', ('batch_norm', 'ghost_batch_norm'))
 def test_a_real_input_is_not_evaluated_by_a_complex_mean(name):
-  """The result would be complex where x says real; its imaginary part was dropped once."""
+  """A real x with a complex running mean is an error: z would be complex."""
   stats = norms.BatchStats(jnp.full(3, 1 + 2j, 'complex64'), jnp.ones(3))
   with pytest.raises(ValueError, match=f'{name}: batch_stats.mean is complex64, but x is float32'):
     getattr(norms, name)(jnp.ones((4, 3)), batch_stats=stats, training=False)

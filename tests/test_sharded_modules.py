@@ -38,7 +38,7 @@ def _run(module, x):
 @SPECS
 @AXES
 def test_nnx_sharding_metadata(case, kind, spec):
-  """Params lie where their metadata says, z and gradients where x and they do; as on one device.
+  """Params have the sharding of their metadata, z that of x, gradients those of their primals.
 
   Flax's batch and group norm are errors where an explicit axis holds their features.
   """
@@ -64,7 +64,7 @@ def _spec(axes):
 
 @cases
 def test_linens_boxes(case):
-  """Partitioned initialisers: the same boxes and specs as Flax's, and gradients in them."""
+  """Partitioned initialisers give Flax's boxes and specs, and gradients in such boxes."""
   inits = {f'{n}_init': nn.with_partitioning(modules.NORMAL, ('model',)) for n in case.parameters}
   found = []
   for library in (norms.linen, nn):
@@ -81,7 +81,7 @@ def test_linens_boxes(case):
 @pytest.mark.skipif(jax.device_count() < 2, reason='needs two devices')
 @cases
 def test_linens_boxes_on_a_mesh(case):
-  """Initialised within jax.jit, parameters lie where their boxes say."""
+  """Initialised within jax.jit, parameters have the shardings of their boxes."""
   inits = {f'{n}_init': nn.with_partitioning(modules.NORMAL, ('model',)) for n in case.parameters}
   module = case.linen(**inits)
   mesh = _mesh(AxisType.Auto)

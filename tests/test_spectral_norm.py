@@ -1,4 +1,4 @@
-"""spectral_norm: its formula, its gradient with u and v held, and its edges."""
+"""spectral_norm: its formula, its gradient with constant u and v, and edge cases."""
 
 import chex
 from flax import linen, nnx
@@ -34,7 +34,7 @@ def _oracle(w, u, n_steps):
 @pytest.mark.parametrize('n_steps', (1, 4))
 @pytest.mark.parametrize('magnitude', (1, 1e-30, 1e-12, 1e18, 1e30))
 def test_formula_at_any_magnitude(n_steps, magnitude):
-  """u and v are lengths of 1 even where squares of the kernel leave float32."""
+  """u and v have length 1 even where squares of the kernel overflow or underflow float32."""
   w, u = _start()
   w = w * magnitude
   w_bar, new_u, sigma = norms.spectral_norm(w, u, n_steps=n_steps)
@@ -54,7 +54,7 @@ def test_converged_the_largest_singular_value_is_1(dtype):
 
 
 def test_gradient_holds_u_and_v(x64):
-  """Of w / (v W u): the analytic one to 1e-12; differences to second order."""
+  """The gradient of w / (v W u) is the analytic one to 1e-12, and that of differences."""
   w, u = _start('float64')
   ct = draw(2, shape=SHAPE, dtype='float64')
   held, left, sigma, right = _oracle(w, u, 2)
@@ -62,7 +62,7 @@ def test_gradient_holds_u_and_v(x64):
   outer = np.outer(right, left).reshape(SHAPE)
   expected = (ct - np.sum(ct * held) * outer) / sigma
   chex.assert_trees_all_close(found, expected, rtol=0, atol=1e-12)
-  # Where u and v are the singular vectors, holding them changes nothing to first order.
+  # At the singular vectors, sigma does not change with u and v to first order.
   u = norms.spectral_norm(w, u, n_steps=500)[1]
   check_grads(lambda w: norms.spectral_norm(w, u)[0], (w,), order=1, rtol=1e-6, atol=1e-6)
 
@@ -76,7 +76,7 @@ def test_half_precision_is_computed_in_float32():
 
 
 def test_a_kernel_of_length_0_passes_with_its_gradient_and_takes_u_to_0():
-  """As in Flax: were the gradient 0, a bias of attention, which starts at 0, would never train."""
+  """As in Flax. With gradient 0, a bias of attention, which starts at 0, would never train."""
   w, u = _start()
   w_bar, new_u, sigma = norms.spectral_norm(0 * w, u)
   chex.assert_trees_all_equal((w_bar, new_u, sigma), (0 * w, 0 * u, 0))
@@ -124,7 +124,7 @@ def test_a_complex_kernel_takes_a_complex_u_only():
 
 @pytest.mark.parametrize('library', ('linen', 'nnx'))
 def test_modules_draw_a_complex_u_for_a_complex_kernel(library):
-  """With a real u power iteration would end at another value than the largest."""
+  """With a real u, power iteration would not find the largest singular value."""
   x = _complex(5, (3, 6))
   if library == 'linen':
     layer = norms.linen.SpectralNorm(linen.Dense(5, param_dtype='complex64'), n_steps=200)

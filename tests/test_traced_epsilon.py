@@ -1,4 +1,4 @@
-"""epsilon is a number like others: it may be traced, vary within a program, and be learnt."""
+"""epsilon may be an array: traced, different from call to call, and learnt."""
 
 import chex
 from flax import nnx
@@ -27,7 +27,7 @@ activations = pytest.mark.parametrize(
 
 
 def _function(name, epsilon):
-  """A number that depends on all of z."""
+  """A scalar that depends on every entry of z."""
   row, shape = ROWS[name], (6, 5, 8)
   x = draw(dtype='float64', shape=shape[1:] if row.kind == 'kernel' else shape)
   more = {'u': draw(2, dtype='float64', shape=(8,))} if name == 'spectral' else {}
@@ -40,13 +40,13 @@ def _function(name, epsilon):
 
 @rows
 def test_of_a_function(name, x64):
-  """The value is that of the number, the derivative that of differences in float64."""
+  """An array gives the value of the number, and the derivative of differences in float64."""
   f = lambda epsilon: _function(name, epsilon)  # noqa: E731
   epsilon, h = jnp.float64(EPSILON), 1e-5
   value, slope = jax.jit(jax.value_and_grad(f))(epsilon)
   chex.assert_trees_all_close(value, f(EPSILON), rtol=1e-10, atol=1e-10)
   expected = (f(EPSILON + h) - f(EPSILON - h)) / (2 * h)
-  # h^2 of the third derivative, and the last digits of the difference of two values over 2h.
+  # The errors of differences: h^2 times the third derivative, and rounding divided by 2h.
   chex.assert_trees_all_close(slope, expected, rtol=1e-6, atol=1e-8)
   assert slope != 0
   _, tangent = jax.jvp(f, (epsilon,), (jnp.float64(1),))
@@ -55,13 +55,13 @@ def test_of_a_function(name, x64):
 
 @activations
 def test_of_modules(name):
-  """linen and nnx give the function's values and slopes, to rounding."""
+  """linen and nnx give the function's values and derivatives, to rounding."""
   row, x, ct = ROWS[name], draw(shape=(6, 5, 8)), draw(1, shape=(6, 5, 8))
   options = OPTIONS.get(name, {})
   state = {'use_running_average': False} if row.state else {}
 
   def function(epsilon):
-    module = norms.linen.derived.of(row)(**state, **options)
+    module = norms.linen.derived.make_class(row)(**state, **options)
     params = module.init(KEY, x).get('params', {})
     stats = {'batch_stats': norms.BatchStats(jnp.zeros(8), jnp.ones(8))} if row.state else {}
     found = row.function(x, **params, **stats, epsilon=epsilon, **options)
@@ -104,7 +104,7 @@ def test_the_slope_is_flaxs(name):
 
 @pytest.mark.parametrize('name', ('BatchNorm', 'LayerNorm'))
 def test_it_is_no_constant_of_a_compiled_step(name):
-  """In training and evaluation, one compiled function serves every epsilon."""
+  """One compiled function serves every epsilon, in training and evaluation."""
   x = draw()
   for mode in (False, True):
     chex.clear_trace_counter()

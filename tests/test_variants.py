@@ -1,4 +1,4 @@
-"""Every norm as it is, jitted, on arrays of the host or of a device, and on all devices: one value.
+"""Every norm has one value: eager, jitted, for arrays of the host or a device, on all devices.
 
 chex names the variants. The tolerances are those of promises 1 and 2.
 """
@@ -32,7 +32,9 @@ class VariantsTest(chex.TestCase):
     x, params, ct = measure.case(row)
     z, gradients = self.variant(functools.partial(_value_and_gradients, row))(x, params, ct)
     expected, expected_gradients = measure.plain(row, x, params, ct)
-    alone = self.variant(row.call)(x, params)  # x itself, where a derivative has a tracer of it
+    alone = self.variant(row.call)(
+      x, params
+    )  # the value alone, since a derivative sees tracers only
     chex.assert_shape([z, alone], x.shape)
     chex.assert_trees_all_equal_shapes_and_dtypes(gradients, {'x': x, **params})
     measure.assert_near((z, alone), (expected, expected), formula.FLOAT32, 'z')

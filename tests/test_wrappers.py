@@ -33,7 +33,7 @@ def _wrapped(name, layer=None, library=norms.nnx, **options):
 @WRAPPERS
 @pytest.mark.parametrize('layer', LAYERS)
 def test_linen_is_flaxs(name, layer):
-  """Variables and their draws; then output, u and sigma, and gradients, all within rounding."""
+  """Variables are drawn as Flax draws them; outputs, u, sigma and gradients are Flax's."""
   build, x = LAYERS[layer]
   ours, theirs = (getattr(library, name)(build()) for library in (norms.linen, nn))
   made = [jax.jit(lambda m=m: m.init(KEY, x, **CALL[name]))() for m in (ours, theirs)]
@@ -52,7 +52,7 @@ def test_linen_is_flaxs(name, layer):
 @pytest.mark.parametrize('dtype', (jnp.float32, jnp.bfloat16))
 @pytest.mark.parametrize('options', ({}, {'n_steps': 3}))
 def test_pure_is_linen_is_nnx_to_the_bit_spectral(dtype, options):
-  """Seen through a product with the identity, which is exact."""
+  """The three agree; kernels are read through an exact product with the identity."""
   eye, w = jnp.eye(6, dtype=dtype), draw(shape=(6, 3), dtype=dtype)
   u = draw(1, shape=(3,))
   w_bar, new_u, sigma = norms.spectral_norm(w, u, **options)
@@ -95,7 +95,7 @@ def test_pure_is_linen_is_nnx_to_the_bit_weight(axes):
 
 @WRAPPERS
 def test_draws_after_a_wrapper_are_flaxs(name):
-  """Neither more nor fewer keys are taken."""
+  """A wrapper takes as many keys as Flax's, so that later draws are the same."""
   counts = []
   for library in (norms.nnx, nnx):
     rngs = nnx.Rngs(0)
@@ -112,7 +112,7 @@ def test_a_wrapped_layer_keeps_its_own_statistics(name):
   module = _wrapped(name, layer)
   before, first = norm.mean[...], module(X)
   assert not np.array_equal(norm.mean[...], before)
-  assert not np.array_equal(first, module(X))  # the next key of dropout
+  assert not np.array_equal(first, module(X))  # dropout draws the next key
 
 
 @WRAPPERS
@@ -138,7 +138,7 @@ def test_a_kernel_of_more_axes_is_an_error_on_request(library):
 
 
 def test_weight_norms_gradient_is_across_the_kernels_columns():
-  """Along them only the lengths matter, and those have a gradient of their own."""
+  """Along a column only its length matters, which is a parameter of its own."""
   module = _wrapped('WeightNorm')
   gradient = nnx.grad(lambda m: jnp.sum(jnp.sin(m(X))))(module)
   kernel, across = module.layer_instance.kernel[...], gradient.layer_instance.kernel[...]
@@ -147,7 +147,7 @@ def test_weight_norms_gradient_is_across_the_kernels_columns():
 
 
 def test_spectral_norm_finds_the_largest_singular_value_over_calls():
-  """In training only; one step a call is enough, since u is kept."""
+  """It does so in training only. One step in each call is enough, since u is kept."""
   module = _wrapped('SpectralNorm')
   kernel = module.layer_instance.kernel[...]
   for _ in range(100):
@@ -181,7 +181,7 @@ def test_without_parameters_of_its_own_a_wrapper_has_what_the_function_has():
 
 @pytest.mark.parametrize('name', ('WeightNorm', 'SpectralNorm', 'ScaledWeightStandardization'))
 def test_an_epsilon_of_ones_own_reaches_the_function(name):
-  """One that is no rounding: it divides the kernel by half as much again."""
+  """This epsilon is large: it makes the divisor half as large again."""
   layer = nnx.Linear(6, 3, use_bias=False, rngs=nnx.Rngs(0))
   module, kernel = _wrapped(name, layer, epsilon=2.0), layer.kernel[...]
   linen = getattr(norms.linen, name)(nn.Dense(3, use_bias=False), epsilon=2.0)
@@ -202,7 +202,7 @@ def test_an_epsilon_of_ones_own_reaches_the_function(name):
 
 
 def test_spectral_norm_keeps_its_estimate_unless_told_to_update():
-  """Also where its collection may be written to."""
+  """It keeps u without update_stats, also if its collection is mutable."""
   module = norms.linen.SpectralNorm(nn.Dense(3))
   variables = module.init(KEY, X, update_stats=False)
   for update in (False, True):
@@ -214,7 +214,7 @@ def test_spectral_norm_keeps_its_estimate_unless_told_to_update():
 
 @pytest.mark.parametrize('library', ('linen', 'nnx'))
 def test_no_gradient_comes_back_through_the_estimate_that_is_kept(library):
-  """Nor through sigma, which the output of the next call is not divided by."""
+  """No gradient comes back through u, nor through sigma, which the next call computes anew."""
   linen = norms.linen.SpectralNorm(nn.Dense(3, use_bias=False))
   variables = linen.init(KEY, X, update_stats=False)
 

@@ -1,4 +1,4 @@
-"""Of large arrays a CPU has some formulas written otherwise; the promises must not notice."""
+"""For large arrays CPUs have two formulas of their own; all promises hold with them, too."""
 
 import contextlib
 import functools
@@ -34,7 +34,7 @@ CASES += [('batch', 'state-gradient'), ('batch', 'state-update')]
 
 @contextlib.contextmanager
 def traced_anew(large=xla_cpu.LARGE, plain=False):
-  """What is compiled already would stay as it is."""
+  """Clears jax's caches, since a function that is compiled already would stay as it is."""
   jax.clear_caches()
   with pytest.MonkeyPatch.context() as patch, xla_cpu.plain_formulas(plain):
     patch.setattr(xla_cpu, 'LARGE', large)
@@ -50,7 +50,7 @@ def every_array_is_large():
 
 @pytest.mark.usefixtures('every_array_is_large')
 class TestEveryArrayIsLarge:
-  """So that the table's small inputs, whose oracle is in float64, go the way of large ones."""
+  """The table's small inputs, treated as large: their oracle is in float64."""
 
   @pytest.mark.parametrize('row, name', CASES)
   def test_promise(self, row, name):
@@ -61,7 +61,7 @@ class TestEveryArrayIsLarge:
     'f, plain, last', [(xla_cpu.subtract, jnp.subtract, 4), (xla_cpu.outer, jnp.multiply, 1)]
   )
   def test_second_derivatives(self, f, plain, last, order, x64):
-    """Of each operation by itself, squared: a norm is linear in most."""
+    """Each operation has the right Hessian; it is squared, since norms are linear in most."""
     shapes = (2, 3, 4), (2, 3, last), (1, 1, 4), (2, 3, last), (1, 1, 4)
     ct, *given = (measure.draw(s, 'float64', seed=i) for i, s in enumerate(shapes))
     times = lambda f: gradients.hessian_times(f, order, tuple(given[:2]), tuple(given[2:]), ct)  # noqa: E731
@@ -86,7 +86,7 @@ class TestEveryArrayIsLarge:
     dx = slopes.pop('x')
     measure.assert_near(dx, np.stack([g.pop('x') for _, g in alone]), 2e-6, 'dx')
     expected = jax.tree.map(jnp.add, *(g for _, g in alone))
-    # Sums over two devices: of an ulp of their terms.
+    # These are sums over two devices, with an error of an ulp of their terms.
     measure.assert_near(slopes, expected, 1e-6, 'gradient of ', 1e-6 * np.linalg.norm(cts))
 
 
@@ -100,7 +100,7 @@ def test_promises_of_plain_formulas(row):
 @pytest.mark.parametrize('row', IDS)
 @pytest.mark.parametrize('offset', [0, 50, 1e4])
 def test_large_arrays(row, offset):
-  """The call changes no more than an order of sums, 1e-6; each way is as exact as in the table."""
+  """The call changes the order of sums only, by 1e-6; both ways are as exact as in the table."""
   x, params, ct = measure.case(BY_ID[row], (64, 32 * 32, 16))
   given = BY_ID[row], x + np.float32(offset), params, ct
   exact, found = measure.plain(*given), measure.ours(*given)
@@ -115,7 +115,7 @@ BATCH = lambda x, **options: norms.batch_norm(x, **options)[0]  # noqa: E731
 LAYER = lambda x, **options: norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)  # noqa: E731
 GROUP = functools.partial(norms.group_norm, num_groups=4)
 HELD = {BATCH: 1, GROUP: 1, norms.instance_norm: 1, LAYER: 2}
-SHAPE = (64, 16, 16)  # of LARGE entries
+SHAPE = (64, 16, 16)  # LARGE entries
 
 
 def typed(*shape, **more):
@@ -123,7 +123,7 @@ def typed(*shape, **more):
 
 
 def held(f, x=typed(*SHAPE), platform='cpu') -> int:  # noqa: B008
-  """Calls not to be inlined, and products of matrices, in the program of value and gradient."""
+  """How many calls that are not inlined, and products of matrices, value and gradient have."""
   traced = jax.jit(lambda x: jax.vjp(f, x)[1](x)).trace(x)
   text = traced.lower(lowering_platforms=(platform,)).as_text()
   return text.count('inlineable') + text.count('stablehlo.dot_general')
@@ -131,7 +131,7 @@ def held(f, x=typed(*SHAPE), platform='cpu') -> int:  # noqa: B008
 
 @pytest.mark.parametrize('f', HELD)
 def test_which_programs_are_written_otherwise(f):
-  """One difference, shared by value and gradient; or products with scale. Few entries gain none."""
+  """Value and gradient share one call, or have products with scale; small arrays have neither."""
   assert held(f) == held(f, typed(2, *SHAPE)) == HELD[f]
   assert held(f, typed(60, 16, 16)) == held(jax.vmap(f), typed(2, *SHAPE)) == 0
   assert held(f, platform='cuda') == held(f, platform='tpu') == 0
@@ -146,7 +146,7 @@ def test_which_programs_are_written_otherwise(f):
 
 @pytest.mark.parametrize('f', HELD)
 def test_on_a_mesh_all_is_plain(f):
-  """XLA would not know how to split what it does not look into."""
+  """XLA could not split a call over devices, since it does not look into it."""
   split = {'mesh': meshes.mesh_of('Auto', (8,)), 'in_specs': P('a'), 'out_specs': P('a')}
   for check_vma in (True, False):
     assert held(jax.shard_map(f, check_vma=check_vma, **split), typed(8, *SHAPE)) == 0
@@ -157,7 +157,7 @@ def test_on_a_mesh_all_is_plain(f):
 
 
 def test_exported_programs():
-  """Of open size they may be run on few entries."""
+  """A program of open size has the plain formulas, since it may run on few entries."""
   for shape, calls in ((SHAPE, 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
     made = jax.export.export(jax.jit(BATCH), platforms=['cpu'])(typed(*shape))
     assert made.mlir_module().count('inlineable') == calls
@@ -165,9 +165,9 @@ def test_exported_programs():
 
 @pytest.mark.parametrize('value', ['', '0', '1'])
 def test_an_environment_variable_asks_for_plain_formulas(value, monkeypatch):
-  """Of a whole process: it is read where the module is, here once more."""
+  """The variable is read when the module is imported, so the test imports it again."""
   monkeypatch.setenv('NORMS_PLAIN_FORMULAS', value)
   spec = importlib.util.spec_from_file_location('read_once_more', xla_cpu.__file__)
   again = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(again)
-  assert again.special_formulas() == (value != '1')
+  assert again.special_formulas_allowed() == (value != '1')

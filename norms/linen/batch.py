@@ -13,7 +13,7 @@ class BatchNorm(nn.BatchNorm):
   """`norms.batch_norm` with parameters and running statistics; stands in for flax.linen.BatchNorm.
 
   Parameters `scale` and `bias`; `mean` and `var` in `batch_stats`, which keep dtype and shape
-  (so they can be a scan's carry) and are left alone while initialising and by an empty batch.
+  (so they can be a scan's carry). Neither init nor an empty batch changes them.
 
   Attributes:
     use_running_average: normalise by the running statistics; given here or in the call.
@@ -50,18 +50,18 @@ class BatchNorm(nn.BatchNorm):
     x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
     is_complex = jnp.iscomplexobj(x)
-    counted = ('count',) if self.momentum is None or self.zero_debias else ()
-    kept = running.variables(
-      self, ('mean', 'var', *counted), shape,
+    count = ('count',) if self.momentum is None or self.zero_debias else ()
+    variables = running.stat_variables(
+      self, ('mean', 'var', *count), shape,
       jnp.dtype(jnp.float32 if self.force_float32_reductions else self.param_dtype),
       is_complex=is_complex,
     )  # fmt: skip
     z, new = batch.batch_norm(
-      x, scale, bias, running.held(kept, shape, is_complex=is_complex),
+      x, scale, bias, running.read_stats(variables, shape, is_complex=is_complex),
       axis=self.axis, training=not evaluate, momentum=self.momentum,
       unbiased=self.unbiased, zero_debias=self.zero_debias,
-      refine=self.use_fast_variance, **parameters.shared(self, mask),
+      refine=self.use_fast_variance, **parameters.shared_options(self, mask),
     )  # fmt: skip
     if not evaluate:
-      running.store(self, kept, new)
+      running.write_stats(self, variables, new)
     return z.astype(dtype)

@@ -1,4 +1,7 @@
-"""Modules made from rows of the catalogue: a function's parameters and options, as Flax's are."""
+"""Classes of modules, made from rows of the catalogue in the style of Flax's own.
+
+A function's learnt arguments become parameters, its options become fields.
+"""
 
 from collections.abc import Iterable
 import dataclasses
@@ -22,24 +25,24 @@ class Activation(nn.Module):
   Flax's `dtype` and `param_dtype`, and use_<name> and <name>_init of each parameter.
   """
 
-  row: ClassVar[Any]  # of `of`
+  row: ClassVar[Any]  # set by make_class
 
   @nn.compact
   def __call__(self, x: ArrayLike, *, mask: ArrayLike | None = None, **options: Any) -> Any:
-    """The normalised x; `options` of the function come before the fields, in this call."""
+    """The normalised x; `options` take the place of fields in this call."""
     x, learnt, options, dtype = _arguments(self, x, mask, options)
-    found = self.row.function(x, **learnt, **options)
+    result = self.row.function(x, **learnt, **options)
     if not self.row.moments:
-      return found.astype(dtype)
-    z, *moments = found
+      return result.astype(dtype)
+    z, *moments = result
     return (z.astype(dtype), *moments) if self.return_moments else z.astype(dtype)
 
 
-class Averaging(nn.Module):
+class StatefulActivation(nn.Module):
   """A norm with running statistics in `batch_stats`; the other fields as in `Activation`."""
 
   use_running_average: bool | None = None
-  row: ClassVar[Any]  # of `of`
+  row: ClassVar[Any]  # set by make_class
 
   @nn.compact
   def __call__(
@@ -50,16 +53,16 @@ class Averaging(nn.Module):
     mask: ArrayLike | None = None,
     **options: Any,
   ) -> jax.Array:
-    """The normalised x; `options` of the function come before the fields, in this call."""
+    """The normalised x; `options` take the place of fields in this call."""
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
     x, learnt, options, dtype = _arguments(self, x, mask, options)
-    shape = [x.shape[a] for a in self.row.features(x.ndim, options)]
+    shape = [x.shape[a] for a in self.row.feature_axes(x.ndim, options)]
     is_complex = jnp.iscomplexobj(x)
-    kept = running.variables(self, self.row.keeps, shape, is_complex=is_complex)
-    stats = running.held(kept, shape, is_complex=is_complex)
+    variables = running.stat_variables(self, self.row.keeps, shape, is_complex=is_complex)
+    stats = running.read_stats(variables, shape, is_complex=is_complex)
     z, new = self.row.function(x, **learnt, batch_stats=stats, training=not evaluate, **options)
     if not evaluate:
-      running.store(self, kept, new)
+      running.write_stats(self, variables, new)
     result: jax.Array = z.astype(dtype)
     return result
 
@@ -75,7 +78,7 @@ class Kernel(nn.Module):
 
   layer_instance: nn.Module
   variable_filter: Iterable[str] | None = dataclasses.field(default_factory=lambda: {'kernel'})
-  row: ClassVar[Any]  # of `of`
+  row: ClassVar[Any]  # set by make_class
 
   @nn.compact
   def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,11 +89,13 @@ class Kernel(nn.Module):
     return kernels.with_kernels(self, function, axis, self.row.parameters, *args, **kwargs)
 
 
-# Functions, since Flax's tables list a module's methods as calls of their own.
+# Functions rather than methods, since Flax's tabulate lists each method of a module as a call.
 def _options(module: Any) -> dict[str, Any]:
+  """The options of the function, from the module's fields."""
   options = {name: getattr(module, name) for name in module.row.settings}
-  unnamed = ('axis_name', 'axis_index_groups') if module.is_initializing() else ()
-  return options | dict.fromkeys(set(unnamed) & set(options))
+  # Modules are usually initialised outside of pmap and shard_map, where no named axis exists.
+  cleared = ('axis_name', 'axis_index_groups') if module.is_initializing() else ()
+  return options | dict.fromkeys(set(cleared) & set(options))
 
 
 def _arguments(
@@ -103,19 +108,19 @@ def _arguments(
     options['mask'] = jnp.asarray(mask, bool)
   learnt: dict[str, jax.Array] = {}
   for name, parameter in row.parameters.items():
-    features = math.prod(x.shape[a] for a in row.vector(x.ndim, options))
-    axes = row.features(x.ndim, options) if parameter.shape is None else ()
+    features = math.prod(x.shape[a] for a in row.normalized_axes(x.ndim, options))
+    axes = row.feature_axes(x.ndim, options) if parameter.shape is None else ()
     shape = parameter.shape or [x.shape[a] for a in axes]
     value = parameters.parameter(module, name, shape, parameter.init(features))
     learnt |= {} if value is None else {name: value}
-  x, dtype = parameters.promoted(module, x, *learnt.values())
+  x, dtype = parameters.promote(module, x, *learnt.values())
   return x, learnt, options, dtype
 
 
 @functools.cache
-def of(row: Row) -> type[nn.Module]:
+def make_class(row: Row) -> type[nn.Module]:
   """The class of a row, made from its function and parameters."""
-  base = {'activation': Averaging if row.state else Activation, 'kernel': Kernel}[row.kind]
+  base = {'activation': StatefulActivation if row.state else Activation, 'kernel': Kernel}[row.kind]
   fields = {**row.settings, 'dtype': None, 'param_dtype': jnp.float32}
   fields |= {'return_moments': False} if row.moments else {}
   for name, parameter in row.parameters.items():
@@ -127,4 +132,10 @@ def of(row: Row) -> type[nn.Module]:
     '__module__': 'norms.linen',
     'row': row,
   }
-  return types.new_class(row.class_name, (base,), {'kw_only': True}, lambda made: made.update(body))
+  # By new_class, since flax.linen makes a dataclass of each subclass, with these keywords.
+  fill = functools.partial(_update, body)
+  return types.new_class(row.class_name, (base,), {'kw_only': True}, fill)
+
+
+def _update(body: dict[str, Any], namespace: dict[str, Any]) -> None:
+  namespace.update(body)

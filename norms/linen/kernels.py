@@ -50,9 +50,10 @@ def with_kernels(
   *args: Any,  # of any layer's call
   **kwargs: Any,
 ) -> Any:
-  """module.layer_instance(*args, **kwargs) with function(w, **parameters, axis=) for a kernel w.
+  """module.layer_instance(*args, **kwargs) with function(w, **parameters, axis=) for each kernel w.
 
-  The parameters of these names have an entry for each index of w's axes `features`.
+  features: the axes of w along which the parameters have an entry for each index.
+  names: the names of the parameters.
   """
 
   def change(path: str, w: jax.Array) -> jax.Array:
@@ -74,8 +75,8 @@ def with_kernels(
 class SpectralNorm(nn.SpectralNorm):
   """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.linen.SpectralNorm.
 
-  Of every parameter of two or more axes u and sigma are kept, as `<path>/u` and `<path>/sigma`.
-  Only the collection `params` is normalised.
+  For each parameter of two or more axes the module keeps u and sigma, as `<path>/u` and
+  `<path>/sigma`. It normalises the collection `params` only.
 
   Attributes:
     layer_instance: the layer.
@@ -94,26 +95,27 @@ class SpectralNorm(nn.SpectralNorm):
     def normalize(path: str, w: jax.Array) -> jax.Array:
       if w.ndim <= 1 or self.n_steps < 1:
         return w
-      u, sigma = _kept(self, path, w)
+      u, sigma = _spectral_variables(self, path, w)
       w_bar, *new = kernels.spectral_norm(w, u.value[0], n_steps=self.n_steps, epsilon=self.epsilon)
       dtype = dtypes.canonicalize_dtype(w, u.value, dtype=self.dtype)
       if update_stats:
         u.value = new[0][None]
-        # Kept for the next call, as u is, which takes no derivative with it either.
+        # No gradient may go back from a later call to this one. spectral_norm sees to that for u.
         sigma.value = jax.lax.stop_gradient(new[1]).astype(sigma.value.dtype)
       return w_bar.astype(dtype)
 
     return with_parameters(self, normalize, *args, **kwargs)
 
 
-# A function, since Flax's tables list a module's methods as calls of their own.
-def _kept(
+# A function rather than a method, since Flax's tabulate lists each method of a module as a call.
+def _spectral_variables(
   module: SpectralNorm, path: str, w: jax.Array
 ) -> tuple[nn.Variable[jax.Array], nn.Variable[jax.Array]]:
+  """The variables u and sigma of the parameter w at that path; made if there are none."""
   if w.ndim > 2 and module.error_on_non_matrix:
     raise ValueError(f'{path}: Input is {w.ndim}D but error_on_non_matrix is True: set it False')
-  name, drawn = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
-  key = None if drawn else module.make_rng('params')
+  name, exists = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
+  key = None if exists else module.make_rng('params')
   shape, dtype = (1, w.shape[-1]), module.param_dtype
   dtype_of_u = kernels.dtype_of_u(w, dtype)
   u = module.variable(module.collection_name, name, jax.random.normal, key, shape, dtype_of_u)

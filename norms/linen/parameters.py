@@ -22,10 +22,11 @@ class Inputs(NamedTuple):
 
 
 def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
-  """x with the module's scale and bias over the axes `features`; scale is drawn first."""
+  """x, the module's scale and bias along the axes `features`, and the dtype of its result."""
   shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
+  # In this order, since each draws a key: Flax draws that of scale first.
   scale, bias = (parameter(module, name, shape) for name in ('scale', 'bias'))
-  x, dtype = promoted(module, x, scale, bias)
+  x, dtype = promote(module, x, scale, bias)
   if module.zero_centered_scale and scale is not None:
     scale = 1 + scale.astype(core.compute_dtype(scale))
   return Inputs(x, scale, bias, dtype)
@@ -34,50 +35,53 @@ def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
 def parameter(
   module: Any, name: str, shape: Sequence[int], init: Initializer | None = None
 ) -> jax.Array | None:
-  """The module's parameter of that name; None where it says use_<name>=False, or has none.
+  """The module's parameter of that name; None where use_<name> is False or no such field exists.
 
-  `init` is for a module that leaves <name>_init open.
+  init: the initialiser where the module's field <name>_init is None.
   """
   if not getattr(module, f'use_{name}', False):
     return None
   init = getattr(module, f'{name}_init') or init
   assert init is not None
   if name == 'scale' and getattr(module, 'zero_centered_scale', False):
-    init = distance_from_one(init)
+    init = offset_from_one(init)
   value: jax.Array = module.param(name, init, shape, module.param_dtype)
   return value
 
 
-def distance_from_one(init: Initializer) -> Initializer:
-  """An initialiser of scale - 1, boxed (partitioned, say) as the one of scale is."""
+def offset_from_one(init: Initializer) -> Initializer:
+  """An initialiser of scale - 1, for an initialiser of scale."""
+  # By tree_map, since `init` may return a box with metadata, such as nn.Partitioned.
   return lambda *args: jax.tree.map(lambda scale: scale - 1, init(*args))
 
 
-def promoted(
+def promote(
   module: Any, x: jax.Array, *parameters: jax.Array | None
 ) -> tuple[jax.Array, jnp.dtype]:
-  """x as a function is to take it, and the dtype of the result."""
-  given, came = [p for p in parameters if p is not None], x
+  """x as the pure function takes it, and the dtype of the module's result."""
+  used, original = [p for p in parameters if p is not None], x
   x = core.inexact(x)
-  if module.dtype is None and all(p.dtype == x.dtype for p in given):
-    return x, x.dtype
-  # Flax's: the promoted dtype of x as it came and the parameters, unless the module says another.
-  dtype = jnp.dtype(dtypes.canonicalize_dtype(came, *given, dtype=module.dtype))
-  return (x if module.dtype is None else widen(x, dtype, *given)), dtype
+  if module.dtype is None and all(p.dtype == x.dtype for p in used):
+    return x, x.dtype  # the common case, without Flax's rules, which take longer to trace
+  # As Flax promotes: x before it became a float, and the parameters, unless the module has a dtype.
+  dtype = jnp.dtype(dtypes.canonicalize_dtype(original, *used, dtype=module.dtype))
+  return (x if module.dtype is None else widen(x, dtype, *used)), dtype
 
 
 def widen(x: jax.Array, dtype: Dtype, *parameters: jax.Array) -> jax.Array:
-  """x itself where its statistics and result have the precision of dtype; else x in it."""
-  # The module says its dtype, so strict promotion, which is for what nobody said, is not asked.
+  """x itself if its statistics and the result are as precise as dtype, else x in dtype."""
+  # jax_numpy_dtype_promotion='strict' is there to find promotions that nobody asked for. A user who
+  # gave the module a dtype did ask.
   with jax.numpy_dtype_promotion('standard'):
-    reached = (core.compute_dtype(x), jnp.result_type(x, *parameters))
-    if all(jnp.promote_types(d, dtype) == d for d in reached):
+    precisions = (core.compute_dtype(x), jnp.result_type(x, *parameters))
+    if all(jnp.promote_types(d, dtype) == d for d in precisions):
       return x
     return x.astype(jnp.promote_types(x.dtype, dtype))
 
 
-def shared(module: Any, mask: ArrayLike | None) -> dict[str, Any]:
-  """The options that all activation norms share; no named axis exists while initialising."""
+def shared_options(module: Any, mask: ArrayLike | None) -> dict[str, Any]:
+  """The options that all activation norms share."""
+  # Modules are usually initialised outside of pmap and shard_map, where no named axis exists.
   return dict(
     epsilon=module.epsilon,
     mask=None if mask is None else jnp.asarray(mask, bool),

@@ -36,7 +36,7 @@ class LayerNorm(nn.LayerNorm):
     z = sample.layer_norm(
       x, scale, bias,
       reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
-      refine=self.use_fast_variance, **parameters.shared(self, mask),
+      refine=self.use_fast_variance, **parameters.shared_options(self, mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -55,7 +55,7 @@ class RMSNorm(nn.RMSNorm):
     z = sample.rms_norm(
       x, scale,
       reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
-      **parameters.shared(self, mask),
+      **parameters.shared_options(self, mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -80,7 +80,7 @@ class GroupNorm(nn.GroupNorm):
       x, scale, bias,
       num_groups=self.num_groups, group_size=self.group_size,
       reduction_axes=self.reduction_axes,
-      refine=self.use_fast_variance, **parameters.shared(self, mask),
+      refine=self.use_fast_variance, **parameters.shared_options(self, mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -98,6 +98,6 @@ class InstanceNorm(nn.InstanceNorm):
     x, scale, bias, dtype = parameters.inputs(self, x, self.feature_axes)
     z = sample.instance_norm(
       x, scale, bias, feature_axes=self.feature_axes,
-      refine=self.use_fast_variance, **parameters.shared(self, mask),
+      refine=self.use_fast_variance, **parameters.shared_options(self, mask),
     )  # fmt: skip
     return z.astype(dtype)

@@ -1,8 +1,8 @@
 """Flax nnx modules: Flax's own under Flax's names, arguments and variables, in place of Flax's.
 
-What differs from flax.nnx, and why, is in each class's docstring; one thing holds for all:
-entries that a mask leaves out are 0 before the affine, where Flax normalises them all the same.
-The catalogue's other norms are classes here too, made from their rows on first use.
+Each class's docstring says what differs from flax.nnx, and why. One difference is common to all:
+entries that a mask leaves out are 0 before scale and bias, whereas Flax normalises them, too.
+The other norms of the catalogue are classes here, too, made from their rows on first use.
 """
 
 from typing import Any
@@ -17,19 +17,19 @@ from norms.nnx.sample import InstanceNorm as InstanceNorm
 from norms.nnx.sample import LayerNorm as LayerNorm
 from norms.nnx.sample import RMSNorm as RMSNorm
 
-# Those by hand, and those that are made from rows.
+# The classes written by hand, and those that __getattr__ makes from rows.
 __all__ = (*sorted(catalogue.CLASSES), 'module')
 
 
 def module(row: catalogue.Row) -> Any:
-  """The class of a row, of the catalogue or of yours; ValueError where it has none."""
-  return catalogue.module(row, globals(), derived.of)
+  """The class for a row of the catalogue or of yours; ValueError where the row has no function."""
+  return catalogue.module(row, globals(), derived.make_class)
 
 
 def __getattr__(name: str) -> Any:
-  """The classes that are made from rows."""
+  """Makes a class from its row on first use."""
   if name in catalogue.CLASSES:
-    return derived.of(catalogue.CLASSES[name])
+    return derived.make_class(catalogue.CLASSES[name])
   raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 

@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 
 from norms import batch, core
-from norms.nnx.running import Averaging
+from norms.nnx.running import StatefulNorm
 
 
-class BatchNorm(Averaging, nnx.BatchNorm):
+class BatchNorm(StatefulNorm, nnx.BatchNorm):
   """`norms.batch_norm` with parameters and running statistics; stands in for flax.nnx.BatchNorm.
 
-  Params `scale` and `bias`, BatchStats `mean` and `var`, which keep dtype and shape, are not
-  rounded to `dtype`, and are left alone by an empty batch. With a complex `dtype` or
-  `param_dtype` the mean is complex.
+  Params `scale` and `bias`; BatchStats `mean` and `var`, which keep dtype and shape and are not
+  rounded to `dtype`. An empty batch does not change them. With a complex `dtype` or `param_dtype`
+  the mean is complex.
 
   Args:
     num_features: the size of the feature axis.
@@ -72,28 +72,28 @@ class BatchNorm(Averaging, nnx.BatchNorm):
     unbiased: bool = False,
     zero_debias: bool = False,
   ) -> None:
-    self._declare(locals())
-    self._start(self._kept, num_features, dtype, param_dtype)
-    if 'count' not in self._kept:
+    self._set_fields(locals())
+    self._init_stats(self._stat_names, num_features, dtype, param_dtype)
+    if 'count' not in self._stat_names:
       self.count = nnx.data(None)
 
   @property
-  def _kept(self) -> tuple[str, ...]:
-    counted = self.momentum is None or self.zero_debias
-    return ('mean', 'var', 'count') if counted else ('mean', 'var')
+  def _stat_names(self) -> tuple[str, ...]:
+    needs_count = self.momentum is None or self.zero_debias
+    return ('mean', 'var', 'count') if needs_count else ('mean', 'var')
 
   def __call__(
     self, x: jax.Array, use_running_average: bool | None = None, *, mask: jax.Array | None = None
   ) -> jax.Array:
-    evaluate = self._evaluates(use_running_average)
+    evaluate = self._in_evaluation(use_running_average)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
-    old = self._held(self._kept, shape, x)
+    old = self._read_stats(self._stat_names, shape, x)
     x, scale, bias, dtype = self._inputs(x, self.axis, old.mean, old.var)
     z, new = batch.batch_norm(
       x, scale, bias, old, axis=self.axis, training=not evaluate, momentum=self.momentum,
       unbiased=self.unbiased, zero_debias=self.zero_debias,
-      refine=self.use_fast_variance, **self._shared(mask),
+      refine=self.use_fast_variance, **self._shared_options(mask),
     )  # fmt: skip
     if not evaluate:
-      self._keep(self._kept, new)
+      self._write_stats(self._stat_names, new)
     return z.astype(dtype)

@@ -55,7 +55,7 @@ class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
     self.param_dtype = param_dtype
     self.variable_filter = nnx.filterlib.to_predicate(variable_filter)
     self.promote_dtype = promote_dtype
-    self.scales = nnx.data(self._drawn(scale_init, rngs) if use_scale else None)
+    self.scales = nnx.data(self._draw(scale_init, rngs) if use_scale else None)
 
   def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
     def normalize(
@@ -69,7 +69,7 @@ class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
 class SpectralNorm(nnx.SpectralNorm):
   """A layer with kernels of spectral norm 1, `norms.spectral_norm`; for flax.nnx.SpectralNorm.
 
-  The layer keeps its kernels as they are, where Flax overwrites them. For every Param of two or
+  The layer keeps its kernels as they are, whereas Flax overwrites them. For every Param of two or
   more axes, `batch_stats` keeps u and sigma under its path.
 
   Args:
@@ -101,9 +101,10 @@ class SpectralNorm(nnx.SpectralNorm):
     self.dtype = dtype
     self.param_dtype = param_dtype
     self.error_on_non_matrix = error_on_non_matrix
-    self.use_running_average = not update_stats  # what `train` and `eval` set
+    # `train` and `eval` set this attribute, so it stands for `update_stats`, as in Flax.
+    self.use_running_average = not update_stats
     stats = {}
-    for path, w in wrapping.chosen(layer_instance, self._is_matrix):
+    for path, w in wrapping.select_params(layer_instance, self._is_matrix):
       dtype_of_u = kernels.dtype_of_u(w[...], param_dtype)
       u = initializers.normal()(rngs.params(), (1, w.shape[-1]), dtype_of_u)
       stats[(*path, 'u')] = nnx.BatchStat(u)
@@ -128,6 +129,7 @@ class SpectralNorm(nnx.SpectralNorm):
       w, u[...][0], n_steps=self.n_steps, epsilon=self.epsilon
     )
     if update_stats:
+      # No gradient may go back from a later call to this one. spectral_norm sees to that for u.
       u[...] = new_u[None]
       sigma[...] = jax.lax.stop_gradient(new_sigma).astype(sigma[...].dtype)
     return w_bar.astype(dtype)
@@ -136,6 +138,6 @@ class SpectralNorm(nnx.SpectralNorm):
     update = first_from(update_stats, not self.use_running_average, error_msg='update_stats')
     new = {
       path: self._normalize(path, w[...], update)
-      for path, w in wrapping.chosen(self.layer_instance, self._is_matrix)
+      for path, w in wrapping.select_params(self.layer_instance, self._is_matrix)
     }
-    return wrapping.call_with(self.layer_instance, new, x)
+    return wrapping.call_with_params(self.layer_instance, new, x)

@@ -23,61 +23,65 @@ class Inputs(NamedTuple):
 
 
 class Norm(nnx.Module):
-  """A module whose constructor's arguments are its attributes, as Flax's are."""
+  """A module with an attribute for each argument of its constructor, as Flax's modules have."""
 
   if TYPE_CHECKING:
 
-    def __getattr__(self, name: str) -> Any: ...  # what `_declare` sets
+    def __getattr__(self, name: str) -> Any: ...  # what `_set_fields` sets
 
-  def _declare(
+  def _set_fields(
     self,
     given: Mapping[str, Any],
     names: Sequence[str] = ('scale', 'bias'),
     shapes: Mapping[str, tuple[int, ...]] | None = None,
   ) -> None:
-    """Draws the parameters of these names in order, and keeps a constructor's other arguments.
+    """Sets an attribute for each parameter and for each other argument of a constructor.
 
-    `shapes` has those of parameters without an entry for each feature.
+    given: the constructor's arguments by name, as `locals()` has them.
+    names: the parameters, in the order in which they are drawn.
+    shapes: the shapes of those parameters that have no entry for each feature.
     """
     for name in names:
       if f'use_{name}' in given:
         shape = (shapes or {}).get(name, (given['num_features'],))
-        setattr(self, name, _parameter(name, given, shape))
-    drawn = {f'{name}_{what}' for name in names for what in ('init', 'metadata')}
+        setattr(self, name, _draw_parameter(name, given, shape))
+    # Flax's modules do not keep what was used to draw the parameters.
+    used_up = {f'{name}_{what}' for name in names for what in ('init', 'metadata')}
     for name, value in given.items():
-      if name not in ('self', 'rngs', *drawn):
+      if name not in ('self', 'rngs', *used_up):
         setattr(self, name, value)
 
   def _inputs(self, x: jax.Array, features: core.Axes, *statistics: jax.Array) -> Inputs:
-    """x with scale and bias over the axes `features`; see `_promoted`."""
+    """x, scale and bias along the axes `features`, and the result's dtype; see `_promote`."""
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
-    x, learnt, dtype = self._promoted(x, {'scale': shape, 'bias': shape}, *statistics)
+    x, learnt, dtype = self._promote(x, {'scale': shape, 'bias': shape}, *statistics)
     scale = learnt.get('scale')
     if self.zero_centered_scale and scale is not None:
       scale = 1 + scale.astype(core.compute_dtype(scale))
     return Inputs(x, scale, learnt.get('bias'), dtype)
 
-  def _promoted(
+  def _promote(
     self, x: jax.Array, shapes: Mapping[str, Sequence[int]], *statistics: jax.Array
   ) -> tuple[jax.Array, dict[str, jax.Array | None], jnp.dtype]:
-    """x, the parameters of these shapes, and the result's dtype.
+    """x, the parameters, reshaped to `shapes`, and the result's dtype.
 
-    Flax promotes them together with `statistics`, which themselves are not to be rounded.
+    As in Flax, `statistics` take part in the promotion, but they keep their own dtype: rounded to
+    16 bits, they would shift the result.
     """
-    held = {name: getattr(self, name) for name in shapes if hasattr(self, name)}
+    values = {name: getattr(self, name) for name in shapes if hasattr(self, name)}
     x, *promoted = self.promote_dtype(
-      (x, *statistics, *(p if p is None else shaped(p[...], shapes[n]) for n, p in held.items())),
+      (x, *statistics, *(p if p is None else shaped(p[...], shapes[n]) for n, p in values.items())),
       dtype=self.dtype,
     )
-    learnt = dict(zip(held, promoted[len(statistics) :], strict=True))
-    came, x = x, core.inexact(x)
+    learnt = dict(zip(values, promoted[len(statistics) :], strict=True))
+    original, x = x, core.inexact(x)
     if self.dtype is None and all(p is None or p.dtype == x.dtype for p in learnt.values()):
       return x, learnt, x.dtype
-    dtype = jnp.dtype(dtypes.canonicalize_dtype(came, *learnt.values(), dtype=self.dtype))
+    dtype = jnp.dtype(dtypes.canonicalize_dtype(original, *learnt.values(), dtype=self.dtype))
     return x, learnt, dtype
 
-  def _shared(self, mask: ArrayLike | None) -> dict[str, Any]:
-    """The options that all of them have."""
+  def _shared_options(self, mask: ArrayLike | None) -> dict[str, Any]:
+    """The options that all activation norms share."""
     return dict(
       epsilon=self.epsilon,
       mask=None if mask is None else jnp.asarray(mask, bool),
@@ -86,7 +90,8 @@ class Norm(nnx.Module):
     )
 
 
-def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+def _draw_parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+  """The Param of that name from a constructor's arguments; None where use_<name> is False."""
   if not given[f'use_{name}']:
     return nnx.data(None)
   value = given[f'{name}_init'](given['rngs'].params(), shape, given['param_dtype'])
@@ -96,10 +101,10 @@ def _parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]) -> A
 
 
 def shaped(values: jax.Array, shape: Sequence[int]) -> jax.Array:
-  """Parameters or statistics, kept flat, in the shape of the feature axes."""
+  """Parameters or statistics, which modules store flat, in the shape of the feature axes."""
   if values.shape == tuple(shape):
     return values
-  # TypeError, as Flax (which leaves the message to a reshape).
+  # TypeError, as Flax raises it, where a reshape fails.
   if values.size != math.prod(shape):
     raise TypeError(
       f'num_features={values.size}, but the feature axes of this input have shape {shape}: '

@@ -61,14 +61,14 @@ class LayerNorm(Norm, nnx.LayerNorm):
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
   ) -> None:
-    self._declare(locals())
+    self._set_fields(locals())
 
   def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
     x, scale, bias, dtype = self._inputs(x, self.feature_axes)
     z = sample.layer_norm(
       x, scale, bias,
       reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
-      refine=self.use_fast_variance, **self._shared(mask),
+      refine=self.use_fast_variance, **self._shared_options(mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -98,14 +98,14 @@ class RMSNorm(Norm, nnx.RMSNorm):
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
   ) -> None:
-    self._declare(locals())
+    self._set_fields(locals())
 
   def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     x, scale, _, dtype = self._inputs(x, self.feature_axes)
     z = sample.rms_norm(
       x, scale,
       reduction_axes=self.reduction_axes, feature_axes=self.feature_axes,
-      **self._shared(mask),
+      **self._shared_options(mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -146,7 +146,7 @@ class GroupNorm(Norm, nnx.GroupNorm):
   ) -> None:
     num_groups = sample.count_groups(num_features, num_groups, group_size)
     group_size = num_features // num_groups
-    self._declare(locals())
+    self._set_fields(locals())
     self.feature_axis = -1
 
   def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
@@ -154,7 +154,7 @@ class GroupNorm(Norm, nnx.GroupNorm):
     z = sample.group_norm(
       x, scale, bias,
       num_groups=self.num_groups, reduction_axes=self.reduction_axes,
-      refine=self.use_fast_variance, **self._shared(mask),
+      refine=self.use_fast_variance, **self._shared_options(mask),
     )  # fmt: skip
     return z.astype(dtype)
 
@@ -186,13 +186,14 @@ class InstanceNorm(Norm, nnx.InstanceNorm):
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
   ) -> None:
-    self._declare(locals())
+    self._set_fields(locals())
 
   def __call__(self, x: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
-    sample.positions(x.ndim, self.feature_axes)  # its error comes before that of a wrong size
+    # Raises for features on axis 0, before a size that does not fit could be reported instead.
+    sample.position_axes(x.ndim, self.feature_axes)
     x, scale, bias, dtype = self._inputs(x, self.feature_axes)
     z = sample.instance_norm(
       x, scale, bias, feature_axes=self.feature_axes,
-      refine=self.use_fast_variance, **self._shared(mask),
+      refine=self.use_fast_variance, **self._shared_options(mask),
     )  # fmt: skip
     return z.astype(dtype)

@@ -1,14 +1,14 @@
-"""The papers' formulas, plainly: in float64 with NumPy, or with jax.numpy for plain autodiff.
+"""The papers' formulas, in float64 with NumPy, or with jax.numpy for plain autodiff.
 
-`xp` is the array module. Nothing here comes from the library, so that both can be wrong only
-independently of one another.
+`xp` is the array module. Nothing here is imported from the library, so that a mistake there cannot
+repeat itself here.
 """
 
 import numpy as np
 
 
 def moments(x, axes, mask=None, xp=np):
-  """Mean, biased variance (axes kept) and presence, over the entries that the mask leaves in."""
+  """Mean, biased variance (axes kept) and presence, over the entries where the mask is True."""
   present = xp.broadcast_to(xp.asarray(True if mask is None else mask), x.shape)
   count = xp.maximum(xp.sum(present, axis=axes, keepdims=True), 1)
   mean = xp.sum(xp.where(present, x, 0), axis=axes, keepdims=True) / count
@@ -16,7 +16,7 @@ def moments(x, axes, mask=None, xp=np):
 
 
 def second_moment(x, axes, mask=None, xp=np):
-  """<|x|^2> over the entries that the mask leaves in."""
+  """<|x|^2> over the entries where the mask is True."""
   present = xp.broadcast_to(xp.asarray(True if mask is None else mask), x.shape)
   count = xp.maximum(xp.sum(present, axis=axes, keepdims=True), 1)
   square = xp.where(present, (x * xp.conj(x)).real, 0)
@@ -49,7 +49,7 @@ def standardise(
 def standardise_by(
   x, mean, var, scale=None, bias=None, *, epsilon, features=None, mask=None, xp=np
 ):
-  """(x - mean) / sqrt(var + epsilon) * scale + bias, by statistics that are given."""
+  """(x - mean) / sqrt(var + epsilon) * scale + bias, for given statistics."""
   y = (x - mean) / xp.sqrt(var + epsilon)
   return affine(y if mask is None else xp.where(mask, y, 0), scale, bias, features)
 
@@ -96,7 +96,7 @@ def staged_gradient(x, ct, scale=1.0, bias=0.0, *, axes, epsilon, center=True, f
 
 
 def simplified_gradient(x, ct, scale=1.0, bias=0.0, *, axes, epsilon, center=True, features=None):
-  """Gradients of `standardise`, simplified on paper: r (dy - <dy> - y <y dy>)."""
+  """Gradients of `standardise`, simplified on paper: rstd (dy - <dy> - y <y dy>)."""
   m = np.mean(x, axes, keepdims=True) if center else 0.0
   r = 1 / np.sqrt(np.mean((x - m) ** 2, axes, keepdims=True) + epsilon)
   y = (x - m) * r
@@ -107,7 +107,7 @@ def simplified_gradient(x, ct, scale=1.0, bias=0.0, *, axes, epsilon, center=Tru
 
 
 def _affine_gradient(y, ct, scale, bias, features):
-  """Gradients of scale and bias: sums over the axes that they do not have."""
+  """Gradients of scale and bias, which are sums over the axes that these do not have."""
   given = {'scale': (scale, ct * y), 'bias': (bias, ct)}
   return {name: _summed_to(a, p, features) for name, (p, a) in given.items() if np.ndim(p)}
 

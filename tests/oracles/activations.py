@@ -36,18 +36,18 @@ def ghost(x, scale, bias, *, size, epsilon, mask=None, xp=np):
 
 
 def mean_only(x, bias, *, epsilon, mask=None, xp=np):
-  """x less its mean."""
+  """x - mean."""
   mean, _, present = oracles.moments(x, (0, 1), mask, xp)
   return xp.where(present, x - mean, 0) + bias
 
 
 def mean_only_by(x, mean, var, bias, *, epsilon, mask=None, xp=np):
-  """x less a mean that is given; the variance has no part."""
+  """x - mean for a given mean; the variance is not used."""
   return (x - mean if mask is None else xp.where(mask, x - mean, 0)) + bias
 
 
 def unit(x, scale=1.0, *, axes, epsilon, mask=None, xp=np):
-  """x over its length."""
+  """x divided by its length."""
   x = x if mask is None else xp.where(mask, x, 0)
   square = xp.sum((x * xp.conj(x)).real, axis=axes, keepdims=True)
   length = xp.sqrt(square + epsilon)
@@ -57,7 +57,7 @@ def unit(x, scale=1.0, *, axes, epsilon, mask=None, xp=np):
 def filter_response(
   x, scale, bias, threshold=None, learnt_epsilon=0.0, *, epsilon, mask=None, xp=np
 ):
-  """x over the root of its mean square, and the threshold."""
+  """x divided by the root of its mean square, then the threshold."""
   epsilon = epsilon + xp.abs(learnt_epsilon)
   z = oracles.standardise(
     x, scale, bias, axes=(1,), epsilon=epsilon, center=False, mask=mask, xp=xp
@@ -77,7 +77,7 @@ def global_response(x, scale, bias, *, epsilon, mask=None, xp=np):
 
 
 def local_response(x, *, size, k, alpha, beta, epsilon=None, mask=None, xp=np):
-  """x over a power of its neighbours' squares, feature by feature."""
+  """x divided by a power of its neighbours' squares, feature by feature."""
   x = x if mask is None else xp.where(mask, x, 0)
   square, count = (x * xp.conj(x)).real, x.shape[-1]
   features = []
@@ -106,7 +106,7 @@ def switchable(x, scale, bias, mean_weights, var_weights, *, epsilon, batch=None
 
 
 def evonorm_b0(x, scale, bias, slope, *, epsilon, var=None, mask=None, xp=np):
-  """x over the larger of two deviations."""
+  """x divided by the larger of two deviations."""
   _, own, present = oracles.moments(x, (1,), mask, xp)
   var = oracles.moments(x, (0, 1), mask, xp)[1] if var is None else var
   divisor = xp.maximum(xp.sqrt(var + epsilon), slope * x + xp.sqrt(own + epsilon))
@@ -114,7 +114,7 @@ def evonorm_b0(x, scale, bias, slope, *, epsilon, var=None, mask=None, xp=np):
 
 
 def evonorm_s0(x, scale, bias, slope, *, num_groups, epsilon, mask=None, xp=np):
-  """x times a sigmoid, over a group's deviation."""
+  """x times a sigmoid, divided by its group's deviation."""
   split = (*x.shape[:-1], num_groups, x.shape[-1] // num_groups)
   groups = None if mask is None else xp.broadcast_to(mask, x.shape).reshape(split)
   _, var, present = oracles.moments(x.reshape(split), (1, 3), groups, xp)
@@ -124,7 +124,7 @@ def evonorm_s0(x, scale, bias, slope, *, num_groups, epsilon, mask=None, xp=np):
 
 
 def _sigmoid(a, xp):
-  """Without overflow."""
+  """The sigmoid, computed without overflow."""
   power = xp.exp(-xp.abs(a))
   return xp.where(a < 0, power, 1) / (1 + power)
 

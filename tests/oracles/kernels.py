@@ -7,7 +7,7 @@ from oracles.activations import constant
 
 
 def spectral(w, *, u, epsilon=None, xp=np):
-  """w over its largest singular value, after one step of power iteration."""
+  """w divided by its largest singular value, after one step of power iteration."""
   matrix = w.reshape(-1, w.shape[-1])
   fixed = constant(matrix, xp)
   right = _direction(xp.asarray(u, w.dtype) @ xp.conj(fixed).T, xp)

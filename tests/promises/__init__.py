@@ -1,7 +1,7 @@
-"""The library's promises: each a function of one row of the table, which fails or returns.
+"""The library's promises: each is a function of a row of the table, and fails or returns.
 
-`PROMISES` holds all of them as (name, check, applies): `applies(row)` says whether a row owes it.
-Those whose names begin with slow- are for pytest -m slow.
+`PROMISES` holds all of them as (name, check, applies): `applies(row)` says whether the promise
+applies to a row. Those whose names begin with slow- run with pytest -m slow.
 """
 
 from promises import (

@@ -1,6 +1,6 @@
-"""Promises 1, 2 and 4 wherever the axes lie: by options other than the usual ones, of two axes too.
+"""Promises 1, 2 and 4 for other axes than the usual ones, also for two feature axes.
 
-2e-6 as in promise 1; the sums are the same ones in another order.
+The tolerance is 2e-6, as in promise 1: the sums add the same terms in another order.
 """
 
 import functools
@@ -12,7 +12,7 @@ from promises import evaluation, layouts, measure, states
 
 
 def _mask(row, layout):
-  """One layout is seen with a mask, the other without."""
+  """A mask for one of the two layouts, none for the other: so both cases are tested."""
   return measure.scattered(measure.SHAPE) if layout == 'apart' and row.masked else None
 
 
@@ -26,7 +26,7 @@ def _moved(row, layout, params):
 
 
 def _assert_near(row, layout, found, expected, ct):
-  """Value and gradients: the usual ones, put where the layout has them."""
+  """Value and gradients are the usual ones, moved to the axes of the layout."""
   (z, gradients), (plain, plainly) = found, expected
   measure.assert_near(z, layout.move(plain), 2e-6, 'z')
   moved = {}
@@ -39,11 +39,11 @@ def _assert_near(row, layout, found, expected, ct):
 
 
 def check_training(name, row):
-  """Value and gradients."""
+  """Value and gradients do not depend on where the axes lie."""
   layout, mask = layouts.LAYOUTS[name](row), _mask(row, name)
   x, params, ct = _case(row, mask)
   options = layout.options(row)
-  if 'batch_stats' in row.drawn(x.shape):  # drawn for features on the last axis
+  if 'batch_stats' in row.drawn(x.shape):  # drawn for features on the last axis, so they move
     options['batch_stats'] = layout.statistics(row, row.drawn(x.shape)['batch_stats'])
   given = {} if mask is None else {'mask': layout.move(mask)}
   moved = layout.move(x), _moved(row, layout, params), layout.move(ct)
@@ -53,7 +53,7 @@ def check_training(name, row):
 
 
 def check_evaluation(name, row):
-  """Value and gradients by running statistics, and these after a step."""
+  """In evaluation neither do value and gradients, nor running statistics after a step."""
   layout, mask = layouts.LAYOUTS[name](row), _mask(row, name)
   x, params, ct = _case(row, mask)
   stats, options = states.initial(row), layout.options(row)

@@ -1,6 +1,6 @@
-"""Promises 1, 2, 4 and 6 for complex input: a complex mean, a real variance.
+"""Promises 1, 2, 4 and 6 for complex input, whose mean is complex and whose variance is real.
 
-Tolerances as in promises 1 and 2: 2e-6 in float32, 1e-12 in float64.
+The tolerances are those of promises 1 and 2: 2e-6 in float32, 1e-12 in float64.
 """
 
 import functools
@@ -15,13 +15,13 @@ EXACT = 1e-12
 
 
 def _case(row, dtype='complex128'):
-  """Parameters are real, of half the input's bits."""
+  """Input, parameters and cotangent; the parameters are real, with half the bits of the input."""
   params = measure.parameters(row, dtype=np.zeros((), dtype).real.dtype)
   return measure.draw(dtype=dtype), params, measure.draw(dtype=dtype, seed=2)
 
 
 def check_value(row):
-  """In complex64 on offsets and magnitudes, of which each part has its own."""
+  """The value, where real and imaginary part have offsets and magnitudes of their own."""
   for name in ('unit', 'offset_1e4', 'magnitude_1e9', 'magnitude_1e-9'):
     x, params = measure.draw(dtype='complex64', name=name), measure.parameters(row)
     z = measure.forward(row.call, x, params)
@@ -30,7 +30,7 @@ def check_value(row):
 
 
 def check_gradient(row):
-  """On an offset, with the rounding error of a complex mean in the sums."""
+  """The gradient on an offset, where the sums see the rounding error of a complex mean."""
   x, params, ct = measure.case(row, dtype='complex64', name='offset_1e4')
   params = measure.parameters(row)
   _, gradients = measure.ours(row, x, params, ct)
@@ -45,7 +45,7 @@ def _assert_exact(found, expected):
 
 
 def check_mask(row):
-  """Against plain autodiff; NaN in one part alone under the mask changes no bit."""
+  """Masked values equal plain autodiff; a NaN in one part of a masked entry changes no bit."""
   mask = measure.scattered(measure.SHAPE)
   x, params, ct = _case(row)
   with jax.enable_x64(True):
@@ -59,7 +59,7 @@ def check_mask(row):
 
 
 def check_evaluation(row):
-  """Value and gradients by a complex mean and a real variance, with a mask."""
+  """Value and gradients in evaluation, by a complex mean and a real variance, with a mask."""
   mask = measure.scattered(measure.SHAPE)
   x, params, ct = _case(row)
   with jax.enable_x64(True):
@@ -71,7 +71,7 @@ def check_evaluation(row):
 
 
 def check_update(row):
-  """The running mean is complex and the running variance real, also by part of a batch."""
+  """The running mean is complex and the running variance real, also for a masked batch."""
   x, params, _ = _case(row, 'complex64')
   stats = states.initial(row, 'complex64')
   for mask in (None, measure.scattered(measure.SHAPE)):
@@ -81,7 +81,7 @@ def check_update(row):
 
 
 def check_devices(row):
-  """Two devices with different counts are one, in value and gradient."""
+  """Two devices with different counts give the value and gradient of one device."""
   x, params, ct = _case(row)
   mask = devices.masks(row)[1]
   with jax.enable_x64(True):

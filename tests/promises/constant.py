@@ -1,6 +1,6 @@
-"""Promise 2 for the statistics that modules keep: they are constants, whatever they came from.
+"""Promise 2 for the statistics that modules keep: for later gradients they are constants.
 
-A gradient that came back through them would be that of one step through all steps before it.
+Otherwise the gradient of a step would go back through all steps before it.
 """
 
 import functools

@@ -1,6 +1,7 @@
-"""Promise 6, on two devices: synchronised = one device on the whole batch, in value and gradient.
+"""Promise 6, on two devices: value and gradient are those of one device with the whole batch.
 
-Counts may differ by a mask, and one device may have nothing at all. 2e-6 as in promise 1.
+By a mask, counts may differ, and one device may have no entry at all. The tolerance is 2e-6, as in
+promise 1.
 """
 
 import functools
@@ -42,7 +43,7 @@ def parts(row, a):
 
 
 def whole(row, parts):
-  """What the devices hold, side by side."""
+  """The array whose parts lie on the devices."""
   return np.concatenate(list(np.asarray(parts)), row.split)
 
 
@@ -51,14 +52,14 @@ def both(params):
 
 
 def along(row, name):
-  """The axis of a parameter that devices share, since it is that of x; None: each has all of it."""
+  """The axis of a parameter that is split over devices, as x is; None: each has all of it."""
   axes = row.params[name]
   axes = [] if isinstance(axes, int) else sorted(a % 3 for a in axes)
   return axes.index(row.split) if row.split in axes else None
 
 
 def shared(row, params):
-  """Parameters as the devices have them."""
+  """Parameters, stacked by device: split along the axis that is split, or else repeated."""
   axes = {name: along(row, name) for name in params}
   return {
     name: jnp.stack([p, p] if axes[name] is None else jnp.split(p, 2, axes[name]))
@@ -67,13 +68,13 @@ def shared(row, params):
 
 
 def together(row, name, gradients):
-  """The gradient of a parameter, from each device's."""
+  """The gradient of a whole parameter, from the gradients on each device."""
   each, axis = [np.asarray(a) for a in gradients], along(row, name)
   return sum(each) if axis is None else np.concatenate(each, axis)
 
 
 def masks(row):
-  """All in; uneven counts; nothing on the second device."""
+  """Three masks: all entries; uneven counts; no entry on the second device."""
   full, uneven = np.ones(measure.SHAPE, bool), measure.scattered(measure.SHAPE)
   half = np.arange(measure.SHAPE[row.split]) < measure.SHAPE[row.split] // 2
   shape = [-1 if a == row.split else 1 for a in range(3)]
@@ -85,7 +86,7 @@ def masks(row):
 
 
 def value_and_gradients(f, arguments, ct):
-  """z and what <ct, z> has as gradients of x and the parameters, on each device."""
+  """z and the gradients of <ct, z> by x and the parameters, on each device."""
   z, pull = jax.vjp(f, *arguments)
   return z, *pull(ct)[:2]
 
@@ -112,7 +113,7 @@ def check_unmasked(row):
 
 
 def check_groups(mode, row):
-  """Devices in groups of their own share nothing."""
+  """Devices in different groups share no statistics."""
   x, params, _ = measure.case(row)
   f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
   each = parts(row, x), shared(row, params)
@@ -122,7 +123,7 @@ def check_groups(mode, row):
 
 
 def check_groups_refused(mode, row):
-  """Where JAX has no groups, the error names the groups and the alternative."""
+  """Where JAX does not support groups, the error names the groups and the alternative."""
   x, params, _ = measure.case(row)
   f = functools.partial(row.call, axis_name=AXIS, axis_index_groups=[[0], [1]])
   with pytest.raises(ValueError, match=r'axis_index_groups=.*pmap and shard_map\(check_vma=False'):

@@ -1,6 +1,6 @@
-"""Promise 5: statistics in at least float32, the output's dtype as documented.
+"""Promise 5: statistics are taken in at least float32, and the output has the documented dtype.
 
-That half-precision statistics are float32's is seen in promise 1, by the error of the value.
+That 16-bit inputs have float32 statistics shows in promise 1, in the error of the value.
 """
 
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 
 from promises import measure
 
-# Dtypes of the input and of the parameters.
+# Pairs of dtypes: of the input and of the parameters.
 _MIXED = (
   ('bfloat16', 'bfloat16'),
   ('bfloat16', 'float32'),
@@ -22,7 +22,7 @@ _MIXED = (
 
 
 def check_output(row):
-  """z has the promoted dtype of the input and the parameters; gradients that of their primal."""
+  """z has the promoted dtype of input and parameters, each gradient that of its primal."""
   with jax.enable_x64(True):
     for x_dtype, dtype in _MIXED:
       x, params = measure.draw(dtype=x_dtype), measure.parameters(row, dtype=dtype)
@@ -34,14 +34,14 @@ def check_output(row):
 
 
 def check_integers(row):
-  """Whole numbers become float32."""
+  """Integers become float32."""
   x = np.arange(np.prod(measure.SHAPE)).reshape(measure.SHAPE)
   params = measure.parameters(row)
   chex.assert_type(jax.eval_shape(row.call, x, params), jnp.float32)
 
 
 def check_complex(row):
-  """Complex input: real variance, Re<conj(y) dx> in the rule; against plain autodiff."""
+  """Complex input has a real variance, and Re<conj(y) dx> in the rule, as plain autodiff says."""
   with jax.enable_x64(True):
     x, params, ct = measure.case(row, dtype='complex128')
     params = measure.parameters(row, dtype='float64')

@@ -1,7 +1,7 @@
-"""Promise 6, on eight devices: under a named axis, too, the whole batch counts, and every digit.
+"""Promise 6, on eight devices: statistics over a named axis are those of the whole batch.
 
-promises/devices.py asks more of two devices. Eight differ where what each device found is put
-together: counts of which several are 0, means that lie an offset away from 0.
+promises/devices.py tests more, on two devices. Eight differ from two in how their statistics are
+merged: several counts may be 0, and means may lie far from 0.
 """
 
 import functools
@@ -44,12 +44,12 @@ def _pmap(f, row):
   return whole
 
 
-# f sees a device's part under AXIS; what comes of it is a function of whole arrays.
+# f gets one device's part, under AXIS. The result is a function of whole arrays.
 MODES = {'pmap': _pmap, 'shard_map': _shard_map(True), 'shard_map-unchecked': _shard_map(False)}
 
 
 def check_eight(mode, row):
-  """Counts differ by a mask, and two devices have nothing; without one an offset costs no digit."""
+  """With a mask counts differ, two of them are 0. Without one, an offset costs no digit."""
   f = MODES[mode](lambda x, params, mask: row.call(x, params, mask=mask, axis_name=AXIS), row)
 
   def found(*given):
@@ -64,7 +64,7 @@ def check_eight(mode, row):
   ours, expected = found(x, params, ct, uneven), {'z': z, **gradients}
   for name, a in expected.items():
     measure.assert_near(ours[name], a, meshes.TOLERANCE['float32'], name)
-  beyond = found(1e25 * x, params, ct, uneven)['z']  # no float holds the squares
+  beyond = found(1e25 * x, params, ct, uneven)['z']  # squares of these overflow
   assert not np.any(np.isnan(beyond)), 'a NaN where devices without entries are'
   x, params, ct = measure.case(row, meshes.SHAPE, name='offset_1e4')
   everything = np.ones(meshes.SHAPE, bool)
@@ -72,7 +72,7 @@ def check_eight(mode, row):
 
 
 def _named(row):
-  # Here all devices have all of a parameter; promises/devices.py has those that lie apart, too.
+  # Here each device has the whole of a parameter; promises/devices.py also splits parameters.
   whole = all(devices.along(row, name) is None for name in row.params)
   return row.split is not None and not row.variant and whole
 

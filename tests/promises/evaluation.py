@@ -1,6 +1,6 @@
-"""Promises 1, 2 and 4 in evaluation: z by running statistics that differ from feature to feature.
+"""Promises 1, 2 and 4 in evaluation, by running statistics that differ from feature to feature.
 
-2e-6 of the largest entry, as in promise 1.
+The tolerance is 2e-6 of the largest entry, as in promise 1.
 """
 
 import functools
@@ -23,7 +23,7 @@ def call(row, x, params, stats, **more):
 
 @functools.partial(jax.jit, static_argnums=0)
 def ours(row, x, params, stats, ct, more):
-  """z and the gradients of <ct, z>, those of the running statistics among them."""
+  """z and the gradients of <ct, z>, also by the running statistics."""
   z, pull = jax.vjp(lambda *given: call(row, *given, **more), x, params, stats)
   dx, dparams, dstats = pull(ct.astype(z.dtype))
   return z, {'x': dx, 'mean': dstats.mean, 'var': dstats.var, **dparams}
@@ -38,7 +38,7 @@ def _plain(row, x, params, stats, ct, more):
 
 
 def plain(row, x, params, stats, ct, **more):
-  """The oracle's, in float64."""
+  """The same of the oracle, in float64."""
   with jax.enable_x64(True):
     return jax.tree.map(np.asarray, _plain(row, *measure.double((x, params, stats, ct)), more))
 
@@ -50,7 +50,7 @@ def case(row, **options):
 
 
 def check_oracle(row):
-  """Value and gradients, with and without a mask; the running statistics stay as they are."""
+  """Value and gradients are the oracle's, with and without a mask; running statistics stay."""
   x, params, stats, ct = case(row)
   for more in ({}, *({'mask': mask} for mask in masks.various())):
     given = np.where(more.get('mask', True), x, np.float32(0))
@@ -63,7 +63,7 @@ def check_oracle(row):
 
 
 def check_nasty(row):
-  """Offsets and magnitudes, in which an instance's own statistics may have a part."""
+  """Offsets and magnitudes do no harm, also where a norm uses the instance's own statistics."""
   for name in ('offset_1e4', 'magnitude_1e-9', 'magnitude_1e9'):
     x, params, stats, ct = case(row, name=name)
     z, _ = ours(row, x, params, stats, ct, {})
@@ -72,7 +72,7 @@ def check_nasty(row):
 
 
 def check_mask(row):
-  """What lies under the mask changes no bit; there z is the bias, which alone has a gradient."""
+  """Masked entries change no bit; z is the bias there, and only the bias has a gradient."""
   x, params, stats, ct = case(row)
   mask = measure.scattered(measure.SHAPE)
   run = lambda filling, ct, mask: ours(  # noqa: E731
@@ -91,14 +91,14 @@ def check_mask(row):
 
 
 def check_axis(row):
-  """No named axis is needed: statistics that are known are exchanged with nobody."""
+  """An axis_name that does not exist is no error, since devices exchange nothing in evaluation."""
   x, params, stats, _ = case(row)
   f = jax.jit(functools.partial(call, row, axis_name=devices.AXIS))
   measure.assert_near(f(x, params, stats), call(row, x, params, stats), 1e-6, 'z')
 
 
 def check_dtype(row):
-  """As in training: the promoted dtype of x and the parameters."""
+  """z has the promoted dtype of x and the parameters, as in training."""
   stats = states.initial(row)
   for x_dtype, dtype in (('bfloat16', 'bfloat16'), ('bfloat16', 'float32'), ('float16', 'float16')):
     x, params = measure.draw(dtype=x_dtype), measure.parameters(row, dtype=dtype)

@@ -1,8 +1,8 @@
-"""Promise 9: sizes may be left open in an exported program.
+"""Promise 9: a norm can be exported with symbolic sizes.
 
-An exported program may sum in another order than the compiled one that it is held against: each is
-within 2e-6 of the exact value, as in promise 1, and the gradient of a parameter within 1e-7 of the
-cotangent's length, as the sum that it is.
+An exported program may sum in another order than the compiled one that it is compared with. Each is
+within 2e-6 of the exact value, as in promise 1. The gradient of a parameter is a sum that may
+cancel, so its tolerance is 1e-7 of the cotangent's length.
 """
 
 import functools
@@ -15,7 +15,7 @@ import numpy as np
 import norms
 from promises import formula, measure, modules
 
-# The first makes the shape of all promises; the last 2**16 entries, so that none is too large.
+# The first size gives the shape of all promises, the last one 2**16 entries: many for a CPU.
 SIZES = {'activation': (4, 64, 1366), 'kernel': (6, 64, 2048)}
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
@@ -27,7 +27,7 @@ def kind(row):
 
 
 def _open(row, positions=False):
-  """The shape of x: of activations the examples are open, of a kernel what goes in."""
+  """The symbolic shape of x: examples are open in activations, input features in a kernel."""
   if kind(row) == 'kernel':
     return jax.export.symbolic_shape('4, n, 8')
   ghosts = row.options.get('ghost_size', 1)
@@ -35,7 +35,7 @@ def _open(row, positions=False):
 
 
 def shape_at(row, size):
-  """The shape of x where what `_open` leaves open is of that size."""
+  """The shape of x where the size that `_open` leaves open is `size`."""
   return (4, size, 8) if kind(row) == 'kernel' else (size, 6, 8)
 
 
@@ -44,20 +44,20 @@ def _described(shape, dtype='float32'):
 
 
 def described_case(row, shape):
-  """Input, parameters and cotangent, as descriptions."""
+  """Input, parameters and cotangent, as ShapeDtypeStructs."""
   axes = row.params.items()
   shapes = {name: (a,) if isinstance(a, int) else [shape[b] for b in a] for name, a in axes}
   return _described(shape), {n: _described(s) for n, s in shapes.items()}, _described(shape)
 
 
 def _through_bytes(f, *described, **options):
-  """f as another process has it that reads the exported program from a file."""
+  """f, exported, serialized and read back, as another process would read it from a file."""
   made = jax.export.export(jax.jit(f), **options)(*described)
   return jax.jit(jax.export.deserialize(made.serialize()).call)
 
 
 def pulled(row):
-  """Value and gradients."""
+  """The function that gives value and gradients."""
   return lambda x, params, ct, more: measure.evaluate(row.call, x, params, ct, more)
 
 
@@ -74,7 +74,7 @@ def _check_sizes(row, program, sizes):
 
 
 def check_sizes(row):
-  """One program for all sizes, in value and gradient; and what is nasty is so no less there."""
+  """One program serves all sizes, in value and gradient, also for the nasty inputs of promise 1."""
   program = _through_bytes(pulled(row), *described_case(row, _open(row)), {})
   _check_sizes(row, program, SIZES[kind(row)])
   for name in set(measure.NASTY) - set(row.skip):
@@ -85,13 +85,13 @@ def check_sizes(row):
 
 
 def check_positions(row):
-  """Two sizes open at once, which no comparison can order."""
+  """Two sizes may be open at once, although it is unknown which one is larger."""
   program = _through_bytes(pulled(row), *described_case(row, _open(row, positions=True)), {})
   _check_sizes(row, program, SIZES[kind(row)][:1])
 
 
 def check_masked(row):
-  """With a mask as open as x, and one of an entry for each example."""
+  """A mask may have the open shape of x, or one entry for each example."""
   x, params, ct = measure.case(row)
   shape = _open(row, positions=True)
   for mask in (measure.scattered(x.shape), measure.scattered((4, 1, 1))):
@@ -104,7 +104,7 @@ def check_masked(row):
 
 
 def check_platforms(row):
-  """One file for several kinds of machines, of open or of many entries; this one runs its part."""
+  """One file serves several platforms, for open sizes and for many entries; this one runs it."""
   small, *_, large = SIZES[kind(row)]
   for shape, size in ((_open(row), small), (shape_at(row, large), large)):
     described = *described_case(row, shape), {}
@@ -112,7 +112,7 @@ def check_platforms(row):
 
 
 def check_derivative(row):
-  """The value alone is exported, and its derivative with it: JAX exports what it differentiates."""
+  """The derivative is exported along with the value (vjp_order=1)."""
   made = jax.export.export(jax.jit(row.call))(*described_case(row, _open(row))[:2])
   call = jax.export.deserialize(made.serialize(vjp_order=1)).call
   x, params, ct = measure.case(row)
@@ -121,7 +121,7 @@ def check_derivative(row):
 
 
 def check_shapes(row):
-  """jax.eval_shape of value and gradient, with open sizes, says the same shapes."""
+  """jax.eval_shape gives value and gradients the symbolic shapes of their primals."""
   for positions in (False, True):
     x, params, ct = described_case(row, _open(row, positions))
     z, gradients = jax.eval_shape(pulled(row), x, params, ct, {})
@@ -129,7 +129,7 @@ def check_shapes(row):
 
 
 def check_state(training, row):
-  """Running statistics come and go."""
+  """Running statistics are inputs and outputs of an exported program."""
 
   def f(x, params, mean, var, ct):
     options = {**row.options, 'batch_stats': norms.BatchStats(mean, var), 'training': training}
@@ -147,7 +147,7 @@ def check_state(training, row):
 
 
 def check_module(run, training, row):
-  """A module's output, new statistics and gradients."""
+  """A module's output, new statistics and gradients are the same in an exported program."""
   f = lambda x, params, ct: run(row, x, params, ct, training, {})  # noqa: E731
   program = _through_bytes(f, *described_case(row, _open(row)))
   x, params, ct = measure.case(row)

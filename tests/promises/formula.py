@@ -1,8 +1,9 @@
 """Promise 1: the value is the paper's, against a float64 oracle, on named nasty inputs.
 
-Tolerances are relative to the largest entry of the oracle's. 2e-6 in float32 is 17 ulp: a sum of
-192 terms one after the other may lose n/2 ulp, and the inputs lose less. An offset earns no more:
-two passes see the deviations exactly. bfloat16 and float16 round the result once: one ulp.
+Tolerances are relative to the oracle's largest entry. In float32 2e-6 is 17 ulp: a sum of n = 192
+terms, one after the other, may lose n/2 ulp, and usually loses less. An offset gets no further
+tolerance, since two passes see the deviations exactly. In bfloat16 and float16 the result is
+rounded once, to one ulp.
 """
 
 import functools
@@ -18,9 +19,9 @@ FLOAT32 = 2e-6
 
 
 def floor_of(row, name):
-  """What flushing subnormal numbers to zero may cost: they are divided by sqrt(epsilon)."""
+  """The error that flushing subnormal numbers to 0 may cause: they are divided by sqrt(epsilon)."""
   divisor = math.sqrt(row.epsilon or 1)
-  if name == 'constant':  # the square of what rounding an offset of 1e3 costs
+  if name == 'constant':  # the square of the rounding error of an offset of 1e3
     return min(1e-6, 1e-10 / divisor)
   return 10 * float(jnp.finfo('float32').tiny) / divisor if name == 'subnormal' else 0.0
 
@@ -33,7 +34,7 @@ def check_value(name, row):
 
 
 def check_coarse(dtype, name, row):
-  """Of the input's dtype with float32 parameters: float32's own error, hence exact statistics."""
+  """A 16-bit input with float32 parameters has float32's error: statistics are taken in float32."""
   x, params = measure.draw(dtype=dtype, name=name), measure.parameters(row)
   z = measure.forward(row.call, x, params)
   chex.assert_type(z, jnp.float32 if params else x.dtype)
@@ -62,7 +63,7 @@ def check_largest(dtype, row):
 
 
 def check_shape(shape, row):
-  """One element, a batch of one, no example at all: no division by zero, no NaN."""
+  """One element, a batch of one and an empty batch give the oracle's value, and no NaN."""
   x, params, ct = measure.case(row, shape=shape)
   if measure.representative(row):
     z, gradients = measure.ours(row, x, params, ct)
@@ -92,7 +93,7 @@ PROMISES = (
       functools.partial(check_largest, dtype),
       lambda row: _full(row) and 'largest' not in row.skip,
     )
-    for dtype in ('float32', 'bfloat16')  # float16's squares are no danger in float32
+    for dtype in ('float32', 'bfloat16')  # the squares of float16 do not overflow float32
   ),
   ('formula-one-element', functools.partial(check_shape, (1, 1, 1)), _full),
   ('formula-batch-of-one', functools.partial(check_shape, (1, 6, 8)), _full),

@@ -33,7 +33,7 @@ def check_plain_and_analytic(row):
 
 
 def check_differences(row):
-  """Centred differences of the oracle, entry by entry."""
+  """The gradient is that of centred differences of the oracle, entry by entry."""
   with jax.enable_x64(True):
     x, params, ct = measure.case(row, dtype='float64')
     _, ours = measure.ours(row, x, params, ct)
@@ -89,10 +89,10 @@ def hessian_times(f, order, at, direction, ct):
 
 
 def check_by_differences(row):
-  """JAX's own check, forward and reverse to second order."""
+  """jax.test_util.check_grads passes, in forward and reverse mode, to second order."""
   with jax.enable_x64(True):
     x, params, _ = measure.case(row, shape=(2, 3, 4), dtype='float64')
-    # 1e-6: differences of differences; a wrong term is off by 0.1.
+    # These are differences of differences, hence 1e-6; a wrong term would be off by 0.1.
     check_grads(jax.jit(row.call), (x, params), order=2, modes=('fwd', 'rev'), atol=1e-6, rtol=1e-6)
 
 
@@ -100,7 +100,7 @@ def check_nasty(name, row):
   x, params, ct = measure.case(row, name=name)
   _, ours = measure.ours(row, x, params, ct)
   z, plain = measure.plain(row, x, params, ct)
-  # Gradients are sums that may cancel: an ulp of their terms, however small the sum.
+  # Gradients are sums that may cancel: an ulp of their terms is allowed, however small the sum.
   size = max(np.max(np.abs(x)), float(jnp.finfo('float32').tiny))
   term = 1e-7 * np.max(np.abs(ct)) * np.max(np.abs(z)) / size
   terms = {**dict.fromkeys(params, 1e-7 * np.linalg.norm(ct)), 'x': term}
@@ -109,7 +109,7 @@ def check_nasty(name, row):
 
 
 def check_coarse(dtype, row):
-  """To one ulp of the largest entry: nothing is rounded to 16 bits before the end."""
+  """16-bit gradients are right to one ulp of the largest entry, as they are rounded once."""
   arguments = row, *measure.case(row, dtype=dtype)
   (_, ours), (_, plain) = measure.ours(*arguments), measure.plain(*arguments)
   measure.assert_near(ours, plain, float(jnp.finfo(dtype).eps), 'gradient of ')

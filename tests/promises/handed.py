@@ -1,7 +1,7 @@
-"""Promise 7, further: what modules are told reaches the function.
+"""Promise 7, further: each option of a module reaches the function.
 
-Function, linen and nnx stand in one program, so that XLA computes equal parts once; 1e-6 all the
-same, since it may add in another order.
+Function, linen and nnx run in one program, so that XLA computes equal parts once. The tolerance is
+1e-6 all the same, since XLA may add in another order.
 """
 
 import functools
@@ -19,7 +19,7 @@ import norms.linen
 import norms.nnx
 from promises import devices, layouts, measure, states
 
-# None of them a default; r and d are clipped by these bounds.
+# No value is a default; r_max and d_max are small enough to clip.
 _OTHERS = {
   'epsilon': 0.1,
   'momentum': states.MOMENTUM,
@@ -30,12 +30,12 @@ _OTHERS = {
 
 
 def catalogued(row):
-  """What the catalogue says of the norm."""
+  """The catalogue's row of the norm."""
   return norms.NORMS[row.norm]
 
 
 def options_of(row, **more):
-  """What function and modules get alike."""
+  """The options that both function and modules get."""
   found = {**_OTHERS, **row.options, **row.drawn(measure.SHAPE), **more}
   return {name: value for name, value in found.items() if name in catalogued(row).settings}
 
@@ -46,7 +46,7 @@ def made(row, options, x, params):
   used = {f'use_{name}': name in row.params for name in known.parameters}
   features = known.features(x.ndim, {**known.settings, **options})
   number = math.prod(x.shape[a] for a in features)
-  # With parameters of a complex dtype nnx keeps a complex mean from the start.
+  # For a complex param_dtype the nnx module starts with a complex mean.
   dtype = {'param_dtype': x.dtype} if known.state and jnp.iscomplexobj(x) else {}
   module = norms.nnx.module(known)(number, **options, **used, **dtype, rngs=nnx.Rngs(0))
   return norms.linen.module(known)(**options, **used), module
@@ -86,12 +86,12 @@ def _assert_alike(found):
 
 
 def statistics(row):
-  """Those to start from, if any."""
+  """The initial running statistics, if the norm has any."""
   return states.initial(row) if catalogued(row).state else None
 
 
 def check_layout(name, mode, row):
-  """Options that name axes, and others that are no defaults, with a mask; parameters lie flat."""
+  """Options that name axes and others reach the function, with a mask; nnx parameters are flat."""
   layout = layouts.LAYOUTS[name](row)
   x, params, _ = measure.case(row)
   moved = {n: layout.parameter(row, n, p) for n, p in params.items()}
@@ -103,7 +103,7 @@ def check_layout(name, mode, row):
 
 
 def check_complex(mode, row):
-  """Complex input, with a mask; the mean that is kept is complex, too."""
+  """Complex input works with a mask, and the running mean is complex, too."""
   x, params = measure.draw(dtype='complex64'), measure.parameters(row)
   mask = {'mask': measure.scattered(measure.SHAPE)} if row.masked else {}
   stats = states.initial(row, 'complex64') if catalogued(row).state else None
@@ -114,7 +114,7 @@ def check_complex(mode, row):
 
 
 def check_named(row):
-  """The statistics of devices together, which no module takes alone."""
+  """axis_name reaches the function: statistics are those of all devices together."""
   x, params, _ = measure.case(row)
   options, mask = options_of(row, axis_name=devices.AXIS), devices.masks(row)[1]
   f = devices.MODES['vmap'](
@@ -131,7 +131,7 @@ def check_named(row):
 
 
 def check_groups(row):
-  """Groups of devices reach the sum over them: it refuses them under vmap."""
+  """axis_index_groups reach lax.psum, which raises for them under vmap."""
   x, params, _ = measure.case(row)
   options = options_of(row, axis_name=devices.AXIS, axis_index_groups=[[0], [1]])
   part, params = jax.tree.map(lambda a: a[0], (devices.parts(row, x), devices.shared(row, params)))

@@ -1,6 +1,6 @@
-"""Promise 3: what the papers claim does not matter, for factors and shifts found by hypothesis.
+"""Promise 3: the invariances that the papers claim, for factors and shifts from hypothesis.
 
-With epsilon 0, and factors that may differ wherever the statistics do.
+epsilon is 0, and factors and shifts may differ wherever the statistics do.
 """
 
 import functools
@@ -18,12 +18,12 @@ _SEEDS = strategies.integers(0, 2**32 - 1)
 
 @functools.cache
 def _exact(row):
-  """The row's value with epsilon 0; compiled once for all examples."""
+  """The norm with epsilon 0, compiled once for all examples."""
   return jax.jit(row.call if row.epsilon is None else functools.partial(row.call, epsilon=0.0))
 
 
 def _own(axes, values):
-  """Values for each entry along `axes`, the same along the others."""
+  """Values that differ along `axes` and are the same along the other axes."""
   shape = [n if a in axes else 1 for a, n in enumerate(measure.SHAPE)]
   return values(shape)
 

@@ -1,6 +1,6 @@
-"""Promise 1 where parameters are None, one of them or all: as if they did nothing.
+"""Promise 1 where one parameter or all are None: the result is as if they did nothing.
 
-2e-6 as in promise 1.
+The tolerance is 2e-6, as in promise 1.
 """
 
 import jax
@@ -8,7 +8,7 @@ import numpy as np
 
 from promises import evaluation, measure, states
 
-# What a parameter is where none is given, if that is not 1.
+# The value that None stands for, where it is not 1.
 _NEUTRAL = {
   'bias': 0.0,
   'alpha': 0.5,
@@ -23,12 +23,12 @@ def _neutral(name, parameter):
 
 
 def _choices(row):
-  """All left out, and each alone."""
+  """Parameters with all of them None, and with each one None."""
   return [set(row.params), *({name} for name in row.params if len(row.params) > 1)]
 
 
 def _compare(row, ours, plain):
-  """ours(params) to plain(params), for all choices in one program."""
+  """Compares ours(params) with plain(params), for all choices in one program."""
   params = measure.parameters(row)
   given = lambda out: {n: p for n, p in params.items() if n not in out}  # noqa: E731
   found = jax.jit(lambda: [ours(given(out)) for out in _choices(row)])()
@@ -38,7 +38,7 @@ def _compare(row, ours, plain):
 
 
 def _input(row):
-  """With a mask where the norm takes one: some norms put the bias there by themselves."""
+  """The input, with a mask where the norm takes one, as some norms set masked z themselves."""
   mask = {'mask': measure.scattered(measure.SHAPE)} if row.masked else {}
   return np.where(mask.get('mask', True), measure.draw(), np.float32(0)), mask
 

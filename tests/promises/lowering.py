@@ -1,6 +1,6 @@
-"""Promise 10: a program is the same whatever machine lowers it.
+"""Promise 10: a program does not depend on the machine that lowers it.
 
-For CUDA and TPU here, on a CPU, nothing is in it that only a CPU would gain from.
+Lowered on this CPU for CUDA and TPU, it holds nothing that is of use on a CPU only.
 """
 
 import collections
@@ -10,7 +10,7 @@ import jax
 
 from promises import export
 
-# What another machine would run for nothing; programs for a CPU once held it.
+# Operations that would be of no use on other platforms; programs for CPUs once held them.
 _PECULIAR = ('case', 'if', 'optimization_barrier')
 
 
@@ -19,12 +19,12 @@ def _operations(text):
 
 
 def _sums(found):
-  """A CPU takes some sums as products of matrices, which are its alone: see norms/xla_cpu.py."""
+  """The number of sums; on a CPU some are products of matrices, as norms/xla_cpu.py says."""
   return found['reduce'] + found['dot_general']
 
 
 def check_lowering(row):
-  """Of value and gradient, small and large: no branch, no barrier, and no sum more than a CPU's."""
+  """Value and gradient, small and large, have no branch, no barrier and no more sums than a CPU."""
   for size in export.SIZES[export.kind(row)][::2]:
     described = export.described_case(row, export.shape_at(row, size))
     traced = jax.jit(export.pulled(row)).trace(*described, {})

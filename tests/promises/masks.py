@@ -1,4 +1,4 @@
-"""Promise 4: masked-out entries influence nothing, even when they are NaN; y = 0 there."""
+"""Promise 4: masked entries influence nothing, even when they are NaN; y = 0 there."""
 
 import chex
 import jax
@@ -22,7 +22,7 @@ def bias_alone(row, params, shape):
 
 
 def check_value_and_gradient(row):
-  """Against the oracle: entries scattered at random, whole examples, positions and a feature."""
+  """Value and gradient are the oracle's; masks of entries, examples, positions and a feature."""
   for mask in various():
     x, params, ct = _masked_case(row, mask)
     z, gradients = measure.ours(row, x, params, ct, mask=mask)
@@ -32,7 +32,7 @@ def check_value_and_gradient(row):
 
 
 def check_broadcast(row):
-  """A mask of fewer entries means the same as the mask that it broadcasts to."""
+  """A mask that broadcasts to x means the same as the broadcast mask."""
   mask = measure.scattered((4, 6, 1))
   x, params, ct = _masked_case(row, mask)
   z, _ = measure.ours(row, x, params, ct, mask=np.broadcast_to(mask, measure.SHAPE))
@@ -40,13 +40,13 @@ def check_broadcast(row):
 
 
 def various():
-  """Entries scattered at random, whole positions, whole examples, all features but one."""
+  """Masks of entries at random, of positions, of examples, and of all features but one."""
   narrow = [measure.scattered((4, 6, 1)), measure.scattered((4, 1, 1), seed=5), np.arange(8) > 0]
   return measure.scattered(measure.SHAPE), *(np.broadcast_to(m, measure.SHAPE) for m in narrow)
 
 
 def check_nothing_leaks(row):
-  """NaN, infinity and huge numbers under the mask change no bit, of the value or a gradient."""
+  """NaN, infinity and huge numbers under the mask change no bit of value and gradients."""
   mask = measure.scattered(measure.SHAPE)
   x, params, ct = _masked_case(row, mask)
   expected = measure.ours(row, x, params, ct, mask=mask)
@@ -56,7 +56,7 @@ def check_nothing_leaks(row):
 
 
 def check_masked_positions(row):
-  """There z = bias, though the mean was rounded, and a cotangent reaches the bias alone."""
+  """Where masked, z is exactly the bias, and a cotangent reaches only the bias."""
   for name in ('unit', 'offset_1e4'):
     _check_masked_positions(row, name)
 
@@ -81,7 +81,7 @@ def _assert_zero_but_bias(gradients):
 
 
 def check_empty(row):
-  """An empty mask gives the bias, and gradients of 0 for all but it."""
+  """A mask without any entry gives z = bias, and gradient 0 for all but the bias."""
   mask = np.zeros(measure.SHAPE, bool)
   _, params, ct = measure.case(row)
   x = np.full(measure.SHAPE, np.nan, np.float32)

@@ -1,4 +1,4 @@
-"""How promises draw their inputs, run both sides and measure the difference."""
+"""Inputs, the runs of the library and the oracle, and how their results are compared."""
 
 import functools
 
@@ -22,7 +22,7 @@ NASTY = {
   'constant': (1000.1, 0),
   'zero': (0, 0),
 }
-# The same for dtypes of few digits, in which 1e3 + normal would be a constant.
+# The same for 16-bit dtypes, in which 1e3 + normal would be a constant.
 COARSE = {
   'unit': (0, 1),
   'offset_300': (300, 8),
@@ -33,15 +33,15 @@ COARSE = {
 
 
 def representative(row: Row) -> bool:
-  """One of a kind: by the rule, by groups, by several moments, by recomputation.
+  """Whether the row stands for its kind: the plain rule, groups, several moments, recomputation.
 
-  What rests on the kind alone is asked of these, and of the others by the slow tests.
+  Promises that depend on the kind alone run for these rows, and for the others as slow tests.
   """
   return row.id in ('batch', 'group', 'evonorm-b0', 'local-response')
 
 
 def draw(shape=SHAPE, dtype='float32', name='unit', seed=0):
-  """A named input, rounded to the dtype."""
+  """Draws a named input, rounded to the dtype."""
   offset, spread = {**COARSE, **NASTY}[name]
   rng = np.random.default_rng(seed)
   x = offset + spread * rng.standard_normal(shape)
@@ -51,7 +51,7 @@ def draw(shape=SHAPE, dtype='float32', name='unit', seed=0):
 
 
 def parameters(row: Row, shape=SHAPE, dtype='float32'):
-  """The row's parameters, none of them 0 or 1."""
+  """Draws the row's parameters, none of them 0 or 1."""
   rng = np.random.default_rng(1)
   axes = row.params.items()
   shapes = {name: a if isinstance(a, int) else [shape[b] for b in a] for name, a in axes}
@@ -84,12 +84,12 @@ def forward(f, x, params, **more):
 
 
 def ours(row: Row, x, params, ct, **more):
-  """The library's value and gradients."""
+  """Value and gradients of the library's function."""
   return evaluate(row.call, x, params, ct, more)
 
 
 def plain(row: Row, x, params, ct, **more):
-  """The oracle's value and gradients by plain autodiff in float64: the formula without the rule."""
+  """The oracle's value, and its gradients by plain autodiff, without our rule, in float64."""
   with jax.enable_x64(True):
     x, params, ct, more = double((x, params, ct)) + (more,)
     return jax.tree.map(np.asarray, evaluate(plain_function(row), x, params, ct, more))
@@ -115,7 +115,7 @@ def assert_near(found, expected, tolerance, what, floor=0.0):
   """
   found, expected = double(found), double(expected)
   chex.assert_trees_all_equal_shapes(found, expected, custom_message=what)
-  # NaN would be equal to NaN below, and an infinite array would allow any error.
+  # Below, NaN would equal NaN, and an infinite entry would allow any error.
   chex.assert_tree_all_finite(expected, custom_message=what)
 
   def assert_leaf(path, a, b, floor):
@@ -128,7 +128,7 @@ def assert_near(found, expected, tolerance, what, floor=0.0):
 
 
 def assert_near_gradients(found, expected, tolerance, ct):
-  """Gradients of <ct, z>, of which those of parameters are sums that may cancel."""
+  """Like assert_near for gradients of <ct, z>; those of parameters are sums that may cancel."""
   floor = 1e-7 * np.linalg.norm(ct)
   floors = {name: 0.0 if name == 'x' else floor for name in expected}
   assert_near(found, expected, tolerance, 'gradient of ', floors)
@@ -142,12 +142,12 @@ def assert_near_relatively(found, expected, tolerance, what):
 
 
 def assert_same(found, expected, what=''):
-  """Trees equal to the bit: structures, shapes, dtypes and numbers, none of which is NaN."""
+  """Trees are equal to the bit in structure, shapes, dtypes and numbers, and hold no NaN."""
   chex.assert_trees_all_equal_shapes_and_dtypes(found, expected, custom_message=what)
-  chex.assert_tree_all_finite(expected, custom_message=what)  # NaN would be equal to NaN below
+  chex.assert_tree_all_finite(expected, custom_message=what)  # below, NaN would equal NaN
   chex.assert_trees_all_equal(found, expected, custom_message=what)
 
 
 def scattered(shape, seed=3, share=0.6):
-  """A mask that leaves about `share` of the entries in."""
+  """A random mask that keeps about `share` of the entries."""
   return np.random.default_rng(seed).uniform(size=shape) < share

@@ -1,4 +1,4 @@
-"""Promise 8: what is kept for the backward pass is one array of the input's bytes."""
+"""Promise 8: the backward pass keeps one array of the input's bytes, and no more."""
 
 import functools
 
@@ -12,7 +12,7 @@ _SHAPE = (64, 32, 32)
 def kept_bytes(f, *args) -> int:
   """Bytes of the arrays of at least half the input's size in jax.vjp's function, each once.
 
-  What is smaller is statistics and parameters.
+  Smaller arrays are statistics and parameters.
   """
   kept = []
 
@@ -21,7 +21,7 @@ def kept_bytes(f, *args) -> int:
     leaves = {id(a): a for a in jax.tree.leaves(pull)}
     kept.extend(a.size * a.dtype.itemsize for a in leaves.values() if a.size >= args[0].size // 2)
 
-  jax.eval_shape(count, *args)  # arrays are counted as they are named: nothing is computed
+  jax.eval_shape(count, *args)  # counts shapes of a jaxpr; nothing is computed
   return sum(kept)
 
 

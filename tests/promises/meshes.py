@@ -1,7 +1,7 @@
-"""Promise 10, on meshes of eight: wherever the input is split, a norm is what it is on one device.
+"""Promise 10, on meshes of eight devices: however the input is sharded, the result is the same.
 
-In value, gradients and running statistics; with axes whose shardings XLA chooses (Auto) and with
-axes whose shardings are part of the types (Explicit).
+That holds for value, gradients and running statistics, with mesh axes of which XLA chooses the
+sharding (Auto), and with those whose sharding is a part of the type (Explicit).
 """
 
 import functools
@@ -14,9 +14,9 @@ import numpy as np
 import norms
 from promises import formula, measure
 
-SHAPE = (16, 8, 16)  # every axis among eight; of ghosts of two examples there are eight, too
+SHAPE = (16, 8, 16)  # each axis splits over eight devices, also the eight ghosts of two examples
 HEADS = (4, 6, 8, 4)
-# name -> the input's shape, the mesh axis of each of its axes, the mesh's sizes
+# name -> the shape of x, the mesh axis of each of its axes, the sizes of the mesh
 PLACES = {
   'batch': (SHAPE, ('a', None, None), (8,)),
   'positions': (SHAPE, (None, 'a', None), (8,)),
@@ -35,7 +35,7 @@ def mesh_of(mode, sizes):
   return jax.make_mesh(sizes, ('a', 'b')[: len(sizes)], axis_types=(AxisType[mode],) * len(sizes))
 
 
-@functools.cache  # one function, and so one tracing, for a row
+@functools.cache  # one function for each row, so that it is traced once
 def pulled(row):
   """(x, params, running statistics, ct) -> z and the gradients; the new running statistics."""
 
@@ -77,7 +77,7 @@ def _lying(row, place, mesh, own: bool):
 
 
 def on_a_mesh(row, place, mode, case, own: bool):
-  """`pulled`, compiled for the place, and what it gives."""
+  """`pulled`, compiled for that sharding, and its result."""
   mesh = mesh_of(mode, PLACES[place][2])
   as_x, as_params, as_stats = _lying(row, place, mesh, own)
   stats = dict.fromkeys(row.state, as_stats)
@@ -107,7 +107,7 @@ def check_place(mode, place, dtype, row):
 
 
 def check_types(row):
-  """With Explicit axes z and the gradients lie as the input and the parameters; nothing is run."""
+  """With Explicit axes z and gradients have the shardings of x and parameters, by their types."""
   for place, (shape, _, sizes) in PLACES.items():
     mesh = mesh_of('Explicit', sizes)
     for own in owns(row, place) if _has(row, place) else ():
@@ -133,7 +133,7 @@ def _padded(spec, a):
 
 
 def check_offset(mode, row):
-  """An offset of 1e4 costs no digit, as on one device: against the float64 oracle."""
+  """An offset of 1e4 costs no digit, compared with the float64 oracle, as on one device."""
   x, params, stats, ct = _case(row, SHAPE, 'float32', 'offset_1e4')
   for place in ('batch-positions', 'batch-features'):
     found, _ = on_a_mesh(row, place, mode, (x, params, stats, ct), False)
@@ -145,7 +145,7 @@ def assert_exact(row, found, x, params, ct):
   z, gradients = measure.plain(row, x, params, ct)
   measure.assert_near(found['z'], z, formula.FLOAT32, 'z')
   term = 1e-7 * np.max(np.abs(ct)) * np.max(np.abs(z)) / np.max(np.abs(x))
-  for name, a in gradients.items():  # sums that may cancel
+  for name, a in gradients.items():  # these are sums, which may cancel
     floor = term if name == 'x' else 1e-7 * np.linalg.norm(ct)
     measure.assert_near(found[name], a, formula.FLOAT32, f'gradient of {name}', floor)
 

@@ -14,7 +14,7 @@ import norms.linen
 import norms.nnx
 from promises import measure, states
 
-# What Flax calls otherwise than the function does.
+# Options that Flax calls by other names than the function.
 _FLAXS = {'weight': {'axis': 'feature_axes', 'g': 'scale'}}
 
 
@@ -23,7 +23,7 @@ def _known(row):
 
 
 def _options(row):
-  """The row's options that are a module's fields, too."""
+  """Those options of the row that are fields of a module."""
   options = {'momentum': 0.8, **row.options, **row.drawn(measure.SHAPE)}
   return {name: value for name, value in options.items() if name in _known(row).settings}
 
@@ -34,7 +34,7 @@ def _features(row):
 
 
 def _given(row):
-  """What both constructors get: options, and which parameters this row has."""
+  """The arguments of both constructors: options, and which parameters the row has."""
   used = {f'use_{name}': name in row.params for name in _known(row).parameters}
   return {**_options(row), **used}
 
@@ -94,7 +94,7 @@ def _assert_same(found, expected, what):
 
 
 def check_activation(training, row):
-  """Without a mask, and with one where the norm takes it."""
+  """The three agree without a mask, and with one where the norm takes one."""
   x, params, ct = measure.case(row)
   params = {name: jax.numpy.asarray(p) for name, p in params.items()}
   for call in ({}, {'mask': measure.scattered(x.shape)})[: 2 if row.masked else 1]:
@@ -120,7 +120,7 @@ class _Nnx(nnx.Module):
 
 
 def check_kernel(row):
-  """Seen through layers that give their kernels away."""
+  """The three agree on kernels, read through layers that return their kernel."""
   w, params, ct = measure.case(row)
   renamed = lambda given: {_FLAXS.get(row.norm, {}).get(n, n): v for n, v in given.items()}  # noqa: E731
   w, params, options = jax.numpy.asarray(w), renamed(params), renamed(_options(row))
@@ -144,7 +144,7 @@ def check_kernel(row):
 
 
 def _is(kind):
-  # u and sigma of spectral norm are variables: tests/test_wrappers.py has this promise of it.
+  # Spectral norm keeps u and sigma as variables, so tests/test_wrappers.py has its own test.
   return lambda row: _known(row).kind == kind and row.norm != 'spectral'
 
 

@@ -16,7 +16,7 @@ MOMENTUM = 0.8
 
 
 def initial(row, dtype='float32'):
-  """Other values for each feature, so that none may stand for another; complex ones not real."""
+  """Running statistics that differ from feature to feature; complex means have imaginary parts."""
   shape = [measure.SHAPE[a] for a in row.features]
   mean, var = (
     np.linspace(*ends, np.prod(shape)).reshape(shape) for ends in ((-0.4, 0.9), (0.5, 2.5))
@@ -27,7 +27,7 @@ def initial(row, dtype='float32'):
 
 
 def axes(row):
-  """Those of the statistics."""
+  """The axes that the statistics are taken over."""
   return tuple(a for a in range(3) if a not in row.features)
 
 
@@ -37,12 +37,12 @@ def step(row, x, params, stats, **more):
 
 
 def moved(row, x, stats, mask=None, xp=np):
-  """s <- momentum s + (1 - momentum) s_batch, by one part of a batch after the other."""
+  """s <- momentum s + (1 - momentum) s_batch, for each part of the batch in turn."""
   mask = np.broadcast_to(True if mask is None else mask, x.shape)
   mean, var = (xp.asarray(s) for s in stats[:2])
   for part, kept in zip(xp.split(x, row.parts), np.split(mask, row.parts), strict=True):
     new_mean, new_var, _ = oracles.moments(part, axes(row), kept, xp)
-    # A feature without an entry keeps what it has.
+    # A feature without an entry keeps its statistics.
     share = np.where(np.any(kept, axes(row)), 1 - MOMENTUM, 0).reshape(mean.shape)
     mean = mean + share * (new_mean.reshape(mean.shape) - mean) * ('mean' in row.state)
     var = var + share * (new_var.reshape(var.shape) - var) * ('var' in row.state)
@@ -50,7 +50,7 @@ def moved(row, x, stats, mask=None, xp=np):
 
 
 def assert_stats(found, expected):
-  """Of the dtypes that there were, and near: the mean of complex entries alone is complex."""
+  """The statistics are near, of the old dtypes; only the mean of complex entries is complex."""
   assert [np.iscomplexobj(a) for a in found[:2]] == [np.iscomplexobj(b) for b in expected[:2]]
   measure.assert_near(found[:2], expected[:2], 1e-6, 'running statistics')
 
@@ -67,7 +67,7 @@ def _without_first_feature(row):
 
 
 def check_update(row):
-  """By a batch, by part of one, and feature by feature where one has no entry."""
+  """A batch, a masked batch, and one without entries for a feature give the oracle's statistics."""
   for name in ('unit', 'offset_1e4', 'magnitude_1e9'):
     x, params, _ = measure.case(row, name=name)
     for mask in (None, measure.scattered(measure.SHAPE), _without_first_feature(row)):
@@ -83,7 +83,7 @@ def check_empty(row):
 
 
 def check_carry(row):
-  """A carry of lax.scan, whatever the input's dtype: no dtype or shape changes."""
+  """Dtypes and shapes never change, for any input dtype: so lax.scan can carry the statistics."""
   with jax.enable_x64(True):
     for dtype in ('bfloat16', 'float32', 'float64', 'complex64')[: None if row.complex else 3]:
       x, params = measure.draw(dtype=dtype), measure.parameters(row)
@@ -94,7 +94,7 @@ def check_carry(row):
 
 
 def check_scan(row):
-  """Three steps of a scan = three calls."""
+  """Three steps of a scan give the statistics of three calls."""
   x, params, _ = measure.case(row)
   inputs = np.stack([x, 2 * x + 1, x - 3])
   one = lambda stats, x: step(row, x, params, stats)[::-1]  # noqa: E731
@@ -107,7 +107,7 @@ def check_scan(row):
 
 
 def check_gradient(row):
-  """The new running statistics may be differentiated: the moments have tangents, too."""
+  """The new running statistics have the right gradients: the moments have tangents, too."""
   with jax.enable_x64(True):
     x, params, _ = measure.case(row, dtype='float64')
     weights = np.random.default_rng(5).standard_normal((2, *initial(row).mean.shape))
@@ -120,13 +120,13 @@ def check_gradient(row):
       stats = moved(row, x, initial(row, 'float64'), xp=jnp)
       return jnp.sum(weights[0] * stats.mean + weights[1] * stats.var)
 
-    # Both differ by rounding in float64.
+    # In float64, both differ by rounding only.
     found, expected = (jax.jit(jax.grad(f))(x) for f in (ours, plain))
     measure.assert_near_relatively(found, expected, 1e-12, 'the gradient of x')
 
 
 def check_constant(row):
-  """No gradient of z in training reaches the old statistics; of the new ones, by momentum."""
+  """In training z has gradient 0 by the old statistics; the new ones have gradient momentum."""
   x, params, ct = measure.case(row)
   old, mask = initial(row), _without_first_feature(row)
 
@@ -146,7 +146,7 @@ def check_constant(row):
 
 
 def check_no_statistics(row):
-  """Training without running statistics keeps none."""
+  """Training without running statistics returns none."""
   x, params, _ = measure.case(row)
   assert step(row, x, params, None)[1] is None
 

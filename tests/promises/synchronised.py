@@ -1,4 +1,4 @@
-"""Promise 6 for running statistics, on two devices: they are those of one on the whole batch."""
+"""Promise 6 for running statistics, on two devices: they are those of the whole batch."""
 
 import functools
 
@@ -9,7 +9,7 @@ from promises import devices, measure, states
 
 
 def check_synchronised(mode, row):
-  """Uneven counts are merged by their counts: all devices get the whole batch's statistics."""
+  """Statistics are weighted by counts; each device gets those of the whole batch."""
   x, params, _ = measure.case(row)
   named = functools.partial(states.step, row, axis_name=devices.AXIS)
   f = devices.MODES[mode](lambda x, params, stats, mask: named(x, params, stats, mask=mask)[1])
@@ -23,7 +23,7 @@ def check_synchronised(mode, row):
 
 
 def check_groups(row):
-  """Devices in groups of their own keep statistics of their own."""
+  """Devices in different groups have different statistics."""
   x, params, _ = measure.case(row)
   options = {'axis_name': devices.AXIS, 'axis_index_groups': [[0], [1]]}
   f = devices.MODES['shard_map-unchecked'](functools.partial(states.step, row, **options))

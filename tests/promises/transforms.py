@@ -1,6 +1,6 @@
-"""Promise 6, on one device: jit, vmap, scan and remat change nothing, and one compilation serves.
+"""Promise 6, on one device: jit, vmap, scan and remat change nothing; one compilation is enough.
 
-1e-6 of the largest entry is 8 ulp: XLA may add in another order.
+The tolerance is 1e-6 of the largest entry, or 8 ulp, since XLA may add in another order.
 """
 
 import functools
@@ -14,8 +14,8 @@ from promises import measure
 
 
 def check_jit(row):
-  """Other numbers of the same shapes are traced no second time."""
-  chex.clear_trace_counter()  # it knows a function by its source, which is that of every row
+  """A second input of the same shape is not traced again."""
+  chex.clear_trace_counter()  # chex knows a function by its source, which all rows share
 
   @jax.jit
   @chex.assert_max_traces(n=1)
@@ -28,13 +28,13 @@ def check_jit(row):
 
 
 def check_eager(row):
-  """Without jit, operation by operation."""
+  """The result without jit is the same."""
   x, params, ct = measure.case(row)
   measure.assert_near(row.call(x, params), measure.ours(row, x, params, ct)[0], 1e-6, 'z')
 
 
 def check_lanes(row):
-  """A scan over steps of a vmap over lanes, as in a sweep: inputs and parameters at once."""
+  """The same in a scan over steps of a vmap over lanes, as in the lab's sweeps."""
   factors = np.asarray([[1.0, -0.5, 3.0], [0.1, 2.0, -1.0]], np.float32)
   lanes = jax.tree.map(lambda a: np.multiply.outer(factors, a), measure.case(row))
   step = lambda carry, lane: (carry, jax.vmap(functools.partial(measure.ours, row))(*lane))  # noqa: E731

@@ -1,4 +1,4 @@
-"""The table's rows: one norm with one choice of options, its oracle, and what it claims.
+"""The table's rows, each a norm with a choice of options, its oracle and its claims.
 
 A new norm is one `Row` here; tests/test_norms.py holds it to every promise that applies.
 """

@@ -16,7 +16,7 @@ _LOCAL = {'size': 4, 'k': 1.5, 'alpha': 0.3, 'beta': 0.75}
 
 
 def _running(shape):
-  """What batch renorm needs in training, too: other values for each feature."""
+  """Running statistics for batch renorm, which needs them in training; each feature has its own."""
   mean, var = (
     np.linspace(*ends, shape[-1], dtype=np.float32) for ends in ((-0.4, 0.9), (0.5, 2.5))
   )
@@ -49,7 +49,7 @@ ROWS = (
       fixed=(0,), variant=True),
   Row('global-response', 'global_response', norms.global_response_norm,
       activations.global_response, 1e-6, _AFFINE, split=1, fixed=(0,),
-      skip=('largest',)),  # z itself is up to 1 + 8 scale times as large: no number
+      skip=('largest',)),  # z is up to 1 + 8 scale times as large as x, so it overflows
   Row('local-response', 'local_response', norms.local_response_norm,
       functools.partial(activations.local_response, **_LOCAL), None, {}, options=_LOCAL),
   Row('switchable', 'switchable', norms.switchable_norm, activations.switchable, 1e-5, _MIXTURE,

@@ -15,13 +15,13 @@ def _weighted(axes):
     'oracle': functools.partial(oracles.weight, axes=axes),
     'gradients': (functools.partial(oracles.weight_gradient, axes=axes),),
     'masked': False,
-    # A kernel of length 0 keeps still: see test_a_zero_kernel_keeps_still.
+    # For a kernel of length 0 see test_a_zero_kernel_keeps_still.
     'skip': ('zero',),
   }
 
 
 def _direction(shape):
-  """The estimate that spectral norm starts from."""
+  """The vector u from which spectral norm starts."""
   return {'u': np.linspace(0.5, 1.5, shape[-1], dtype=np.float32)}
 
 
@@ -30,7 +30,7 @@ ROWS = (
       **_weighted((0, 1))),
   Row('weight-whole', 'weight', norms.weight_norm, epsilon=1e-12, params={'g': ()},
       options={'axis': None}, scale_free=(), variant=True, **_weighted((0, 1, 2))),
-  # A whole float32 product of two arrays and a copy of w: no promise of memory.
+  # It keeps products in float32 and a copy of w, so it makes no promise of memory.
   Row('spectral', 'spectral', norms.spectral_norm, kernels.spectral, 1e-12, {}, drawn=_direction,
       scale_free=(), masked=False, stops=True, kept=None, fixed=(2,), complex=False,
       skip=('subnormal', 'no-example')),

@@ -1,4 +1,4 @@
-"""What a row of the table says of a norm."""
+"""The row of a norm in the table of promises."""
 
 from collections.abc import Callable, Mapping
 import dataclasses
@@ -11,7 +11,7 @@ SHAPE = (
   4,
   6,
   8,
-)  # examples, positions, features: the same for all, so that compilations are shared
+)  # examples, positions, features; the same for all rows, so that they share compilations
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,9 +20,9 @@ class Row:
 
   Attributes:
     id: its name in the test's name.
-    norm: the catalogue's row that it stands for.
+    norm: the name of its row in the catalogue.
     function: the pure function, called as function(x, **params, **options).
-    oracle: the same from the paper: oracle(x, **params, epsilon=, mask=, xp=) -> z.
+    oracle: the formula from the paper: oracle(x, **params, epsilon=, mask=, xp=) -> z.
     epsilon: the function's default; None: it has none.
     params: for each parameter the axes of x whose lengths are its shape; or its length, if fixed.
     options: of the function.
@@ -30,20 +30,19 @@ class Row:
     gradients: hand-derived formulas: gradient(x, ct, **params, epsilon=) -> {'x': ..., param: ...}.
     scale_free: axes along which x may be multiplied by factors of their own, with the same z.
     shift_free: axes along which x may be shifted by amounts of their own, with the same z.
-    masked: takes a mask.
+    masked: whether it takes a mask.
     state: the running statistics that it takes and returns.
     evaluation: the oracle in evaluation: evaluation(x, mean, var, **params, epsilon=, mask=, xp=)
       -> z, mean and var with an axis of size 1 for each that they have not; None: standardised by
       them.
     parts: how many parts of a batch update the running statistics, one after the other.
-    stops: holds parts of itself constant in the gradient, which differences cannot.
-    split: the axis of x that devices share under `axis_name`; None: it knows no named axis.
+    stops: whether parts of it are constants for the gradient, as they are not for differences.
+    split: the axis of x that devices share under `axis_name`; None: it takes no axis_name.
     fixed: axes of x that must stay first (0) or last (2); no option says where they are.
     kept: the share of x's bytes that may be kept for the backward pass; None: no promise.
-    complex: takes complex input.
-    variant: another choice of options of a norm whose own row owes the promises in full; this one
-      owes those that options can break.
-    skip: named inputs for which this norm promises otherwise (see its own tests).
+    complex: whether it takes complex input.
+    variant: whether another row tests this norm in full, and this one only what options can break.
+    skip: the named inputs for which this norm promises something else (see its own tests).
   """
 
   id: str
