@@ -97,7 +97,7 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
     # computes a function again, the name of an axis of vmap is unknown.
     sums = with_d(_tangent_sums)(mask, stats, dx)
     means = div_all(reduction.sum_over_devices(r, sums), n)
-    dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+    dz = with_d(_tangent)(mask, stats, dx, means, scale, dscale, dbias, depsilon)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
@@ -123,7 +123,7 @@ def _means_and_tangent(
   n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: MaybeArray
 ) -> Any:
   means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
-  return means, _tangent(r, d, mask, stats, dx, *rest, means=means)
+  return means, _tangent(r, d, mask, stats, dx, means, *rest)
 
 
 def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -165,8 +165,8 @@ def _tangent_sums(
 
 
 def _tangent(
-  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
-  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray, means: Any,
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, means: Any, scale: MaybeArray,
+  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
 ) -> Array:  # fmt: skip
   """dz of this module's docstring, as s dx + q q_factor + constant."""
   mean_dx, mean_ydx = means
