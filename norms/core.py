@@ -28,7 +28,15 @@ from norms.arithmetic import MaybeArray, add, convert, div_all, is_concrete, mul
 from norms.arithmetic import affine_dtype as affine_dtype
 from norms.axes import Mask
 from norms.moments import Moments as Moments
-from norms.moments import Stats, compute_stats, moments_tangent, subtract_shift, sums_use_deviation
+from norms.moments import (
+  Stats,
+  centred,
+  compute_stats,
+  factor_y,
+  moments_tangent,
+  subtract_shift,
+  sums_use_deviation,
+)
 from norms.reduction import Axes as Axes
 from norms.reduction import Reduction as Reduction
 from norms.reduction import canonical_axes as canonical_axes
@@ -97,8 +105,17 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
     # computes a function again, the name of an axis of vmap is unknown.
     sums = with_d(_tangent_sums)(mask, stats, dx)
     means = div_all(reduction.sum_over_devices(r, sums), n)
-    dz = with_d(_tangent)(mask, stats, dx, means, scale, dscale, dbias, depsilon)
+    dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
+
+
+def _means_and_tangent(
+  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
+  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
+) -> Any:  # fmt: skip
+  """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
+  means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
+  return means, _tangent(r, d, mask, stats, dx, scale, dscale, dbias, depsilon, means)
 
 
 def _apply(
@@ -107,23 +124,11 @@ def _apply(
   """z, in the promoted dtype of x, scale and bias, and the moments."""
   # Where the backward pass needs y, z is computed from it: XLA then computes y once for both.
   if r.refine and not sums_use_deviation(r, x.ndim):
-    z = reduction.affine(mul(_centred(d, mask, stats), stats.rstd), scale, bias)
+    z = reduction.affine(mul(centred(d, mask, stats), stats.rstd), scale, bias)
     return convert(z, affine_dtype(x, scale, bias)), stats.moments
   # Under a mask d is 0, and must stay it: there the drift cannot move into the offset.
-  d, drift = (d, stats.drift) if mask is None else (_centred(d, mask, stats), None)
+  d, drift = (d, stats.drift) if mask is None else (centred(d, mask, stats), None)
   return arithmetic.normalize_affine(d, drift, stats.rstd, x, scale, bias), stats.moments
-
-
-def _centred(d: Array, mask: Mask, stats: Stats) -> Array:
-  """x - <x>; 0 under the mask."""
-  return d if stats.drift is None else zero_masked(mask, sub(d, stats.drift))
-
-
-def _means_and_tangent(
-  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, *rest: MaybeArray
-) -> Any:
-  means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
-  return means, _tangent(r, d, mask, stats, dx, means, *rest)
 
 
 def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,37 +147,29 @@ def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable
   return functools.partial(recomputed, x)
 
 
-def _factor_y(
-  r: Reduction, d: Array, mask: Mask, stats: Stats
-) -> tuple[Array, MaybeArray, MaybeArray]:
-  """(q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y."""
-  if sums_use_deviation(r, d.ndim):
-    return d, stats.drift, stats.rstd
-  return mul(_centred(d, mask, stats), stats.rstd), None, None
-
-
 def _tangent_sums(
   r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
 ) -> tuple[MaybeArray, Array]:
   """The sums of dx and of y dx on this device."""
-  (q, k, c), dx = _factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
+  (q, k, c), dx = factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
+  # c dx and not c <q dx>: of an input of 1e18 c^2, which the transpose would multiply q by, is 0.
+  sum_ydx = reduction.total(r, real_product(q, dx if c is None else mul(c, dx)))
   sum_dx = reduction.total(r, dx) if r.center else None
-  sum_ydx = reduction.total(r, real_product(q, dx))
-  if k is not None and sum_dx is not None:
-    sum_ydx = sub(sum_ydx, real_product(k, sum_dx))
-  return sum_dx, _multiply(c, sum_ydx)
+  if k is not None and c is not None and sum_dx is not None:
+    sum_ydx = sub(sum_ydx, real_product(k, mul(c, sum_dx)))
+  return sum_dx, sum_ydx
 
 
 def _tangent(
-  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, means: Any, scale: MaybeArray,
-  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
+  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
+  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray, means: Any,
 ) -> Array:  # fmt: skip
   """dz of this module's docstring, as s dx + q q_factor + constant."""
   mean_dx, mean_ydx = means
   if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
     mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
-  q, k, c = _factor_y(r, d, mask, stats)
+  q, k, c = factor_y(r, d, mask, stats)
   minus_rstd = lax.neg(stats.rstd)
   q_factor = _multiply(c, _affine(r, mul(minus_rstd, mean_ydx), scale, dscale))
   dx = mul(stats.rstd, zero_masked(mask, convert(dx, d.dtype)))

@@ -57,6 +57,20 @@ def subtract_shift(
   return d if shift is None else zero_masked(mask, sub(d, shift))
 
 
+def centred(d: jax.Array, mask: ArrayLike | None, stats: Stats) -> jax.Array:
+  """x - <x>; 0 under the mask."""
+  return d if stats.drift is None else zero_masked(mask, sub(d, stats.drift))
+
+
+def factor_y(
+  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats
+) -> tuple[jax.Array, MaybeArray, MaybeArray]:
+  """(q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y."""
+  if sums_use_deviation(r, d.ndim):
+    return d, stats.drift, stats.rstd
+  return mul(centred(d, mask, stats), stats.rstd), None, None
+
+
 def compute_stats(
   r: Reduction, x: jax.Array, mask: ArrayLike | None, epsilon: MaybeArray = None
 ) -> tuple[jax.Array, Stats]:
@@ -120,8 +134,8 @@ def _subtract_square(var: jax.Array, drift: jax.Array) -> jax.Array:
   # rounding, which must not pass for a variance.
   squared_mean = square(drift)
   rounding = mul(squared_mean, 16 * float(jnp.finfo(var.dtype).eps))
-  centred = sub(var, squared_mean)
-  return zero_masked(lax.gt(centred, rounding), centred)
+  variance = sub(var, squared_mean)
+  return zero_masked(lax.gt(variance, rounding), variance)
 
 
 def _merge_devices(

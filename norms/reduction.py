@@ -100,18 +100,17 @@ def on_this_device(r: Reduction) -> Reduction:
 
 def total(r: Reduction, a: jax.Array) -> jax.Array:
   """The sum over axes, groups of channels and devices; axes stay with size 1, channels stay."""
-  if r.groups is None:
-    return sum_over_devices(r, sum_over(a, r.axes))
-  return sum_over_devices(r, _sum_groups(a, r.axes, r.groups))
+  return sum_over_devices(r, sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a))
 
 
-def _sum_groups(a: jax.Array, axes: tuple[int, ...], groups: int) -> jax.Array:
-  """The sum over the axes and each group of the last axis, repeated for the group's channels."""
-  others = [axis for axis in range(a.ndim) if axis not in axes]
-  split = split_axis(lax.reduce_sum(a, axes), -1, groups)
-  sums = lax.reduce_sum(split, (len(others),))
-  shape = [1 if axis in axes else n for axis, n in enumerate(a.shape)]
-  repeated = lax.broadcast_in_dim(sums, (*shape[:-1], *split.shape[-2:]), others)
+def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
+  """Sums over the axes and each group of channels; repeats it for each channel of the group."""
+  assert r.groups is not None
+  others = [axis for axis in range(a.ndim) if axis not in r.axes]
+  split = split_axis(lax.reduce_sum(a, r.axes), -1, r.groups)
+  shape = [1 if axis in r.axes else n for axis, n in enumerate(a.shape)]
+  group_sums = lax.reduce_sum(split, (len(others),))
+  repeated = lax.broadcast_in_dim(group_sums, (*shape[:-1], *split.shape[-2:]), others)
   return lax.reshape(repeated, shape)
 
 

@@ -67,15 +67,15 @@ MUTANTS = (
     'batch-mask',
   ),
   Mutant(
-    'mask ignored by the value', 'core.py',
+    'mask ignored by the value', 'moments.py',
     'else zero_masked(mask, sub(d, stats.drift))',
     'else sub(d, stats.drift)',
     'batch-mask',
   ),
   Mutant(
     "mask ignored by the tangent's sums", 'core.py',
-    '_factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))',
-    '_factor_y(r, d, mask, stats), convert(dx, d.dtype)',
+    'factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))',
+    'factor_y(r, d, mask, stats), convert(dx, d.dtype)',
     'batch-mask',
   ),
   Mutant(
@@ -230,8 +230,8 @@ MUTANTS = (
   ),
   Mutant(
     'sums not over the deviation', 'core.py',
-    'return sum_dx, _multiply(c, sum_ydx)',
-    'return sum_dx, sum_ydx',
+    'real_product(q, dx if c is None else mul(c, dx))',
+    'real_product(q, dx)',
     'batch-gradient-unit',
   ),
   Mutant(
@@ -298,14 +298,20 @@ MUTANTS = (
     'batch-formula-offset',
   ),
   Mutant(
-    'drift forgotten by y', 'core.py',
+    'drift forgotten by y', 'moments.py',
     'else zero_masked(mask, sub(d, stats.drift))',
     'else d',
     'layer-formula-offset',
   ),
   Mutant(
+    'a factor of the gradient that underflows', 'core.py',
+    'reduction.total(r, real_product(q, dx if c is None else mul(c, dx)))',
+    'reduction.total(r, real_product(q, dx)) * (1 if c is None else c)',
+    'the_gradient_of_large_inputs', within=('edge_inputs',),
+  ),
+  Mutant(
     "drift forgotten by the derivative's sums", 'core.py',
-    'sum_ydx = sub(sum_ydx, real_product(k, sum_dx))',
+    'sum_ydx = sub(sum_ydx, real_product(k, mul(c, sum_dx)))',
     'pass',
     'batch-gradient-offset',
   ),
@@ -317,8 +323,8 @@ MUTANTS = (
   ),
   Mutant(
     'a constant has a variance of rounding', 'moments.py',
-    'return zero_masked(lax.gt(centred, rounding), centred)',
-    'return centred',
+    'return zero_masked(lax.gt(variance, rounding), variance)',
+    'return variance',
     'weight-standardization-gradient-constant',
   ),
   Mutant(
@@ -484,8 +490,8 @@ MUTANTS = (
   ),
   Mutant(
     'a group of one channel', 'reduction.py',
-    'sum_over_devices(r, _sum_groups(a, r.axes, r.groups))',
-    'sum_over_devices(r, sum_over(a, r.axes))',
+    'sum_over(a, r.axes) if r.groups is None else _sum_groups(r, a)',
+    'sum_over(a, r.axes)',
     'group-formula-unit',
   ),
   Mutant(

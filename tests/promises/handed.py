@@ -44,7 +44,7 @@ def made(row, options, x, params):
   """(linen module, nnx module) with the row's parameters."""
   known = catalogued(row)
   used = {f'use_{name}': name in row.params for name in known.parameters}
-  features = known.features(x.ndim, {**known.settings, **options})
+  features = known.feature_axes(x.ndim, {**known.settings, **options})
   number = math.prod(x.shape[a] for a in features)
   # For a complex param_dtype the nnx module starts with a complex mean.
   dtype = {'param_dtype': x.dtype} if known.state and jnp.iscomplexobj(x) else {}

@@ -29,7 +29,7 @@ def _options(row):
 
 
 def _features(row):
-  axes = _known(row).features(3, {**_known(row).settings, **_options(row)})
+  axes = _known(row).feature_axes(3, {**_known(row).settings, **_options(row)})
   return [measure.SHAPE[a] for a in axes]
 
 
