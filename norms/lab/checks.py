@@ -30,7 +30,7 @@ def check(study: Study) -> int:
     ValueError: at the first thing that is wrong.
   """
   largest = 1
-  for static in dict.fromkeys(trial.static for trial in study.trials):
+  for static in dict.fromkeys(each.static for each in study.trials):
     sizes = data_sets.sizes(static.data)
     examples = sizes.train
     augment.check(static.augment, sizes.shape)
