@@ -81,7 +81,7 @@ def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path):
   ],
 )
 def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(mistake, raised, tmp_path):
-  command = [*mistake, *ONE_GROUP, f'--workdir={tmp_path}']
+  command = [*ONE_GROUP, *mistake, f'--workdir={tmp_path}']
   without, done = train(*command), train('--traceback', *command)
   assert without.returncode == done.returncode == 2
   assert 'Traceback' not in without.stderr
@@ -93,7 +93,7 @@ def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(mistake, rais
   ('where', 'line', 'status', 'says'),
   [
     ('get_config', "raise ValueError('nothing to train')", 2, 'nothing to train'),
-    ('get_config', 'config.epoch = 3', 2, 'Did you mean "epochs"'),
+    ('get_config', 'config.epoch', 2, 'Did you mean "epochs"'),
     ('get_config', "int('many')", 1, 'mine.py", line 9'),
     ('get_hyper', "raise ValueError('nothing to train')", 2, 'nothing to train'),
     ('get_hyper', "int('many')", 1, 'mine.py", line 9'),
