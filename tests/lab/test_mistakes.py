@@ -42,18 +42,19 @@ def shapes(function, *shape):
   return jax.eval_shape(function, jnp.zeros(shape))
 
 
-# In ours: a raise; under jax.jit, which takes JAX's frames out; an option of a norm.
+# By ours, also under jax.jit, which takes JAX's frames out.
 RAISED = [
   (trial.one_of, 'norm', 'bacth', ['batch']),
   (shapes, jax.jit(lambda x: norms.layer_norm(x, feature_axes=7)), 2, 3),
   (splits.complete, {'name': 'digit'}),
 ]
-# Called by ours: Python, NumPy's C, pandas, JAX. By a user: a raise.
+# Called by ours: Python, NumPy's C, pandas, JAX with its frames and without. By a user: a raise.
 OTHERS = [
   (unknown_claim_options,),
   (splits.laid_out, np.zeros((2, 2)), 'flat_channels_first'),
   (cells.numbers, pd.Series(['a'])),
   (augment.pad_crop, jax.random.key(0), jnp.zeros((2, 2))),
+  (jax.jit(augment.pad_crop), jax.random.key(0), jnp.zeros((2, 2))),
   (theirs,),
 ]
 
