@@ -1009,6 +1009,36 @@ MUTANTS = (
     'unusual_measurement and constant',
     within=('columns',),
   ),
+  Mutant(
+    'one line for what a function of C raises', 'lab/mistakes.py',
+    "return package in OURS and instruction == 'RAISE_VARARGS'",
+    'return package in OURS',
+    'what_else_ends_a_run', within=('mistakes',),
+  ),
+  Mutant(
+    "one line for what a user's norm raises", 'lab/mistakes.py',
+    "return package in OURS and instruction == 'RAISE_VARARGS'",
+    "return instruction == 'RAISE_VARARGS'",
+    'what_else_ends_a_run', within=('mistakes',),
+  ),
+  Mutant(
+    'one line for whatever ends a layer', 'lab/mistakes.py',
+    'return mendable(error.__cause__)',
+    'return True',
+    'what_else_ends_a_run', within=('mistakes',),
+  ),
+  Mutant(
+    'one line for whatever ends a config', 'lab/mistakes.py',
+    'return inner is None or mendable(inner)',
+    'return True',
+    'judged_by_what_it_ran_into', within=('mistakes',),
+  ),
+  Mutant(
+    'one line for a file that is misused', 'lab/mistakes.py',
+    'isinstance(error, OSError) and error.errno is not None',
+    'isinstance(error, OSError)',
+    'a_misused_file', within=('mistakes',),
+  ),
 )  # fmt: skip
 
 

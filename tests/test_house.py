@@ -30,7 +30,7 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics', 'columns'},  # parts of trial and records
+  {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
   {'grid', 'trial'},  # parts of study
   {'study'},
   {'data', 'statistics', 'config_keys'},
@@ -57,8 +57,8 @@ REPORTED = ({'page'}, {'agreement', 'drift'})  # of parity
 REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics', 'records',
-  'report',
+  'mistakes', 'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
+  'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -2,16 +2,18 @@
 
 import dataclasses
 import functools
+import inspect
 import os
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from norms import catalogue
+from norms import catalogue, linen
 from norms.lab import data as data_sets
-from norms.lab import evaluation, plan, records
+from norms.lab import evaluation, mistakes, plan, records, trial
 from norms.lab.data import Sizes, augment
+from norms.lab.mistakes import LayerError
 from norms.lab.study import Study
 from norms.lab.training import Setting
 from norms.lab.trial import Trial
@@ -21,10 +23,6 @@ MOST_LANES = 256
 NUMBERS = ('lanes', 'memory', 'run time')  # of the table of a dry run
 
 
-class LayerError(ValueError):
-  """A model that cannot be built, with the layer that says so."""
-
-
 def check(study: Study) -> int:
   """Builds every model on shapes alone; returns how many lanes a tile may hold.
 
@@ -32,7 +30,7 @@ def check(study: Study) -> int:
     ValueError: at the first thing that is wrong.
   """
   largest = 1
-  for static in dict.fromkeys(trial.static for trial in study.trials):
+  for static in dict.fromkeys(each.static for each in study.trials):
     sizes = data_sets.sizes(static.data)
     examples = sizes.train
     augment.check(static.augment, sizes.shape)
@@ -43,10 +41,23 @@ def check(study: Study) -> int:
       )
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
+    _check_options(static)
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
       shapes(Setting.of(static, sizes.classes), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
+
+
+def _check_options(static: Trial) -> None:
+  """ValueError at an option that the norm's module has not."""
+  row = catalogue.find(static.norm)
+  if row.kind == 'none':
+    return
+  parameters = inspect.signature(linen.module(row)).parameters
+  if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
+    valid = [name for name in parameters if name not in ('parent', 'name')]  # Flax's, of modules
+    for option, _ in static.norm_options:
+      trial.one_of(f'option of norm {static.norm}', option, valid)
 
 
 def lane_bytes(static: Trial) -> int:
@@ -91,7 +102,7 @@ def _name_the_layer(next_method, args, kwargs, context):
     raise
   except (ValueError, TypeError) as error:
     where = '/'.join(context.module.path) or type(context.module).__name__
-    raise LayerError(f'layer {where}: {str(error).splitlines()[0]}') from error
+    raise LayerError(f'layer {where}: {mistakes.line(error)}') from error
 
 
 def size(tree) -> int:

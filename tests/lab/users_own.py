@@ -5,6 +5,7 @@ import os
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 
 class MaxNorm(nn.Module):
@@ -65,6 +66,20 @@ class Breaks(nn.Module):
     if multiprocessing.parent_process() is not None:
       raise RuntimeError('out of luck')
     return x
+
+
+class Refuses(nn.Module):
+  """Raises where the sweep is planned, by itself or by what it calls."""
+
+  by: str = 'raise'
+
+  @nn.compact
+  def __call__(self, x):
+    if self.by == 'jax':
+      return jnp.reshape(x, (7, 7))
+    if self.by == 'numpy':
+      return np.zeros(3).reshape(2)
+    raise ValueError('a norm in a bad mood')
 
 
 class Dies(nn.Module):
