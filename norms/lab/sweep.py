@@ -9,11 +9,12 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import checks, plan, records, statistics, workers
 from norms.lab import data as data_sets
+from norms.lab import plan, records, statistics
 from norms.lab.columns import AXES, TRIAL
-from norms.lab.execution import Stopped, Tick
-from norms.lab.once import Once
+from norms.lab.runner import checks, workers
+from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.once import Once
 from norms.lab.study import Study
 
 Worker = workers.Thread | workers.Process

@@ -45,8 +45,9 @@ def _ours(steps: int):
   import jax
   import numpy as np
 
-  from norms.lab import study, training
+  from norms.lab import study
   from norms.lab.data import Split
+  from norms.lab.engine import training
 
   made = study.defaults()
   made.name, made.model, made.norm, made.optimizer_options = (

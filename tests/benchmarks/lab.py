@@ -10,9 +10,10 @@ import time
 import jax
 
 from norms.lab import data as data_sets
-from norms.lab import program, records, study, sweep
-from norms.lab.once import Once
-from norms.lab.training import Setting
+from norms.lab import records, study, sweep
+from norms.lab.engine import program
+from norms.lab.engine.training import Setting
+from norms.lab.runner.once import Once
 
 
 def config(tiny: bool):

@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from norms.lab import compiler, optimizer, training
-from norms.lab.compact import MOST, compact, compacted
-from norms.lab.loss import cross_entropy
+from norms.lab.engine import optimizer, training
+from norms.lab.xla_cpu import compiler
+from norms.lab.xla_cpu.compact import MOST, compact, compacted
+from norms.lab.xla_cpu.loss import cross_entropy
 
 pytestmark = pytest.mark.skipif(
   not compiler.tested(), reason='with another jax nothing is marked: all is as before'

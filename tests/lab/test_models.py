@@ -13,7 +13,8 @@ import small
 
 import norms
 from norms.lab import data as data_sets
-from norms.lab import models, training
+from norms.lab import models
+from norms.lab.engine import training
 from norms.lab.models import layers, transformer
 
 IMAGES = {'name': 'digits', 'layout': 'image'}

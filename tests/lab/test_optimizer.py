@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from norms.lab import optimizer
+from norms.lab.engine import optimizer
 
 PARAMS = {
   'kernel': jnp.linspace(-1, 1, 12).reshape(3, 4),

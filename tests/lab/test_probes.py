@@ -10,11 +10,13 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import execution, numerics, plan, probes, program, statistics, study, training
+from norms.lab import numerics, plan, statistics, study
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
-from norms.lab.loss import cross_entropy
-from norms.lab.once import Once
+from norms.lab.engine import probes, program, training
+from norms.lab.runner import execution
+from norms.lab.runner.once import Once
+from norms.lab.xla_cpu.loss import cross_entropy
 
 DATA = data_sets.load({'name': 'digits'})
 N = 40

@@ -9,9 +9,10 @@ import optax
 import pytest
 import small
 
-from norms.lab import chunks, plan, program, replay, study, training
 from norms.lab import data as data_sets
+from norms.lab import plan, study
 from norms.lab.data import Split
+from norms.lab.engine import chunks, program, replay, training
 
 DATA = data_sets.load({'name': 'digits'})
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 import flax.linen as nn
 
 from norms.lab import trial
-from norms.lab.models.convolution import Conv
 from norms.lab.models.norm import Norm
+from norms.lab.xla_cpu.convolution import Conv
 
 ACTIVATIONS: Mapping[str, Callable] = {
   'relu': nn.relu, 'tanh': nn.tanh, 'gelu': nn.gelu, 'silu': nn.silu, 'linear': lambda x: x,

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import evaluation, program, training
 from norms.lab.data import Data
-from norms.lab.training import Setting, State
+from norms.lab.engine import evaluation, program, training
+from norms.lab.engine.training import Setting, State
 from norms.lab.trial import Trial
 
 

@@ -1,4 +1,4 @@
-"""Time per epoch and norm, as norms.lab.timing measured it: a table, a figure, a sentence."""
+"""Time per epoch and norm, as lab/runner/timing.py measured it: a table, a figure, a sentence."""
 
 from __future__ import annotations
 

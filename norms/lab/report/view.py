@@ -27,7 +27,7 @@ class View:
   norms: list[str]
   axes: list[str]  # beside norm and seed
   usual: dict[str, Any]  # the cell to look at first
-  timing: Mapping[str, Any]  # what norms.lab.timing measured, {} where nothing was
+  timing: Mapping[str, Any]  # what norms.lab.runner.timing measured, {} where nothing was
 
   @property
   def looks(self) -> dict[str, style.Look]:

@@ -10,10 +10,11 @@ import numpy as np
 
 from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import evaluation, plan, records
+from norms.lab import plan, records
 from norms.lab.data import Sizes, augment
+from norms.lab.engine import evaluation
+from norms.lab.engine.training import Setting
 from norms.lab.study import Study
-from norms.lab.training import Setting
 from norms.lab.trial import Trial
 
 # A tile is one call and one file: what a kill can lose at most.

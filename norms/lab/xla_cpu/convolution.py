@@ -12,7 +12,7 @@ from flax.linen import dtypes
 import jax
 from jax import lax
 
-from norms.lab.models.patches import Strides, by_patches
+from norms.lab.xla_cpu.patches import Strides, by_patches
 
 
 class Conv(nn.Module):

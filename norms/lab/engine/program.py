@@ -9,11 +9,13 @@ from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
-from norms.lab import chunks, compiler, plan, probes, training
-from norms.lab import evaluation as judge
-from norms.lab.compact import compacted
+from norms.lab import plan
 from norms.lab.data import Data
-from norms.lab.training import Setting, State
+from norms.lab.engine import chunks, probes, training
+from norms.lab.engine import evaluation as judge
+from norms.lab.engine.training import Setting, State
+from norms.lab.xla_cpu import compiler
+from norms.lab.xla_cpu.compact import compacted
 
 Curves = Mapping[str, jax.Array]
 
@@ -78,7 +80,7 @@ def evaluation(setting: Setting, chunk: int, carry: State, data: Data, views: tu
 
 
 def probed(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
-  """What norms.lab.probes sees of a chunk as it stands."""
+  """What norms.lab.engine.probes sees of a chunk as it stands."""
   one = functools.partial(probes.probe, setting)
   return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data.train)
 

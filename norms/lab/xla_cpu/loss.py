@@ -8,7 +8,7 @@ For logits z of n examples, C classes and labels c, with p = softmax(z):
 import jax
 import jax.numpy as jnp
 
-from norms.lab.compact import compact
+from norms.lab.xla_cpu.compact import compact
 
 
 @jax.custom_jvp

@@ -9,12 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from norms.lab import chunks, compiler, plan, program, records
 from norms.lab import data as data_sets
-from norms.lab.provenance import provenance
+from norms.lab import plan, records
+from norms.lab.engine import chunks, program
+from norms.lab.engine.training import Setting
+from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
-from norms.lab.training import Setting
 from norms.lab.trial import Trial
+from norms.lab.xla_cpu import compiler
 
 FILE = 'timing.json'
 

@@ -11,13 +11,14 @@ import jax
 import numpy as np
 import pandas as pd
 
-from norms.lab import chunks, evaluation, plan, program, records, replay, statistics
 from norms.lab import data as data_sets
+from norms.lab import plan, records, statistics
 from norms.lab.data import Data
-from norms.lab.once import Once
-from norms.lab.provenance import provenance
+from norms.lab.engine import chunks, evaluation, program, replay
+from norms.lab.engine.training import Setting
+from norms.lab.runner.once import Once
+from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
-from norms.lab.training import Setting
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
 Tick = Callable[[plan.Group, int, int], None]

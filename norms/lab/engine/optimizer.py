@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from norms.lab import trial
-from norms.lab.compact import compact
+from norms.lab.xla_cpu.compact import compact
 
 # Those whose update of a number depends on that number's gradients alone.
 ELEMENTWISE = ('adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lion', 'nadam',

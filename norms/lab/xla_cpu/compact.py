@@ -14,7 +14,7 @@ import functools
 
 import jax
 
-from norms.lab import compiler
+from norms.lab.xla_cpu import compiler
 
 MARKS = {'inlineable': 'false', 'xla_cpu_small_call': 'true'}
 # Numbers given. XLA sums more by a library, which such a kernel cannot call: an error.

@@ -21,11 +21,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from norms.lab import training
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
-from norms.lab.loss import cross_entropy
-from norms.lab.training import Setting, State
+from norms.lab.engine import training
+from norms.lab.engine.training import Setting, State
+from norms.lab.xla_cpu.loss import cross_entropy
 
 SOWN = 'probes'  # the collection in which an apply leaves what it sees
 

@@ -18,10 +18,10 @@ import optax
 
 from norms import catalogue
 from norms.lab import models, trial
-from norms.lab import optimizer as optimizers
-from norms.lab.compact import compact
 from norms.lab.data import Split, augment
-from norms.lab.loss import cross_entropy
+from norms.lab.engine import optimizer as optimizers
+from norms.lab.xla_cpu.compact import compact
+from norms.lab.xla_cpu.loss import cross_entropy
 
 Variables = Mapping[str, Any]
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
@@ -50,7 +50,7 @@ class Setting:
   absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
   own: bool  # whether the model is the lab's, whose kernels the lab draws
   eval_examples: int = 0  # of the training split; 0: all
-  probe: int = 0  # of the training split, for norms.lab.probes; 0: no probe
+  probe: int = 0  # of the training split, for norms.lab.engine.probes; 0: no probe
   normalizer: type | None = None  # the class of the norm, where that acts on activations
   augment: tuple[str, ...] = ()
 

@@ -11,8 +11,9 @@ from typing import Protocol
 import jax
 import numpy as np
 
-from norms.lab import chunks, plan, program, training
 from norms.lab import data as data_sets
+from norms.lab import plan
+from norms.lab.engine import chunks, program, training
 from norms.lab.trial import Trial
 
 

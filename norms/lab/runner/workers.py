@@ -18,10 +18,11 @@ from typing import Any
 
 import jax
 
-from norms.lab import execution, records
-from norms.lab.execution import Stopped, Tick
-from norms.lab.once import Once
+from norms.lab import records
 from norms.lab.plan import Group
+from norms.lab.runner import execution
+from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.once import Once
 from norms.lab.study import Study
 
 

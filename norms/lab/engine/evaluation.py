@@ -9,10 +9,10 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from norms.lab import training
 from norms.lab.data import Data, Split
-from norms.lab.loss import cross_entropy
-from norms.lab.training import Setting, State
+from norms.lab.engine import training
+from norms.lab.engine.training import Setting, State
+from norms.lab.xla_cpu.loss import cross_entropy
 
 # Examples at once: a layer's outputs for the whole of a large split would take gigabytes.
 MOST = 2000
