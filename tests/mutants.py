@@ -990,14 +990,14 @@ MUTANTS = (
     within=('columns',),
   ),
   Mutant(
-    'infinite values in the limits of an axis', 'lab/report/canvas.py',
+    'infinite values in the limits of an axis', 'lab/report/figures/sheets.py',
     'np.clip(found[np.isfinite(found)], -1e300, 1e300)',
     'found',
     'direction_and_its_limits',
     within=('columns',),
   ),
   Mutant(
-    'a constant said to have a curve', 'lab/report/measured.py',
+    'a constant said to have a curve', 'lab/report/measurements.py',
     'nunique(dropna=False).max() == 1)',
     'nunique(dropna=False).max() == 0)',
     'unusual_measurement and constant',

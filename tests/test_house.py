@@ -65,6 +65,22 @@ ROOMS = {
     {'measures'},
     {'agreement', 'drift'},
   ),
+  'lab/report': (
+    {'naming', 'style', 'studies'},
+    {'view'},
+    {'tables'},
+    {'figures'},
+    {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'},
+    {'findings', 'summary_json', 'which_figures'},
+    {'page'},
+    {'parity'},
+  ),
+  'lab/report/figures': (
+    {'drawing', 'sheets'},
+    {'against_axis', 'by_batch', 'curves', 'heat_maps', 'writing'},
+  ),
+  'lab/report/probes': ({'at_start'}, {'layer_figures'}),
+  'lab/report/reference': ({'comparison'}, {'comparison_figures'}),
   'lab/report/parity': ({'page'}, {'agreement', 'drift'}),
 }
 HOUSE = {'': LIBRARY, 'lab': LAB, **ROOMS}

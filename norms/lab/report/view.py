@@ -89,7 +89,7 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
   stated = frame.attrs.get(AXES)
-  frame, replayed = naming.apart(naming.named(frame, study))
+  frame, replayed = naming.split_replays(naming.named(frame, study))
   axes = design.axes(frame, stated)
   wanted = naming.renamed(order.get(NORM, ()), naming.labels(study))
   names = list(dict.fromkeys([*wanted, *frame[NORM].unique()]))

@@ -14,8 +14,9 @@ import pandas as pd
 
 from norms.lab import statistics
 from norms.lab.columns import NORM, TEST_ACCURACY
-from norms.lab.report import canvas, style
-from norms.lab.report.drawing import Drawing, caption
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
@@ -59,10 +60,10 @@ def _sheet(
   view: View, column: str, parts: list[tuple[str, pd.DataFrame]], colours: str, value: str
 ) -> Figure:
   """Panels of cells, and one bar of colours above them."""
-  columns = canvas.rows_of(len(parts))
-  left, high = canvas.names_width(view.norms), 0.29 * len(view.norms)
-  width = canvas.WIDTH if columns > 1 or view.rows[column].nunique() > 9 else 7.2
-  figure, axes = canvas.sheet(
+  columns = sheets.rows_of(len(parts))
+  left, high = sheets.names_width(view.norms), 0.29 * len(view.norms)
+  width = sheets.WIDTH if columns > 1 or view.rows[column].nunique() > 9 else 7.2
+  figure, axes = sheets.sheet(
     len(parts), columns=columns, high=high, left=left, top=0.45, gap=0.14, width=width
   )
   found = pd.concat([table[value] for _, table in parts])
@@ -77,7 +78,7 @@ def _sheet(
     _cells(ax, wide[value], texts, paint)
     _names(ax, wide[value], inches)
     ax.set_title(title, loc='left')
-  canvas.outer_labels(axes, columns, words.label(column), '')
+  sheets.outer_labels(axes, columns, words.label(column), '')
   _bar(figure, left, paint, 'did not train' if value == 'failed' else 'test accuracy')
   return figure
 

@@ -10,8 +10,9 @@ import pandas as pd
 from norms.lab import columns as schema
 from norms.lab import statistics
 from norms.lab.columns import EPOCH, NORM, TRIAL
-from norms.lab.report import canvas, curves, lines, tables
-from norms.lab.report.drawing import Drawing, caption
+from norms.lab.report import tables
+from norms.lab.report.figures import against_axis, curves, sheets
+from norms.lab.report.figures.drawing import Drawing, caption
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -82,19 +83,19 @@ def draw(view: View) -> Iterator[Drawing]:
       yield by_epoch(view, rows, name)
     if np.isfinite(statistics.numbers(view.rows[name])).any():
       for axis in view.numeric:
-        yield lines.against(view, axis, None, name)
+        yield against_axis.against(view, axis, None, name)
 
 
 def by_epoch(view: View, rows: pd.DataFrame, name: str) -> Drawing:
   """A measurement over the epochs at the usual cell."""
-  top = canvas.legend_height(view.norms, hollow=False)
-  figure, (ax,) = canvas.sheet(1, columns=1, high=2.6, top=top, width=7.2)
+  top = sheets.legend_height(view.norms, hollow=False)
+  figure, (ax,) = sheets.sheet(1, columns=1, high=2.6, top=top, width=7.2)
   found = statistics.summary(rows, [NORM, EPOCH], name)
   curves.epochs(ax, found, view.looks)
-  canvas.scale_y([ax], name, found[['low', 'high', 'value']])
+  sheets.scale_y([ax], name, found[['low', 'high', 'value']])
   ax.set_xlabel(words.label(EPOCH))
   ax.set_ylabel(words.label(name))
-  canvas.legend(figure, view.looks)
+  sheets.legend(figure, view.looks)
   title = f'{words.label(name).capitalize()} by epoch'
   return Drawing(f'{name}_by_epoch', title, caption(view, 'By epoch', ()), figure)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM
-from norms.lab.report import canvas, tables
-from norms.lab.report.drawing import Drawing
+from norms.lab.report import tables
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -50,8 +51,8 @@ def figure(view: View) -> Iterator[Drawing]:
   if frame.empty:
     return
   norms = list(dict.fromkeys(frame[NORM]))
-  left = canvas.names_width(norms)
-  drawn, (ax,) = canvas.sheet(1, columns=1, high=0.36 * len(norms), left=left, width=7.2)
+  left = sheets.names_width(norms)
+  drawn, (ax,) = sheets.sheet(1, columns=1, high=0.36 * len(norms), left=left, width=7.2)
   for y, norm in enumerate(norms):
     look, own = view.looks[norm], 1e3 * frame.loc[frame[NORM] == norm, 'seconds']
     dots: dict[str, Any] = {'marker': look.marker, 'ls': 'none', 'ms': 5, 'alpha': 0.6}

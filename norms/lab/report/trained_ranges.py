@@ -47,7 +47,7 @@ def table(view: View, axis: str) -> tables.Table:
 def sentences(view: View) -> Iterator[str]:
   """The recorded gradients of the first epoch, where each norm trains and where it does not.
 
-  Of nets whose layers were probed, norms.lab.report.why says more.
+  Of nets whose layers were probed, report/probes/at_start.py says more.
   """
   if GRAD_NORM not in view.frame or layers.layers(view.frame):
     return

@@ -8,7 +8,8 @@ import math
 from typing import Any
 
 from norms.lab.columns import TRAINED
-from norms.lab.report import naming, reference
+from norms.lab.report import naming
+from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
 
 
@@ -19,7 +20,7 @@ def text(view: View, verdicts: Iterable[Any]) -> str:
     'seeds': view.seeds(),
     'did_not_train': int((~view.rows[TRAINED].astype(bool)).sum()),
   }
-  lines = [_line(line) for line in reference.compared(view)]
+  lines = [_line(line) for line in comparison.compared(view)]
   return plain(view.study, verdicts, says=naming.said(view.study), lines=lines, facts=facts)
 
 
@@ -62,15 +63,15 @@ def _verdict(verdict: Any) -> dict[str, Any]:
   return found
 
 
-def _line(line: reference.Beside) -> dict[str, Any]:
+def _line(line: comparison.ReferenceComparison) -> dict[str, Any]:
   """One figure of the reference and ours: in full precision, and as the report prints them."""
   found: dict[str, Any] = {'name': line.name, 'norm': line.norm, 'where': line.where}
   found |= {'epoch': line.epoch, 'reference': line.value, 'trained': line.trained}
-  found['text'] = {'reference': reference.like(line, line.value)}
+  found['text'] = {'reference': comparison.like(line, line.value)}
   if line.ours:
     numbers = dict(zip(('ours', 'low', 'high'), line.ours[:3], strict=True))
     found |= {name: _finite(value) for name, value in numbers.items()}
-    found['text'] |= {name: reference.like(line, value) for name, value in numbers.items()}
+    found['text'] |= {name: comparison.like(line, value) for name, value in numbers.items()}
     found |= {'kind': line.ours.kind, 'n': line.ours.n}
   return found
 

@@ -12,21 +12,23 @@ from matplotlib.ticker import MaxNLocator
 import numpy as np
 
 from norms.lab.columns import EPOCH
-from norms.lab.report import canvas, reference, style
-from norms.lab.report.drawing import Drawing
-from norms.lab.report.reference import Beside
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing
+from norms.lab.report.reference import comparison
+from norms.lab.report.reference.comparison import ReferenceComparison
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
 DASHES = (0, (4, 2))
-Panel = tuple[tuple[str, str], list[Beside]]
+Panel = tuple[tuple[str, str], list[ReferenceComparison]]
 
 
 def draw(view: View) -> Iterator[Drawing]:
   """The reference's curves, and its single figures, as far as the records have ours."""
   found = {
     key: [line for line in lines if line.ours and line.norm in view.norms]
-    for key, lines in reference.groups(view).items()
+    for key, lines in comparison.groups(view).items()
   }
   many = {key: lines for key, lines in found.items() if _is_curve(lines)}
   single = [(key, lines) for key, lines in found.items() if lines and key not in many]
@@ -36,27 +38,27 @@ def draw(view: View) -> Iterator[Drawing]:
     yield _points(view, single)
 
 
-def _is_curve(lines: list[Beside]) -> bool:
+def _is_curve(lines: list[ReferenceComparison]) -> bool:
   epochs = {line.epoch for line in lines}
   return len(epochs) > 1 and all(isinstance(epoch, int) for epoch in epochs)
 
 
 def _curves(view: View, panels: list[Panel]) -> Drawing:
-  columns = canvas.rows_of(len(panels), 3)
-  top = canvas.legend_height([*view.norms, 'the reference'], hollow=False)
-  figure, axes = canvas.sheet(len(panels), columns=columns, high=2.7, top=top, gap=0.7)
+  columns = sheets.rows_of(len(panels), 3)
+  top = sheets.legend_height([*view.norms, 'the reference'], hollow=False)
+  figure, axes = sheets.sheet(len(panels), columns=columns, high=2.7, top=top, gap=0.7)
   for i, (ax, (key, lines)) in enumerate(zip(axes, panels, strict=True)):
     _one_panel(ax, view, lines)
-    canvas.scale_y([ax], lines[0].column, [line.value for line in lines], _ends(lines))
+    sheets.scale_y([ax], lines[0].column, [line.value for line in lines], _ends(lines))
     ax.set_title(_title(key, 140 // columns), fontsize=8.5)
     ax.set_xlabel(EPOCH if i + columns >= len(axes) else '')
   dashed = Line2D([], [], color=style.INK, ls=DASHES, lw=1.2, label='dashed: the reference')
-  canvas.legend(figure, {n: k._replace(line='-') for n, k in view.looks.items()}, more=[dashed])
+  sheets.legend(figure, {n: k._replace(line='-') for n, k in view.looks.items()}, more=[dashed])
   what = f'Solid with its spread: ours, {view.spread()}; dashed: the reference, one run.'
   return Drawing('reference_curves', "The reference's curves beside ours", what, figure)
 
 
-def _one_panel(ax: Axes, view: View, lines: list[Beside]) -> None:
+def _one_panel(ax: Axes, view: View, lines: list[ReferenceComparison]) -> None:
   for norm in dict.fromkeys(line.norm for line in lines):
     own = sorted((line for line in lines if line.norm == norm), key=lambda line: line.epoch)
     look, x = view.looks[norm], [line.epoch for line in own]
@@ -69,11 +71,11 @@ def _one_panel(ax: Axes, view: View, lines: list[Beside]) -> None:
 
 def _points(view: View, panels: list[Panel]) -> Drawing:
   """A line per norm: ours with its spread, and the reference's figure as a hollow diamond."""
-  columns = canvas.rows_of(len(panels), 3)
-  left = canvas.names_width(view.norms)
+  columns = sheets.rows_of(len(panels), 3)
+  left = sheets.names_width(view.norms)
   high = 0.34 * len(view.norms) + 0.15
-  width = canvas.WIDTH if columns > 1 else 7.2
-  figure, axes = canvas.sheet(
+  width = sheets.WIDTH if columns > 1 else 7.2
+  figure, axes = sheets.sheet(
     len(panels),
     columns=columns,
     high=high + 0.2,
@@ -90,8 +92,8 @@ def _points(view: View, panels: list[Panel]) -> Drawing:
     ax.set_ylim(len(view.norms) - 0.4, -0.6)
     ax.grid(visible=False, axis='y')
     ax.set_title(_title(key, 140 // columns), fontsize=8.5, loc='left')
-    low, high = canvas.limits(lines[0].column, [line.value for line in lines], _ends(lines))
-    if canvas.is_log(lines[0].column) and low > 0 and high > 20 * low:
+    low, high = sheets.limits(lines[0].column, [line.value for line in lines], _ends(lines))
+    if sheets.is_log(lines[0].column) and low > 0 and high > 20 * low:
       ax.set_xscale('log')
       ax.xaxis.set_major_formatter(lambda value, _: words.number(value))
     else:
@@ -102,7 +104,7 @@ def _points(view: View, panels: list[Panel]) -> Drawing:
   return Drawing('reference_points', "The reference's figures beside ours", what, figure)
 
 
-def _point(ax: Axes, y: int, look: style.Look, line: Beside) -> None:
+def _point(ax: Axes, y: int, look: style.Look, line: ReferenceComparison) -> None:
   assert line.ours is not None
   how: dict[str, Any] = {'color': look.colour, 'mec': look.colour, 'ls': 'none'}
   ax.plot([line.ours.low, line.ours.high], [y, y], color=look.colour, lw=2.2)
@@ -123,7 +125,7 @@ def _key(figure: Any, left: float) -> None:
   figure.legend(handles=handles, ncols=3, loc='upper left', borderaxespad=0, bbox_to_anchor=corner)
 
 
-def _ends(lines: list[Beside]) -> list[float]:
+def _ends(lines: list[ReferenceComparison]) -> list[float]:
   return [end for line in lines if line.ours for end in line.ours[:3]]
 
 

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM, PROBED, TRAINED
-from norms.lab.report import canvas, style, why
-from norms.lab.report.drawing import Drawing, finite
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, finite
+from norms.lab.report.probes import at_start
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import layers, ranges, words
 
@@ -29,27 +31,27 @@ SHADES = (0.16, 0.8)  # of plasma: those that light and dark paper show
 
 def draw(view: View) -> Iterator[Drawing]:
   """Signal and gradients by layer, where they were recorded."""
-  if why.starts(view).empty:
+  if at_start.starts(view).empty:
     return
   yield by_depth(view)
-  for axis in why.axes(view):
+  for axis in at_start.axes(view):
     yield from _against(view, axis)
 
 
 def by_depth(view: View) -> Drawing:
   """Each quantity from the first layer to the last, a line per norm, at the usual cell."""
-  rows, top = why.starts(view), canvas.legend_height(view.norms, hollow=False)
-  figure, axes = canvas.sheet(3, columns=3, high=2.6, top=top, gap=0.68)
+  rows, top = at_start.starts(view), sheets.legend_height(view.norms, hollow=False)
+  figure, axes = sheets.sheet(3, columns=3, high=2.6, top=top, gap=0.68)
   for ax, quantity in zip(axes, PROBED, strict=True):
     table = by_layer(rows, [NORM], quantity)
     for norm, look in view.looks.items():
       own = table[table[NORM] == norm]
       _line(ax, own['depth'], own, color=look.colour, marker=look.marker, ls=look.line, ms=5)
-    canvas.scale_y([ax], quantity, table[['low', 'high', 'value']])
+    sheets.scale_y([ax], quantity, table[['low', 'high', 'value']])
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlabel('layer')
     ax.set_title(words.label(quantity), loc='left')
-  canvas.legend(figure, view.looks)
+  sheets.legend(figure, view.looks)
   what = 'From the first layer, 0, to the last'
   return Drawing(
     'layers_by_depth', 'Signal and gradient by depth', _caption(view, rows, what), figure
@@ -58,7 +60,7 @@ def by_depth(view: View) -> Drawing:
 
 def _against(view: View, axis: str) -> Iterator[Drawing]:
   """A column per norm and a row per quantity; of many norms a sheet per quantity."""
-  rows = why.starts(view, axis)
+  rows = at_start.starts(view, axis)
   norms = [norm for norm in view.norms if norm in set(rows[NORM])]
   few = len(norms) <= MOST_NORMS
   what = (
@@ -67,7 +69,7 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
     'marker on it is a value of 0'
   )
   for quantities in [PROBED] if few else [(quantity,) for quantity in PROBED]:
-    drawn = _sheet(rows, norms, axis, quantities, len(norms) if few else canvas.rows_of(len(norms)))
+    drawn = _sheet(rows, norms, axis, quantities, len(norms) if few else sheets.rows_of(len(norms)))
     name, title = ('layers', 'signal and gradient') if few else (quantities[0],) * 2
     title = f'{words.label(title).capitalize()} by layer against {words.label(axis)}'
     yield Drawing(f'{name}_by_{axis}', title, _caption(view, rows, what, axis), drawn)
@@ -77,8 +79,8 @@ def _sheet(
   rows: pd.DataFrame, norms: list[str], axis: str, quantities: Sequence[str], columns: int
 ) -> Figure:
   looks, n = _looks(picked(layers.layers(rows), None, MOST_LAYERS)), len(norms)
-  figure, axes = canvas.sheet(
-    len(quantities) * n, columns=columns, high=2.1, left=LEFT, top=canvas.legend_height(list(looks))
+  figure, axes = sheets.sheet(
+    len(quantities) * n, columns=columns, high=2.1, left=LEFT, top=sheets.legend_height(list(looks))
   )
   for i, quantity in enumerate(quantities):
     block = axes[i * n : (i + 1) * n]
@@ -86,8 +88,8 @@ def _sheet(
     for ax, norm in zip(block, norms, strict=True):
       ax.set_title('' if i else words.norm_name(norm), loc='left')
     below = words.label(axis) if quantity == quantities[-1] else ''
-    canvas.outer_labels(block, columns, below, words.label(quantity))
-  canvas.scale_x(axes, axis, sorted(rows[axis].unique()))
+    sheets.outer_labels(block, columns, below, words.label(quantity))
+  sheets.scale_x(axes, axis, sorted(rows[axis].unique()))
   _legend(figure, looks)
   return figure
 
@@ -114,7 +116,7 @@ def _block(
     for name, (colour, marker) in looks.items():
       part = own[own['layer'] == name]
       _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
-  canvas.scale_y(axes, quantity, _shown(table, rows, quantity))
+  sheets.scale_y(axes, quantity, _shown(table, rows, quantity))
   for ax, norm in zip(axes, norms, strict=True):
     _zeros(ax, table[(table[NORM] == norm) & (table['value'] == 0)], axis, looks)
 
@@ -122,7 +124,7 @@ def _block(
 def _legend(figure: Figure, looks: Mapping[str, tuple[str, str]]) -> None:
   handles = [Line2D([], [], color=c, marker=m, ms=5, label=name) for name, (c, m) in looks.items()]
   handles.append(Line2D([], [], color=style.GRID, lw=9, label='every seed trains'))
-  canvas.above(figure, handles, canvas.legend_columns(list(looks), canvas.WIDTH), left=LEFT)
+  sheets.above(figure, handles, sheets.legend_columns(list(looks), sheets.WIDTH), left=LEFT)
 
 
 def by_layer(rows: pd.DataFrame, keys: list[str], quantity: str) -> pd.DataFrame:
@@ -176,5 +178,5 @@ def _caption(view: View, rows: pd.DataFrame, what: str, *free: str) -> str:
   where = f' at {words.place(fixed)}' if fixed else ''
   return (
     f'{what}{where}: geometric mean and spread of {view.seeds()}, before the first step, on the '
-    f'first {why.examples(rows)} training examples.'
+    f'first {at_start.examples(rows)} training examples.'
   )

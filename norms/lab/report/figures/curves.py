@@ -19,8 +19,9 @@ from norms.lab.columns import (
   TRAINED,
   VALIDATION_ACCURACY,
 )
-from norms.lab.report import canvas, style
-from norms.lab.report.drawing import Drawing, caption, finite
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
@@ -31,16 +32,16 @@ def curves(view: View) -> Drawing:
   """Training loss and accuracies over the epochs at the usual cell."""
   rows = view.at_usual(view.frame)
   metrics = watched(view)
-  top = canvas.legend_height(view.norms, hollow=False)
+  top = sheets.legend_height(view.norms, hollow=False)
   gap = 0.75 if len(metrics) == 2 else 0.62
-  figure, axes = canvas.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
+  figure, axes = sheets.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
   for ax, metric in zip(axes, metrics, strict=True):
     table = statistics.summary(rows, [NORM, EPOCH], metric)
     epochs(ax, table, view.looks)
-    canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
+    sheets.scale_y([ax], metric, table[['low', 'high', 'value']])
     ax.set_xlabel(EPOCH)
     ax.set_ylabel(words.label(metric))
-  canvas.legend(figure, view.looks)
+  sheets.legend(figure, view.looks)
   return Drawing('training_curves', 'Training curves', caption(view, 'By epoch', ()), figure)
 
 
@@ -55,8 +56,8 @@ def curve_columns(view: View, across: str) -> Drawing:
   rows = view.at_usual(view.frame, free=(across,))
   values = picked(sorted(rows[across].dropna().unique()), view.usual[across], 4)
   metrics = watched(view)
-  top = canvas.legend_height(view.norms, hollow=False)
-  figure, axes = canvas.sheet(
+  top = sheets.legend_height(view.norms, hollow=False)
+  figure, axes = sheets.sheet(
     len(values) * len(metrics), columns=len(values), high=1.9, top=top, gap=0.3
   )
   for i, metric in enumerate(metrics):
@@ -65,10 +66,10 @@ def curve_columns(view: View, across: str) -> Drawing:
     for ax, value in zip(line, values, strict=True):
       epochs(ax, table[table[across] == value], view.looks)
       ax.set_title('' if i else _title(view, across, value), fontsize=8.5)
-    canvas.scale_y(line, metric, table[['low', 'high', 'value']])
+    sheets.scale_y(line, metric, table[['low', 'high', 'value']])
     below = EPOCH if metric == metrics[-1] else ''
-    canvas.outer_labels(line, len(values), below, words.label(metric))
-  canvas.legend(figure, view.looks)
+    sheets.outer_labels(line, len(values), below, words.label(metric))
+  sheets.legend(figure, view.looks)
   title = f'Training curves by {words.label(across)}'
   return Drawing(f'curves_by_{across}', title, caption(view, ENDS, (across,)), figure)
 
@@ -79,17 +80,17 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   columns = picked(sorted(rows[across].unique()), view.usual[across], 3)
   lines = picked(sorted(rows[down].unique()), view.usual[down], 3)
   rows = rows[rows[across].isin(columns) & rows[down].isin(lines)]
-  top = canvas.legend_height(view.norms, hollow=False)
+  top = sheets.legend_height(view.norms, hollow=False)
   n = len(columns) * len(lines)
-  figure, axes = canvas.sheet(n, columns=len(columns), high=1.6, top=top)
+  figure, axes = sheets.sheet(n, columns=len(columns), high=1.6, top=top)
   table = statistics.summary(rows, [down, across, NORM, EPOCH], TRAIN_LOSS)
   cells = [(y, x) for y in lines for x in columns]
   for ax, (y, x) in zip(axes, cells, strict=True):
     epochs(ax, table[(table[down] == y) & (table[across] == x)], view.looks)
     ax.set_title(words.place({across: x, down: y}).replace(' and ', ', '), fontsize=8)
-  canvas.scale_y(axes, TRAIN_LOSS, table[['low', 'high', 'value']])
-  canvas.outer_labels(axes, len(columns), EPOCH, words.label(TRAIN_LOSS))
-  canvas.legend(figure, view.looks)
+  sheets.scale_y(axes, TRAIN_LOSS, table[['low', 'high', 'value']])
+  sheets.outer_labels(axes, len(columns), EPOCH, words.label(TRAIN_LOSS))
+  sheets.legend(figure, view.looks)
   title = f'Training loss by {words.label(down)} and {words.label(across)}'
   return Drawing('loss_curves', title, caption(view, ENDS, (across, down)), figure)
 

@@ -11,8 +11,9 @@ import pandas as pd
 
 from norms.lab import statistics
 from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATION_ACCURACY
-from norms.lab.report import canvas, style
-from norms.lab.report.drawing import Drawing, caption, finite
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
@@ -32,16 +33,16 @@ def by_batch(view: View) -> Drawing:
   norms = [norm for norm in view.norms if norm != 'none'] or view.norms
   top = 0.35
   n = len(norms) * len(metrics)
-  figure, axes = canvas.sheet(n, columns=len(norms), high=2.2, top=top, gap=0.3)
+  figure, axes = sheets.sheet(n, columns=len(norms), high=2.2, top=top, gap=0.3)
   for i, metric in enumerate(metrics):
     line = axes[i * len(norms) : (i + 1) * len(norms)]
     table = statistics.summary(rows, [NORM, BATCH_SIZE, EPOCH], metric)
     for ax, norm in zip(line, norms, strict=True):
       _lines(ax, view, table, norm, sizes)
       ax.set_title('' if i else words.norm_name(norm))
-    canvas.scale_y(line, metric, table[['low', 'high', 'value']])
+    sheets.scale_y(line, metric, table[['low', 'high', 'value']])
     below = EPOCH if metric == metrics[-1] else ''
-    canvas.outer_labels(line, len(norms), below, words.label(metric))
+    sheets.outer_labels(line, len(norms), below, words.label(metric))
   _legend(figure, view, sizes)
   what = 'By epoch, a line per batch size'
   title = 'Accuracies by epoch, for each norm and batch size'

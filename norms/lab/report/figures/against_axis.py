@@ -20,8 +20,9 @@ from norms.lab.columns import (
   TRAINED,
   VALIDATION_ACCURACY,
 )
-from norms.lab.report import canvas, style
-from norms.lab.report.drawing import Drawing, caption, finite
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite
 from norms.lab.report.style import Look
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
@@ -35,10 +36,10 @@ def against(
   rows = view.rows if epoch is None else view.frame[view.frame[EPOCH] == epoch]
   rows = view.at_usual(rows, free=free)
   values = _panel_values(view, rows, panel)
-  columns = canvas.rows_of(len(values))
-  width = canvas.WIDTH if columns > 1 else 7.2
-  top = canvas.legend_height(view.norms, width=width)
-  figure, axes = canvas.sheet(len(values), columns=columns, high=2.5, top=top, width=width)
+  columns = sheets.rows_of(len(values))
+  width = sheets.WIDTH if columns > 1 else 7.2
+  top = sheets.legend_height(view.norms, width=width)
+  figure, axes = sheets.sheet(len(values), columns=columns, high=2.5, top=top, width=width)
   table = statistics.summary(rows, [NORM, *free], metric).sort_values(axis, kind='stable')
   table = table if panel is None else table[table[panel].isin(values)]
   for ax, value in zip(axes, values, strict=True):
@@ -47,10 +48,10 @@ def against(
       line(ax, view.looks[norm], part[part[NORM] == norm], axis)
     if panel is not None:
       ax.set_title(words.place({panel: value}), loc='left')
-  canvas.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
-  canvas.scale_y(axes, metric, table[['low', 'high', 'value']])
-  canvas.outer_labels(axes, columns, words.label(axis), words.label(metric))
-  canvas.legend(figure, view.looks, hollow=True)
+  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  sheets.scale_y(axes, metric, table[['low', 'high', 'value']])
+  sheets.outer_labels(axes, columns, words.label(axis), words.label(metric))
+  sheets.legend(figure, view.looks, hollow=True)
   title = f'{words.label(metric).capitalize()} against {words.label(axis)}'
   when = 'After the last epoch' if epoch is None else f'Mean over the steps of epoch {epoch}'
   return Drawing(f'{metric}_by_{axis}', title, caption(view, when, free), figure)
@@ -61,17 +62,17 @@ def bests(view: View, axis: str) -> Drawing:
   held_out = view.recorded([VALIDATION_ACCURACY]) or [TEST_ACCURACY]
   metrics = [BEST + TRAIN_ACCURACY, BEST + held_out[0], FINAL_LOSS]
   rows = view.at_usual(view.rows, free=(axis,))
-  top = canvas.legend_height(view.norms)
-  figure, axes = canvas.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
+  top = sheets.legend_height(view.norms)
+  figure, axes = sheets.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
   for ax, metric in zip(axes, metrics, strict=True):
     table = statistics.summary(rows, [NORM, axis], metric).sort_values(axis, kind='stable')
     for norm in view.norms:
       line(ax, view.looks[norm], table[table[NORM] == norm], axis)
-    canvas.scale_y([ax], metric, table[['low', 'high', 'value']])
+    sheets.scale_y([ax], metric, table[['low', 'high', 'value']])
     ax.set_xlabel(words.label(axis))
     ax.set_ylabel(words.label(metric))
-  canvas.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
-  canvas.legend(figure, view.looks, hollow=True)
+  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  sheets.legend(figure, view.looks, hollow=True)
   title = f'Best accuracies and final training loss against {words.label(axis)}'
   what = (
     f'Best over the epochs; the loss is the mean of the last {statistics.LAST_STEPS} steps in '
@@ -86,9 +87,9 @@ def seeds(view: View) -> Drawing:
   table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], SCORE)
   rows = rows.assign(score=statistics.scores(rows, SCORE))
   centres = statistics.summary(rows, [NORM], SCORE)
-  left = canvas.names_width(view.norms)
+  left = sheets.names_width(view.norms)
   high = 0.4 * len(view.norms)
-  figure, (ax,) = canvas.sheet(1, columns=1, high=high, left=left, width=7.2)
+  figure, (ax,) = sheets.sheet(1, columns=1, high=high, left=left, width=7.2)
   places = [view.norms.index(norm) for norm in table]
   for _, own in table.iterrows():
     ax.plot(own, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)
@@ -99,7 +100,7 @@ def seeds(view: View) -> Drawing:
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
   ax.grid(visible=False, axis='y')
   ax.set_xlabel(words.label(SCORE))
-  ax.set_xlim(*canvas.limits(SCORE, rows['score'], centres[['low', 'high']]))
+  ax.set_xlim(*sheets.limits(SCORE, rows['score'], centres[['low', 'high']]))
   what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
   return Drawing('accuracy_by_seed', 'Every seed', caption(view, what, ()), figure)
 

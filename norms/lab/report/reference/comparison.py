@@ -16,7 +16,7 @@ from norms.lab.statistics import cells, words
 from norms.lab.statistics.intervals import Estimate
 
 
-class Beside(NamedTuple):
+class ReferenceComparison(NamedTuple):
   """One figure of the reference, and ours where the records have it."""
 
   name: str
@@ -38,14 +38,14 @@ class Beside(NamedTuple):
     return 0.0 if abs(found) < 1e-8 * abs(self.value) else found
 
 
-def compared(view: View) -> list[Beside]:
+def compared(view: View) -> list[ReferenceComparison]:
   """Every figure that the study's config names, in its order."""
   return [line for entry in naming.references(view.study) for line in _lines(view, entry)]
 
 
-def groups(view: View) -> dict[tuple[str, str], list[Beside]]:
+def groups(view: View) -> dict[tuple[str, str], list[ReferenceComparison]]:
   """The same by (name, where): what belongs into one panel or sentence."""
-  found: dict[tuple[str, str], list[Beside]] = {}
+  found: dict[tuple[str, str], list[ReferenceComparison]] = {}
   for line in compared(view):
     found.setdefault((line.name, line.where), []).append(line)
   return found
@@ -80,7 +80,7 @@ def sentences(view: View) -> Iterator[str]:
       yield f'{what}, ours against the reference: {"; ".join(each)}.'
 
 
-def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[Beside]:
+def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[ReferenceComparison]:
   at = dict(entry['at'])
   rows = _rows(view, at) if entry.get('column') not in (None, EPOCH_SECONDS) else None
   norm, replay = str(at.pop(NORM, '')), at.pop(REPLAY, '')
@@ -95,7 +95,9 @@ def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[Beside]:
       ours = _ours(rows, entry['column'], epoch, float(entry.get('factor', 1.0)))
     trained = rows is None or bool(rows[TRAINED].all())
     about = (entry.get('source', ''), entry.get('see', ''), digits, entry.get('column', ''))
-    yield Beside(entry['name'], norm, ', '.join(place), epoch, value, ours, trained, *about)
+    yield ReferenceComparison(
+      entry['name'], norm, ', '.join(place), epoch, value, ours, trained, *about
+    )
 
 
 def _rows(view: View, at: Mapping[str, Any]) -> pd.DataFrame | None:
@@ -124,7 +126,7 @@ def _seconds(view: View, norm: str) -> Estimate | None:
   return statistics.estimate(rounds) if rounds else None
 
 
-def _cells(line: Beside) -> list[str]:
+def _cells(line: ReferenceComparison) -> list[str]:
   epoch = 'last' if line.epoch == -1 else str(line.epoch)
   found = [line.norm, line.name, line.where or tables.ABSENT, epoch, like(line, line.value)]
   if line.ours is None:
@@ -136,13 +138,13 @@ def _cells(line: Beside) -> list[str]:
   return [*found, words.signed(line.difference)]
 
 
-def like(line: Beside, value: float) -> str:
+def like(line: ReferenceComparison, value: float) -> str:
   """A value with as many decimals as the reference gives."""
   plain = 1e-3 <= abs(value) < 1e3  # neither too small for them, nor not a number
   return f'{value:.{line.digits}f}' if plain else words.score(value)
 
 
-def _against(line: Beside) -> str:
+def _against(line: ReferenceComparison) -> str:
   flag = '' if line.trained else ', did not train'
   assert line.ours is not None
   return (
@@ -151,9 +153,9 @@ def _against(line: Beside) -> str:
   )
 
 
-def _furthest(lines: list[Beside]) -> str:
+def _furthest(lines: list[ReferenceComparison]) -> str:
   """Per norm, the epoch at which the two differ most."""
-  by_norm: dict[str, list[Beside]] = {}
+  by_norm: dict[str, list[ReferenceComparison]] = {}
   for line in lines:
     by_norm.setdefault(line.norm, []).append(line)
   worst = [
