@@ -30,7 +30,7 @@ def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if records.failed(workdir, group.trials)]
-  return plan.together(groups, at_once(len(groups)), apart=before)
+  return plan.share_programs(groups, at_once(len(groups)), apart=before)
 
 
 def results(study: Study, workdir) -> pd.DataFrame:

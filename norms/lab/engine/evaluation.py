@@ -11,35 +11,35 @@ import jax.numpy as jnp
 
 from norms.lab.data import Data, Split
 from norms.lab.engine import training
-from norms.lab.engine.training import Setting, State
+from norms.lab.engine.training import State, TrainSetup
 from norms.lab.xla_cpu.loss import cross_entropy
 
 # Examples at once: a layer's outputs for the whole of a large split would take gigabytes.
 MOST = 2000
 
 
-def views(setting: Setting, data: Data) -> tuple[jax.Array, ...]:
+def eval_inputs(setup: TrainSetup, data: Data) -> tuple[jax.Array, ...]:
   """The inputs as `evaluate` takes them, put together once and not at each evaluation: all of them,
   or where a norm's statistics are of the training examples, those and the rest."""
-  train, rest = first(data.train, setting.eval_examples).x, [s.x for s in held(data).values()]
-  together = [[train], rest] if setting.state else [[train, *rest]]
+  train, rest = first(data.train, setup.eval_examples).x, [s.x for s in held(data).values()]
+  together = [[train], rest] if setup.state else [[train, *rest]]
   return tuple(jnp.concatenate(parts) for parts in together)
 
 
-def evaluate(setting: Setting, state: State, data: Data, x: tuple) -> dict[str, Any]:
+def evaluate(setup: TrainSetup, state: State, data: Data, x: tuple) -> dict[str, Any]:
   """Loss and accuracy on every split; a norm with running statistics is judged as asked.
 
   Exact statistics are those of the training examples, of one pass over them in training mode, in
   batches of at most MOST: their means and variances are pooled by counts.
   """
-  variables, train = state.variables, first(data.train, setting.eval_examples)
-  running: Callable[..., Any] = functools.partial(setting.running.apply, train=False)
+  variables, train = state.variables, first(data.train, setup.eval_examples)
+  running: Callable[..., Any] = functools.partial(setup.running.apply, train=False)
   rest = {k: v for k, v in variables.items() if k != 'params'}
-  if not setting.state:
+  if not setup.state:
     both = logits(lambda x: running(variables, x), x[0])
     on_train, on_held = jnp.split(both, [len(train.y)])
-  elif setting.exact_stats:
-    on_train, stats = _exact(setting, variables, x[0])
+  elif setup.exact_stats:
+    on_train, stats = _exact(setup, variables, x[0])
     each = jax.tree.map(lambda *a: jnp.stack(a), stats, rest)
     params = {'params': variables['params']}
     on_held, by_running = jax.vmap(
@@ -53,7 +53,7 @@ def evaluate(setting: Setting, state: State, data: Data, x: tuple) -> dict[str, 
   for name, split in held(data).items():
     scores |= _scores(name, on_held[start : start + len(split.y)], split.y)
     start += len(split.y)
-  seen = accuracy(by_running[: len(data.test.y)], data.test.y) if setting.state else jnp.nan
+  seen = accuracy(by_running[: len(data.test.y)], data.test.y) if setup.state else jnp.nan
   return {**scores, 'test_accuracy_running': seen}
 
 
@@ -88,11 +88,11 @@ def logits(f: Callable, x) -> jax.Array:
   return jnp.concatenate([a.reshape(-1, a.shape[-1]) for a in in_batches(f, x)])
 
 
-def _exact(setting: Setting, variables: training.Variables, x):
+def _exact(setup: TrainSetup, variables: training.Variables, x):
   """(logits, statistics) of a pass in training mode."""
   rest = [k for k in variables if k != 'params']
   # train=False: the norm takes its batch's statistics all the same, and dropout rests.
-  seen = in_batches(lambda x: setting.exact.apply(variables, x, train=False, mutable=rest), x)
+  seen = in_batches(lambda x: setup.exact.apply(variables, x, train=False, mutable=rest), x)
   made = [a for a, _ in seen]
   weights = jnp.concatenate([jnp.full(len(a), a.shape[1] / len(x)) for a in made])
   stats = jax.tree.map(lambda *a: jnp.concatenate(a), *(stats for _, stats in seen))

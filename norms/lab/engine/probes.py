@@ -24,18 +24,18 @@ import jax.numpy as jnp
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.engine import training
-from norms.lab.engine.training import Setting, State
+from norms.lab.engine.training import State, TrainSetup
 from norms.lab.xla_cpu.loss import cross_entropy
 
 SOWN = 'probes'  # the collection in which an apply leaves what it sees
 
 
-def probe(setting: Setting, state: State, train: Split) -> dict[str, jax.Array]:
+def probe(setup: TrainSetup, state: State, train: Split) -> dict[str, jax.Array]:
   """`<quantity>.<layer>` for each quantity of PROBED and each layer; nothing is changed."""
-  batch = Split(train.x[: setting.probe], train.y[: setting.probe])
+  batch = Split(train.x[: setup.probe], train.y[: setup.probe])
   params = traverse_util.flatten_dict(state.variables['params'])
   paths = training.kernel_paths(params)
-  passed, grads = signals_and_gradients(setting, state, batch, [path[:-1] for path in paths])
+  passed, grads = signals_and_gradients(setup, state, batch, [path[:-1] for path in paths])
   found: dict[str, jax.Array] = {}
   for path in paths:
     gradient, kernel = length(grads[path]), length(params[path])
@@ -49,7 +49,7 @@ def layer(path: tuple[str, ...]) -> str:
   return '/'.join(path[:-1]) or 'model'
 
 
-def signals_and_gradients(setting: Setting, state: State, batch: Split, layers: list[tuple]):
+def signals_and_gradients(setup: TrainSetup, state: State, batch: Split, layers: list[tuple]):
   """({layer: root mean square of what it passes on}, {path: gradient}) of one batch."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   # Dropout by the step alone: of all trials the same units.
@@ -59,8 +59,8 @@ def signals_and_gradients(setting: Setting, state: State, batch: Split, layers: 
   def objective(params):
     variables = {'params': params, **rest}
     options = {'mutable': [*rest, SOWN], 'rngs': rngs}
-    with nn.intercept_methods(_watch(setting, layers, norm_of)):
-      logits, new = setting.train.apply(variables, batch.x, train=True, **options)
+    with nn.intercept_methods(_watch(setup, layers, norm_of)):
+      logits, new = setup.train.apply(variables, batch.x, train=True, **options)
     return cross_entropy(logits, batch.y), new.get(SOWN, {})
 
   grads, sown = jax.grad(objective, has_aux=True)(state.variables['params'])
@@ -70,7 +70,7 @@ def signals_and_gradients(setting: Setting, state: State, batch: Split, layers: 
   return passed, traverse_util.flatten_dict(grads)
 
 
-def _watch(setting: Setting, layers: list[tuple], norm_of: dict[tuple, tuple]) -> Callable:
+def _watch(setup: TrainSetup, layers: list[tuple], norm_of: dict[tuple, tuple]) -> Callable:
   """An interceptor that sows the root mean square of what layers, and norms of them, return."""
   # Sown and not kept here: what a module under nn.remat returns must not leave it by another way.
   outputs: list[tuple[tuple, Any]] = []
@@ -82,7 +82,7 @@ def _watch(setting: Setting, layers: list[tuple], norm_of: dict[tuple, tuple]) -
     if module.path in layers:
       outputs.append((module.path, z))
       sow(module, z)
-    elif setting.normalizer and isinstance(module, setting.normalizer):
+    elif setup.normalizer and isinstance(module, setup.normalizer):
       for path in [path for path, output in outputs if args and args[0] is output]:
         norm_of[path] = module.path
         sow(module, z)

@@ -13,7 +13,7 @@ from norms.lab import plan
 from norms.lab.data import Data
 from norms.lab.engine import chunks, probes, training
 from norms.lab.engine import evaluation as judge
-from norms.lab.engine.training import Setting, State
+from norms.lab.engine.training import State, TrainSetup
 from norms.lab.xla_cpu import compiler
 from norms.lab.xla_cpu.compact import compacted
 
@@ -36,14 +36,14 @@ def order(seeds, epoch, examples: int):
   )(seeds)
 
 
-def segment(setting: Setting, chunk: int, size: int, carry: State, data: Data, order, hyper):
+def segment(setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, order, hyper):
   """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 
   `order` is of all examples, and cut into batches of this size; what is left over is not seen.
   Each batch is taken, and augmented, once for all the lanes; a chunk of 1 is a trial alone, to the
   bit.
   """
-  one = functools.partial(training.step, setting)
+  one = functools.partial(training.step, setup)
   step = one if chunk == 1 else jax.vmap(one, (0, None, 0))
   seed, begun, count = jnp.ravel(hyper['seed'])[0], carry.step, len(order) // size
 
@@ -52,7 +52,7 @@ def segment(setting: Setting, chunk: int, size: int, carry: State, data: Data, o
     done = jnp.ravel(carry.step - begun)[0]
     rows = lax.dynamic_slice_in_dim(order, done * size, size)
     batch = jax.tree.map(lambda a: a[rows], data.train)
-    batch = training.augmented(setting, batch, seed, jnp.ravel(carry.step)[0])
+    batch = training.augmented(setup, batch, seed, jnp.ravel(carry.step)[0])
     new, seen = step(carry, batch, hyper)
     return (new, *training.tally(mean, first, seen, (carry.step, begun, steps))), None
 
@@ -64,24 +64,24 @@ def segment(setting: Setting, chunk: int, size: int, carry: State, data: Data, o
   return carry, mean | {'first_loss': first}
 
 
-def segments(setting: Setting, chunk: int, sizes: tuple[int, ...], which, *args):
+def segments(setup: TrainSetup, chunk: int, sizes: tuple[int, ...], which, *args):
   """The segment of the batch size sizes[which], in one program with those of the others.
 
   Their loops over parameters are the same, which XLA compiles once where it sees them together.
   """
-  of = [functools.partial(segment, setting, chunk, size) for size in sizes]
+  of = [functools.partial(segment, setup, chunk, size) for size in sizes]
   return lax.switch(which, of, *args)
 
 
-def evaluation(setting: Setting, chunk: int, carry: State, data: Data, views: tuple) -> Curves:
+def evaluation(setup: TrainSetup, chunk: int, carry: State, data: Data, inputs: tuple) -> Curves:
   """A chunk's losses and accuracies as they stand; the same program for all batch sizes."""
-  one = functools.partial(judge.evaluate, setting)
-  return (one if chunk == 1 else jax.vmap(one, (0, None, None)))(carry, data, views)
+  one = functools.partial(judge.evaluate, setup)
+  return (one if chunk == 1 else jax.vmap(one, (0, None, None)))(carry, data, inputs)
 
 
-def probed(setting: Setting, chunk: int, carry: State, data: Data) -> Curves:
+def probed(setup: TrainSetup, chunk: int, carry: State, data: Data) -> Curves:
   """What norms.lab.engine.probes sees of a chunk as it stands."""
-  one = functools.partial(probes.probe, setting)
+  one = functools.partial(probes.probe, setup)
   return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data.train)
 
 
@@ -96,34 +96,34 @@ class Shared(NamedTuple):
   probe: Callable[..., Curves]
 
 
-def init(setting: Setting):
+def init(setup: TrainSetup):
   """(seed, one example) -> the model's own variables."""
 
   def variables(seed, x):
     key = training.key(seed, 'init')
-    return setting.train.init({'params': key, 'dropout': key}, x, train=True)
+    return setup.train.init({'params': key, 'dropout': key}, x, train=True)
 
   return variables
 
 
-def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
+def shared(setup: TrainSetup, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
   """Compiles what does not depend on the batch size."""
   x, chunk = data.train.x[:1], chunks.size(chunk, tile.width)
-  block, variables = chunks.blocks(tile, chunk)[0], init(setting)
+  block, variables = chunks.blocks(tile, chunk)[0], init(setup)
   own = jax.jit(variables)  # the lab's models draw nothing: one template serves every seed
-  zero: training.Variables = own(np.uint32(0), x) if setting.own else {}
+  zero: training.Variables = own(np.uint32(0), x) if setup.own else {}
   shapes = jax.eval_shape(variables, 0, x)
   size = training.kernel_size(shapes['params'])
-  initial = functools.partial(training.initial, setting)
+  initial = functools.partial(training.initial, setup)
   start = jax.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)))
   drawn = jax.ShapeDtypeStruct((size,), jnp.float32)
   carry = jax.eval_shape(start, shapes, drawn, block.hyper)
-  views = jax.eval_shape(functools.partial(judge.views, setting), data)
-  evaluate = jax.jit(functools.partial(evaluation, setting, chunk)).lower(carry, data, views)
+  inputs = jax.eval_shape(functools.partial(judge.eval_inputs, setup), data)
+  evaluate = jax.jit(functools.partial(evaluation, setup, chunk)).lower(carry, data, inputs)
   # A program of its own: with a probe all else stays as it is without, to the bit.
-  probe = jax.jit(functools.partial(probed, setting, chunk)) if setting.probe else None
+  probe = jax.jit(functools.partial(probed, setup, chunk)) if setup.probe else None
   return Shared(
-    template=(lambda seed: zero) if setting.own else functools.partial(own, x=x),
+    template=(lambda seed: zero) if setup.own else functools.partial(own, x=x),
     kernel_size=size,
     start=start,
     state=carry,
@@ -133,7 +133,7 @@ def shared(setting: Setting, tile: plan.Tile, data: Data, *, chunk: int) -> Shar
 
 
 def compiled(
-  setting: Setting,
+  setup: TrainSetup,
   sizes: tuple[int, ...],
   tile: plan.Tile,
   data: Data,
@@ -144,7 +144,7 @@ def compiled(
   """Batch size -> its segment, all of them one program, compiled from shapes alone."""
   chunk = chunks.size(chunk, tile.width)
   which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape))
-  run = jax.jit(functools.partial(segments, setting, chunk, sizes), donate_argnums=1)
+  run = jax.jit(functools.partial(segments, setup, chunk, sizes), donate_argnums=1)
   lowered = run.lower(which, parts.state, data, order, chunks.blocks(tile, chunk)[0].hyper)
   made = lowered.compile(compiler.options())
   return {size: functools.partial(made, np.int32(i)) for i, size in enumerate(sizes)}

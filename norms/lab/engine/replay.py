@@ -64,9 +64,9 @@ class Legacy:
 def kernel_size(trial: Trial) -> int:
   """How many numbers the kernels of a trial's model take."""
   sizes = data_sets.sizes(trial.data)
-  setting = training.Setting.of(trial.static, sizes.classes)
+  setup = training.TrainSetup.of(trial.static, sizes.classes)
   x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
-  return training.kernel_size(jax.eval_shape(program.init(setting), 0, x)['params'])
+  return training.kernel_size(jax.eval_shape(program.init(setup), 0, x)['params'])
 
 
 def batches(generator: np.random.RandomState, trial: Trial) -> np.ndarray:

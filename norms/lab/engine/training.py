@@ -38,8 +38,8 @@ class State(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-  """What is static about a trial: the model in its three roles, and the optimizer."""
+class TrainSetup:
+  """What is static about training: the model in its three roles, and the optimizer."""
 
   train: nn.Module
   running: nn.Module  # normalises by running statistics
@@ -55,8 +55,8 @@ class Setting:
   augment: tuple[str, ...] = ()
 
   @classmethod
-  def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'Setting':
-    """The setting of a trial's static part."""
+  def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
+    """The setup that a trial's static part asks for."""
     row = catalogue.find(static.norm)
     make = models.factory(static.model, dict(static.model_options))
     norm = models.Norm(row, static.norm_options, axis_name=axis_name)
@@ -81,7 +81,7 @@ def key(seed, purpose: str) -> jax.Array:
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
 
 
-def initial(setting: Setting, variables: Variables, draws, hyper) -> State:
+def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
   """The state before the first step: kernels of the wanted scale, all else as the model has it.
 
   `draws` are standard normal, one flat array that the kernels share out by layer index.
@@ -91,13 +91,13 @@ def initial(setting: Setting, variables: Variables, draws, hyper) -> State:
   for path in paths:
     kernel = params[path]
     usual = math.sqrt(2 / max(1, math.prod(kernel.shape[:-1])))
-    if setting.own or setting.absolute:
+    if setup.own or setup.absolute:
       drawn = draws[start : start + kernel.size].reshape(kernel.shape).astype(kernel.dtype)
-      kernel = drawn if setting.absolute else drawn * usual
+      kernel = drawn if setup.absolute else drawn * usual
     params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
     start += kernel.size
   params = traverse_util.unflatten_dict(_with_lengths(params))
-  opt_state = setting.optimizer(hyper).init(params)
+  opt_state = setup.optimizer(hyper).init(params)
   return State({**variables, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
 
 
@@ -126,24 +126,24 @@ def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
   return params
 
 
-def augmented(setting: Setting, batch: Split, seed, step) -> Split:
+def augmented(setup: TrainSetup, batch: Split, seed, step) -> Split:
   """The batch as the step sees it, of the seed and the step alone: lanes of one seed share it."""
-  if not setting.augment:
+  if not setup.augment:
     return batch
   random = jax.random.fold_in(key(seed, 'augment'), step)
-  return Split(augment.augment(setting.augment, random, batch.x), batch.y)
+  return Split(augment.augment(setup.augment, random, batch.x), batch.y)
 
 
-def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | None = None):
+def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | None = None):
   """One step on one batch: the new state, the loss and the norm of the gradient."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   rngs = None
-  if not setting.own:
+  if not setup.own:
     rngs = {'dropout': jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)}
 
   def objective(params):
     variables = {'params': params, **rest}
-    logits, new = setting.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
+    logits, new = setup.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
     loss = cross_entropy(logits, batch.y)
     return (loss if axis_name is None else jax.lax.pmean(loss, axis_name)), new
 
@@ -152,7 +152,7 @@ def step(setting: Setting, state: State, batch: Split, hyper, axis_name: str | N
   if axis_name is not None:
     # The loss is a mean over devices already; without that shard_map's gradient is a sum.
     grads, new = jax.lax.pmean((grads, new), axis_name)
-  updates, opt_state = setting.optimizer(hyper).update(grads, state.opt_state, params)
+  updates, opt_state = setup.optimizer(hyper).update(grads, state.opt_state, params)
   variables = {**rest, **new, 'params': optimizers.applied(params, updates)}
   squares = optimizers.squares(grads)
   grad_norm, *counts = _observed(loss, squares, state.step, state.diverged_at)

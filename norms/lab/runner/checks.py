@@ -13,7 +13,7 @@ from norms.lab import data as data_sets
 from norms.lab import plan, records
 from norms.lab.data import Sizes, augment
 from norms.lab.engine import evaluation
-from norms.lab.engine.training import Setting
+from norms.lab.engine.training import TrainSetup
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 
@@ -45,7 +45,7 @@ def check(study: Study) -> int:
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
-      shapes(Setting.of(static, sizes.classes), sizes, examples=static.batch_size)
+      shapes(TrainSetup.of(static, sizes.classes), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
 
@@ -60,19 +60,19 @@ def lane_bytes(static: Trial) -> int:
 @functools.cache
 def _bytes(static: Trial) -> tuple[int, int]:
   sizes = data_sets.sizes(static.data)
-  variables, layers = shapes(Setting.of(static, sizes.classes), sizes)
+  variables, layers = shapes(TrainSetup.of(static, sizes.classes), sizes)
   return 4 * size(variables), 2 * size(layers)
 
 
-def shapes(setting: Setting, sizes: Sizes, examples: int = 1):
+def shapes(setup: TrainSetup, sizes: Sizes, examples: int = 1):
   """(variables, outputs of all layers) for so many, as shapes; a failing layer is named."""
   x = jax.ShapeDtypeStruct((examples, *sizes.shape), np.float32)
 
   def build(x):
     key = jax.random.key(0)
-    variables = setting.train.init({'params': key, 'dropout': key}, x, train=True)
+    variables = setup.train.init({'params': key, 'dropout': key}, x, train=True)
     everything = {'rngs': {'dropout': key}, 'mutable': True, 'capture_intermediates': True}
-    logits, seen = setting.train.apply(variables, x, train=True, **everything)
+    logits, seen = setup.train.apply(variables, x, train=True, **everything)
     return variables, seen['intermediates'], logits
 
   with nn.intercept_methods(_name_the_layer):

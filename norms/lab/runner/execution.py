@@ -15,7 +15,7 @@ from norms.lab import data as data_sets
 from norms.lab import plan, records, statistics
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
-from norms.lab.engine.training import Setting
+from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
@@ -28,34 +28,34 @@ class Stopped(Exception):
   """A group was asked to end before its time; its tile has no record and runs again."""
 
 
-class Ready(NamedTuple):
+class CompiledGroup(NamedTuple):
   """A group's programs, and what they are given."""
 
   source: replay.Source
   chunk: int
   host: Data
   data: Data  # on the device, as are the inputs that it is judged by
-  views: tuple[jax.Array, ...]
+  inputs: tuple[jax.Array, ...]
   parts: program.Shared
   segment: Callable
 
 
-def ready(group: plan.Group, study: Study, once: Once, device) -> Ready:
+def compile_group(group: plan.Group, study: Study, once: Once, device) -> CompiledGroup:
   """Loads and compiles; what groups share is made once."""
   static, first = group.static, group.tiles[0]
   host = data_sets.load(static.data, study.manual_dir)
   data = once((static.data, device), lambda: jax.device_put(host, device))
-  setting = Setting.of(static, host.classes)
-  judged = (static.data, static.eval_examples, setting.state, device)
-  views = once(judged, lambda: evaluation.views(setting, data))
+  setup = TrainSetup.of(static, host.classes)
+  judged = (static.data, static.eval_examples, setup.state, device)
+  inputs = once(judged, lambda: evaluation.eval_inputs(setup, data))
   parts = once(
-    (group.family, device), lambda: program.shared(setting, first, data, chunk=study.chunk)
+    (group.family, device), lambda: program.shared(setup, first, data, chunk=study.chunk)
   )
-  compiled = functools.partial(program.compiled, setting, tile=first, data=data, parts=parts)
+  compiled = functools.partial(program.compiled, setup, tile=first, data=data, parts=parts)
   segment = _segment(group, functools.partial(compiled, chunk=study.chunk), once, device)
   chunk = chunks.size(study.chunk, first.width)
   source = replay.source(study.trials, group)
-  return Ready(source, chunk, host, data, views, parts, segment)
+  return CompiledGroup(source, chunk, host, data, inputs, parts, segment)
 
 
 def _segment(group: plan.Group, compiled: Callable, once: Once, device) -> Callable:
@@ -83,36 +83,42 @@ def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: 
 def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
   """Compiles a group and runs its tiles, one file each."""
   begun = time.perf_counter()
-  made = ready(group, study, once, device)
+  compiled = compile_group(group, study, once, device)
   compile_seconds = time.perf_counter() - begun
   source = data_sets.origin(group.static.data, study.manual_dir)
   axes = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
-    curves = list(train(group, tile, made, tick))
+    curves = list(train(group, tile, compiled, tick))
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
-    records.write(workdir, tile.trials, frame(tile, curves, made.host), origin, axes)
+    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes)
     compile_seconds = 0.0
   records.forget_error(workdir, group.trials)
 
 
-def train(group, tile: plan.Tile, made: Ready, tick: Tick) -> Iterator[dict[str, np.ndarray]]:
+def train(
+  group, tile: plan.Tile, compiled: CompiledGroup, tick: Tick
+) -> Iterator[dict[str, np.ndarray]]:
   """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
-  cut, examples = chunks.blocks(tile, made.chunk), len(made.data.train.y)
+  cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
   steps = examples // group.static.batch_size
-  carries = program.begin(made.parts, tile, cut, made.source.draws(tile, made.parts.kernel_size))
+  carries = program.begin(
+    compiled.parts, tile, cut, compiled.source.draws(tile, compiled.parts.kernel_size)
+  )
   seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(group.static.epochs + 1):
     if epoch:
       # A row per seed, sliced off the array once and not for each of the seed's lanes.
-      rows = made.source.order(tile, epoch, examples)
+      rows = compiled.source.order(tile, epoch, examples)
       for i, block in enumerate(cut):
-        carries[i], seen[i] = made.segment(carries[i], made.data, rows[block.row], block.hyper)
+        carries[i], seen[i] = compiled.segment(
+          carries[i], compiled.data, rows[block.row], block.hyper
+        )
     # All are asked for before the first is waited for.
-    judged = [made.parts.evaluate(carry, made.data, made.views) for carry in carries]
-    probed = [made.parts.probe(carry, made.data) for carry in carries]
+    judged = [compiled.parts.evaluate(carry, compiled.data, compiled.inputs) for carry in carries]
+    probed = [compiled.parts.probe(carry, compiled.data) for carry in carries]
     stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
     found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
     curves = _rectangle(tile, cut, found)

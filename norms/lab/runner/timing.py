@@ -12,7 +12,7 @@ import numpy as np
 from norms.lab import data as data_sets
 from norms.lab import plan, records
 from norms.lab.engine import chunks, program
-from norms.lab.engine.training import Setting
+from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
 from norms.lab.trial import Trial
@@ -68,10 +68,10 @@ class Lane:
     self.norm, self._tile = trial.norm, group.tiles[0]
     self._data = jax.device_put(data_sets.load(trial.data, manual_dir))
     self._batch = trial.batch_size
-    setting = Setting.of(group.static, self._data.classes)
+    setup = TrainSetup.of(group.static, self._data.classes)
     begun = time.perf_counter()
-    parts = program.shared(setting, self._tile, self._data, chunk=1)
-    made = program.compiled(setting, (self._batch,), self._tile, self._data, parts, chunk=1)
+    parts = program.shared(setup, self._tile, self._data, chunk=1)
+    made = program.compiled(setup, (self._batch,), self._tile, self._data, parts, chunk=1)
     self._segment = made[self._batch]
     self.compile_seconds = time.perf_counter() - begun
     (self._block,) = chunks.blocks(self._tile, 1)
