@@ -832,7 +832,7 @@ MUTANTS = (
     'test_pmap_of_the_step',
   ),
   Mutant(
-    "one vector's updates for another", 'lab/engine/optimizer.py',
+    "one vector's updates for another", 'lab/xla_cpu/gathering.py',
     '    start += leaf.size\n  return',
     '  return',
     'test_gathered or test_parameters_are_updated',
@@ -848,6 +848,18 @@ MUTANTS = (
     '(exp / total - at_label) / len(labels)',
     'exp / total - at_label',
     'test_it_is_optaxs',
+  ),
+  Mutant(
+    'no switch for compiler options', 'lab/xla_cpu/compiler.py',
+    'return special_formulas() and',
+    'return',
+    'test_a_plain_program or test_the_plain_formula', within=('plain_formulas',),
+  ),
+  Mutant(
+    'a plain loss summed', 'lab/xla_cpu/loss.py',
+    'return -jnp.mean(at_label)',
+    'return -jnp.sum(at_label)',
+    'test_the_plain_formula', within=('plain_formulas',),
   ),
   Mutant(
     'judged by running statistics', 'lab/engine/evaluation.py',

@@ -46,7 +46,7 @@ ROOMS = {
   'lab/xla_cpu': (
     {'compiler', 'patches', 'pooling'},
     {'compact', 'convolution'},
-    {'loss'},
+    {'gathering', 'loss'},
   ),
   'lab/engine': (
     {'chunks', 'optimizer'},

@@ -2,6 +2,7 @@
 
 from concurrent import futures
 import contextlib
+import contextvars
 import dataclasses
 import os
 import threading
@@ -84,7 +85,10 @@ def run(
     team = [stack.enter_context(contextlib.closing(worker)) for worker in made]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
       try:  # from the first job on: the pool waits for what was begun
-        for job in futures.as_completed([pool.submit(works, worker) for worker in team]):
+        # Each in a copy of this thread's context, which has the switch norms.plain_formulas.
+        contexts = [(contextvars.copy_context(), worker) for worker in team]
+        jobs = [pool.submit(context.run, works, worker) for context, worker in contexts]
+        for job in futures.as_completed(jobs):
           job.result()
       except BaseException:  # an error, or Ctrl-C
         stop.set()

@@ -6,6 +6,8 @@ import os
 import flax.linen as nn
 import jax.numpy as jnp
 
+from norms.xla_cpu import special_formulas
+
 
 class MaxNorm(nn.Module):
   """Divides each example by its largest magnitude."""
@@ -94,4 +96,14 @@ class BreaksAt128(nn.Module):
   def __call__(self, x):
     if len(x) == 128:
       raise RuntimeError('not 128')
+    return x
+
+
+class PlainOnly(nn.Module):
+  """Cannot be traced in a program that has what is special to a platform."""
+
+  @nn.compact
+  def __call__(self, x):
+    if special_formulas():
+      raise RuntimeError('special formulas')
     return x

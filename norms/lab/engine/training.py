@@ -20,6 +20,7 @@ from norms import catalogue
 from norms.lab import models, trial
 from norms.lab.data import Split, augment
 from norms.lab.engine import optimizer as optimizers
+from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
 from norms.lab.xla_cpu.loss import cross_entropy
 
@@ -153,8 +154,8 @@ def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | 
     # The loss is a mean over devices already; without that shard_map's gradient is a sum.
     grads, new = jax.lax.pmean((grads, new), axis_name)
   updates, opt_state = setup.optimizer(hyper).update(grads, state.opt_state, params)
-  variables = {**rest, **new, 'params': optimizers.applied(params, updates)}
-  squares = optimizers.squares(grads)
+  variables = {**rest, **new, 'params': gathering.applied(params, updates)}
+  squares = gathering.squares(grads)
   grad_norm, *counts = _observed(loss, squares, state.step, state.diverged_at)
   state = State(variables, opt_state, *counts)
   return state, dict(zip(SEEN, (loss, grad_norm), strict=True))

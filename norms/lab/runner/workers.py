@@ -24,6 +24,7 @@ from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
+from norms.xla_cpu import plain_formulas, special_formulas
 
 
 class Thread:
@@ -46,7 +47,7 @@ class Process:
   """Runs groups in a process of its own, which takes `threads` for the number of cores."""
 
   def __init__(self, study: Study, workdir: str | os.PathLike, threads: int):
-    self._job = (study, pathlib.Path(workdir), threads)
+    self._job = (study, pathlib.Path(workdir), threads, not special_formulas())
     self._ended = False
     self._start()
 
@@ -163,7 +164,7 @@ def _goes_on(tick: Tick, group: Group, said: Any) -> bool:
   return True
 
 
-def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int) -> None:
+def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process: runs each group that is sent, and asks at each epoch whether to go on."""
   os.environ['NPROC'] = str(threads)  # what XLA takes for the number of cores, when it starts
   device, once = jax.local_devices()[0], Once()
@@ -178,9 +179,10 @@ def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int) -> None:
     if not going:
       raise Stopped
 
-  while True:
-    try:
-      group = pipe.recv()
-    except EOFError:
-      return
-    pipe.send(execution.guarded(group, study, workdir, once, device, tick))
+  with plain_formulas(plain):
+    while True:
+      try:
+        group = pipe.recv()
+      except EOFError:
+        return
+      pipe.send(execution.guarded(group, study, workdir, once, device, tick))

@@ -26,7 +26,7 @@ _wanted = contextvars.ContextVar('compact', default=False)
 @contextlib.contextmanager
 def compacted(wanted: bool) -> Iterator[None]:
   """Within: whether compact functions are marked; not where vmap hides how large arrays are."""
-  known = jax.default_backend() == 'cpu' and compiler.tested()
+  known = compiler.on_cpu() and compiler.tested()
   before = _wanted.set(wanted and known)
   try:
     yield

@@ -4,7 +4,14 @@ from typing import Any
 
 import jax
 
+from norms.xla_cpu import special_formulas
+
 TESTED = (0, 10)  # of jax: what XLA does not promise is asked of these versions only
+
+
+def on_cpu() -> bool:
+  """Whether a program that is traced or compiled now may have what is special to XLA on CPUs."""
+  return special_formulas() and jax.default_backend() == 'cpu'
 
 
 def tested() -> bool:
@@ -13,17 +20,21 @@ def tested() -> bool:
 
 
 def options() -> dict[str, Any] | None:
-  """On a CPU: groups run side by side, where threads inside a product only get in their way.
+  """XLA's options on a CPU; None, its defaults, elsewhere and under norms.plain_formulas.
+
+  Groups run side by side, where threads inside a product only get in their way.
 
   The next two compile faster, to code that is as fast: LLVM's first level of optimisation, and few
   modules, each of which costs it something. The last spares a loop the copies of kernels that are
   read before they are written over: 7 % of a step at batch 4, the same to the bit.
   """
-  asked = {
+  if not on_cpu():
+    return None
+  asked: dict[str, Any] = {
     'xla_cpu_multi_thread_eigen': False,
     'xla_backend_optimization_level': 1,
     'xla_cpu_parallel_codegen_split_count': 2,
   }
   if tested():
     asked['xla_cpu_copy_insertion_use_region_analysis'] = True
-  return asked if jax.default_backend() == 'cpu' else None
+  return asked

@@ -1,49 +1,15 @@
 """Convolution in the form that is fast in a compiled loop on a CPU.
 
 Inside lax.scan XLA:CPU runs its own convolution some 30 times slower than it could. Here, on a CPU,
-a convolution is one product of patches and kernel; elsewhere it is the native one. They agree to
-rounding.
+a convolution is one product of patches and kernel; elsewhere, and under norms.plain_formulas, it is
+the native one. They agree to rounding.
 """
 
-from collections.abc import Callable, Sequence
-
-from flax import linen as nn
-from flax.linen import dtypes
 import jax
 from jax import lax
 
-from norms.lab.xla_cpu.patches import Strides, by_patches
-
-
-class Conv(nn.Module):
-  """`convolve` with nn.Conv's parameters, `kernel` and `bias`.
-
-  Attributes:
-    features: output channels.
-    kernel_size: height and width of the kernel.
-    strides: down and across.
-    padding: 'SAME' or 'VALID'.
-    use_bias: add a learned bias.
-    kernel_init: initialises the kernel, of shape (*kernel_size, input channels, features).
-    bias_init: initialises the bias.
-  """
-
-  features: int
-  kernel_size: Sequence[int]
-  strides: Sequence[int] = (1, 1)
-  padding: str = 'SAME'
-  use_bias: bool = True
-  kernel_init: Callable = nn.initializers.lecun_normal()
-  bias_init: Callable = nn.initializers.zeros
-
-  @nn.compact
-  def __call__(self, x):
-    shape = (*self.kernel_size, x.shape[-1], self.features)
-    kernel = self.param('kernel', self.kernel_init, shape)
-    bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
-    x, kernel, bias = dtypes.promote_dtype(x, kernel, bias)
-    z = convolve(x, kernel, bias, strides=tuple(self.strides), padding=self.padding)
-    return _written_once(z)
+from norms.lab.xla_cpu import compiler
+from norms.lab.xla_cpu.patches import Pads, Strides, by_patches
 
 
 def convolve(
@@ -73,11 +39,15 @@ def convolve(
   if padding not in ('SAME', 'VALID'):
     raise ValueError(f"padding={padding!r} is not known: use 'SAME' or 'VALID'")
   pads = tuple(lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding))
-  if jax.default_backend() != 'cpu':
-    layout = ('NHWC', 'HWIO', 'NHWC')
-    z = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
-    return z if bias is None else z + bias
-  return by_patches(x, kernel, bias, strides, pads)
+  if compiler.on_cpu():
+    return _written_once(by_patches(x, kernel, bias, strides, pads))
+  return _plain(x, kernel, bias, strides, pads)
+
+
+def _plain(x, kernel, bias, strides: Strides, pads: Pads):
+  layout = ('NHWC', 'HWIO', 'NHWC')
+  z = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
+  return z if bias is None else z + bias
 
 
 @jax.custom_jvp
@@ -93,4 +63,4 @@ def _written_once(z):
 @_written_once.defjvp
 def _written_once_jvp(primals, tangents):
   (z,), (dz,) = primals, tangents
-  return z, dz * (1 + 0 * z) if jax.default_backend() == 'cpu' else dz
+  return z, dz * (1 + 0 * z)
