@@ -45,8 +45,9 @@ def main(argv: list[str]) -> int:
   get_hyper, doc = config_module()
   if not DRY_RUN.value and 'kind' not in CONFIG.value:
     prepare()
-  from norms.lab import checks, records, study, sweep, timing, workers
-  from norms.lab.progress import Progress
+  from norms.lab import records, study, sweep
+  from norms.lab.runner import checks, timing, workers
+  from norms.lab.runner.progress import Progress
 
   command = shlex.join(['python', *sys.argv])
   if 'kind' in CONFIG.value:
@@ -82,7 +83,7 @@ def prepare() -> None:
   # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
   if sys.platform != 'linux' or len(os.sched_getaffinity(0)) < 2:
     return
-  forkserver.set_forkserver_preload(['norms.lab.workers'])
+  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
   # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import small
 
-from norms.lab import checks, execution, records, study, sweep
+from norms.lab import records, study, sweep
+from norms.lab.runner import checks, execution
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {

@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from norms.xla_cpu import special_formulas_allowed
+
 
 class MaxNorm(nn.Module):
   """Divides each example by its largest magnitude."""
@@ -109,4 +111,14 @@ class BreaksAt128(nn.Module):
   def __call__(self, x):
     if len(x) == 128:
       raise RuntimeError('not 128')
+    return x
+
+
+class PlainOnly(nn.Module):
+  """Cannot be traced in a program that has what is special to a platform."""
+
+  @nn.compact
+  def __call__(self, x):
+    if special_formulas_allowed():
+      raise RuntimeError('special formulas')
     return x
