@@ -5,7 +5,6 @@ command again runs only what is missing.
 """
 
 import contextlib
-import difflib
 import functools
 import gc
 import importlib
@@ -20,7 +19,7 @@ import shlex
 import signal
 import sys
 import threading
-from typing import NoReturn
+import traceback
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -30,8 +29,9 @@ CONFIG = config_flags.DEFINE_config_file('config', None, 'The study, default con
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; default: results/<study name>.')
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Prints the plan and stops.')
 FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that fails.')
+flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
-# What absl, ml_collections and a config's own file raise for a wrong flag.
+# What absl, ml_collections and a config's own file may raise while flags are read.
 MISTAKES = (flags.Error, AttributeError, ImportError, KeyError, OSError, TypeError, ValueError)
 
 
@@ -45,8 +45,9 @@ def main(argv: list[str]) -> int:
   get_hyper, doc = config_module()
   if not DRY_RUN.value and 'kind' not in CONFIG.value:
     prepare()
-  from norms.lab import checks, records, study, sweep, timing, workers
-  from norms.lab.progress import Progress
+  from norms.lab import records, study, sweep
+  from norms.lab.runner import checks, timing, workers
+  from norms.lab.runner.progress import Progress
 
   command = shlex.join(['python', *sys.argv])
   if 'kind' in CONFIG.value:
@@ -82,7 +83,7 @@ def prepare() -> None:
   # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
   if sys.platform != 'linux' or len(os.sched_getaffinity(0)) < 2:
     return
-  forkserver.set_forkserver_preload(['norms.lab.workers'])
+  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
   # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -149,6 +150,7 @@ def parse(argv: list[str]) -> list[str]:
     return flags.FLAGS([*argv[:1], *default, *map(quoted, argv[1:])])
   except MISTAKES as error:
     stop(error)
+    raise
 
 
 def quoted(argument: str) -> str:
@@ -161,20 +163,16 @@ def quoted(argument: str) -> str:
   return f'{flag}={tuple(names)!r}'
 
 
-def stop(error: BaseException) -> NoReturn:
-  """One line on stderr and exit status 2."""
-  inner = error
-  while isinstance(inner, AttributeError | KeyError) and inner.args:  # ml_collections nests them
-    inner = inner.args[0]
-  lines = [line.strip() for line in str(inner).splitlines() if line.strip()] or [repr(error)]
-  if lines[0].endswith(':'):  # ml_collections puts a config file's own error last
-    lines = [f'{lines[0]} {lines[-1]}']
-  hint = next((line for line in lines[1:] if 'did you mean' in line.lower()), '')
-  if isinstance(error, FileNotFoundError) and error.filename:
-    file = pathlib.Path(error.filename)
-    near = difflib.get_close_matches(file.name, [f.name for f in file.parent.glob('*')], n=1)
-    hint = f'Did you mean {near[0]!r}?' if near else hint
-  print(f'train.py: {lines[0]} {hint}'.strip(), file=sys.stderr)
+def stop(error: BaseException) -> None:
+  """One line on stderr and exit status 2, if the error is one that a user can mend."""
+  from norms.lab import mistakes
+
+  if not mistakes.mendable(error):
+    return
+  # From the command line itself: a wrong flag comes before any has a value.
+  if any(re.fullmatch(r'--?traceback(=true)?', argument) for argument in sys.argv):
+    traceback.print_exception(error)
+  print(f'train.py: {mistakes.line(error)}', file=sys.stderr)
   sys.exit(2)
 
 
@@ -184,6 +182,7 @@ def guarded(argv: list[str]) -> int:
     return main(argv)
   except (ValueError, OSError) as error:
     stop(error)
+    raise
   except KeyboardInterrupt:
     print(
       'train.py: stopped; what is finished is kept, run the same command to go on', file=sys.stderr

@@ -38,6 +38,11 @@ def div(a: jax.Array, b: jax.Array | float) -> jax.Array:
   return _apply(lax.div, jnp.true_divide, a, b)
 
 
+def div_all(tree: Any, n: Any) -> Any:
+  """Each array of a tree divided by n."""
+  return jax.tree.map(lambda a: div(a, n), tree)
+
+
 def _apply(
   operation: Operation, promoting: Operation, a: jax.Array, b: jax.Array | float
 ) -> jax.Array:

@@ -24,7 +24,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from norms import arithmetic, reduction, xla_cpu
-from norms.arithmetic import MaybeArray, add, convert, div, is_concrete, mul, real_product, sub
+from norms.arithmetic import MaybeArray, add, convert, div_all, is_concrete, mul, real_product, sub
 from norms.arithmetic import affine_dtype as affine_dtype
 from norms.axes import Mask
 from norms.moments import Moments as Moments
@@ -104,7 +104,7 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
     # Devices exchange their sums between two recomputed functions, and not within one: where JAX
     # computes a function again, the name of an axis of vmap is unknown.
     sums = with_d(_tangent_sums)(mask, stats, dx)
-    means = _divide(reduction.sum_over_devices(r, sums), n)
+    means = div_all(reduction.sum_over_devices(r, sums), n)
     dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
@@ -114,12 +114,8 @@ def _means_and_tangent(
   dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
 ) -> Any:  # fmt: skip
   """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
-  means = _divide(_tangent_sums(r, d, mask, stats, dx), n)
+  means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
   return means, _tangent(r, d, mask, stats, dx, scale, dscale, dbias, depsilon, means)
-
-
-def _divide(sums: Any, n: Any) -> Any:
-  return jax.tree.map(lambda a: div(a, n), sums)
 
 
 def _apply(
@@ -157,11 +153,12 @@ def _tangent_sums(
   """The sums of dx and of y dx on this device."""
   (q, k, c), dx = factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
   r = reduction.on_this_device(r)
+  # c dx and not c <q dx>: of an input of 1e18 c^2, which the transpose would multiply q by, is 0.
+  sum_ydx = reduction.total(r, real_product(q, dx if c is None else mul(c, dx)))
   sum_dx = reduction.total(r, dx) if r.center else None
-  sum_ydx = reduction.total(r, real_product(q, dx))
-  if k is not None and sum_dx is not None:
-    sum_ydx = sub(sum_ydx, real_product(k, sum_dx))
-  return sum_dx, _multiply(c, sum_ydx)
+  if k is not None and c is not None and sum_dx is not None:
+    sum_ydx = sub(sum_ydx, real_product(k, mul(c, sum_dx)))
+  return sum_dx, sum_ydx
 
 
 def _tangent(

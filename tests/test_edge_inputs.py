@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import norms
+from norms import core
 import norms.linen
 import norms.nnx
 
@@ -116,3 +117,22 @@ def test_an_instance_without_deviation_is_finite_at_any_magnitude(norm, magnitud
   if norm == 'evonorm_s0':  # x sigmoid(x) / sqrt(0 + epsilon)
     gate = 1 / (1 + np.exp(-magnitude))
     np.testing.assert_allclose(z[0], np.float32(magnitude * gate / np.sqrt(1e-5)), rtol=1e-5)
+
+
+@pytest.mark.parametrize('magnitude', (1e17, 1e18))
+@pytest.mark.parametrize('axes', ((0, 1, 2), (1, 2), (3,)), ids=('batch', 'instance', 'layer'))
+def test_the_gradient_of_large_inputs_is_exact(axes, magnitude):
+  """rstd^2 is 1e-36 there: multiplied by a small mean it is less than the least float."""
+  x = jnp.clip(draw(shape=(16, 8, 8, 32)), -1, 1) * magnitude  # the sum of squares is a float
+  ct = draw(1, shape=x.shape)
+
+  def normalize(x):
+    return core.normalize(x, axes=axes, epsilon=1e-6)[0]
+
+  found = jax.jit(lambda x: jax.vjp(normalize, x)[1](ct)[0])(x)
+  wide, g = np.asarray(x, 'float64'), np.asarray(ct, 'float64')
+  mean, std = wide.mean(axes, keepdims=True), wide.std(axes, keepdims=True)
+  y = (wide - mean) / std
+  mean_g, mean_gy = (a.mean(axes, keepdims=True) for a in (g, g * y))
+  expected = (g - mean_g - y * mean_gy) / std
+  np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.max(np.abs(expected)))

@@ -57,7 +57,7 @@ def follow(folder):
 
 def named():
   """The files that are to change, as the section first names them."""
-  found = dict.fromkeys(re.findall(r'`(norms/lab/(?:columns|evaluation)\.py)`', TEXT))
+  found = dict.fromkeys(re.findall(r'`(norms/lab/(?:columns|engine/evaluation)\.py)`', TEXT))
   return sorted(found, reverse=True)
 
 
@@ -84,7 +84,7 @@ def test_it_takes_two_files(made):
   folder, before, _ = made
   after = texts(folder)
   changed = sorted(str(path) for path in after if after[path] != before.get(path))
-  assert changed == ['norms/lab/columns.py', 'norms/lab/evaluation.py'] == sorted(named())
+  assert changed == ['norms/lab/columns.py', 'norms/lab/engine/evaluation.py'] == sorted(named())
   assert set(after) == set(before) and len(BLOCKS) == 2
   assert len(BLOCKS[1].strip().splitlines()) == 1, 'one row'
 

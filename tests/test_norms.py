@@ -1,4 +1,4 @@
-"""The table: every norm (tests/rows.py) times every promise (tests/promises) that it owes."""
+"""The table: every norm (tests/rows) times every promise (tests/promises) that it owes."""
 
 import chex
 import jax

@@ -1,1 +1,20 @@
-"""The lab: one config in, one report out; see norms/lab/sweep.py for the loop."""
+"""The lab: plain data at both ends, jax only in the middle.
+
+A config becomes a study, its trials, groups of trials that share a program, and a frame of records:
+
+    grid, trial, study, plan   what is asked, as plain data; config_keys says what each key means
+    columns, numerics, records what was found: the schema, the number of the arithmetic, the files
+    sweep                      the loop over what has no record yet
+
+Everything else has a room of its own:
+
+    data        data sets as arrays, from downloads that are checked
+    models      the networks, whose norm is an argument
+    engine      one trial, and one group of trials as compiled programs
+    xla_cpu     what is written for XLA on CPUs, beside its plain formula
+    runner      groups side by side: checks, processes, progress, timing
+    statistics  intervals, claims and verdicts
+    report      pages from records; no jax
+    peers       the same norms in other libraries
+    parity      how far they are from ours
+"""

@@ -34,7 +34,7 @@ TRAINED, DIVERGED_AT, EPOCH_SECONDS = 'trained', 'diverged_at', 'epoch_seconds'
 SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
 CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
 BEST = 'best_'  # before the name of a measurement: its best over the epochs
-# What norms.lab.probes measures of each layer, in columns such as activation.layer_0.
+# What norms.lab.engine.probes measures of each layer, in columns such as activation.layer_0.
 PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
 
 # Of what norms.lab.parity records, in files of its own: which figure, and what it is.
@@ -137,7 +137,7 @@ COLUMNS: tuple[Column, ...] = (
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
-  # Of norms.lab.timing, beside the records.
+  # Of norms.lab.runner.timing, beside the records.
   Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE),
 )  # fmt: skip
 

@@ -71,7 +71,7 @@ def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
   return tuple(sorted(made, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials))))
 
 
-def together(
+def share_programs(
   groups: Iterable[Group], workers: int, apart: Iterable[Group] = ()
 ) -> tuple[Group, ...]:
   """The groups, each compiled with all of its family, if there is a family for each worker.

@@ -91,7 +91,9 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
   plain['data'] = dict(plain['data'])
   manual_dir = plain['data'].pop('manual_dir', '')
   points = _points(plain['sweep']) if get_hyper is None else get_hyper(grid)
-  trials = trial.in_turn(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
+  trials = trial.assign_replay_order(
+    dict.fromkeys(trial.make(_at(plain, point)) for point in points)
+  )
   return Study(
     name=name,
     question=plain['question'],

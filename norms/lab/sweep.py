@@ -2,6 +2,7 @@
 
 from concurrent import futures
 import contextlib
+import contextvars
 import dataclasses
 import os
 import threading
@@ -9,11 +10,12 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import checks, plan, records, statistics, workers
 from norms.lab import data as data_sets
+from norms.lab import plan, records, statistics
 from norms.lab.columns import AXES, TRIAL
-from norms.lab.execution import Stopped, Tick
-from norms.lab.once import Once
+from norms.lab.runner import checks, workers
+from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.once import Once
 from norms.lab.study import Study
 
 Worker = workers.Thread | workers.Process
@@ -29,7 +31,7 @@ def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if records.failed(workdir, group.trials)]
-  return plan.together(groups, at_once(len(groups)), apart=before)
+  return plan.share_programs(groups, at_once(len(groups)), apart=before)
 
 
 def results(study: Study, workdir) -> pd.DataFrame:
@@ -83,7 +85,10 @@ def run(
     team = [stack.enter_context(contextlib.closing(worker)) for worker in made]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
       try:  # from the first job on: the pool waits for what was begun
-        for job in futures.as_completed([pool.submit(works, worker) for worker in team]):
+        # Each in a copy of this thread's context, which has the switch norms.plain_formulas.
+        contexts = [(contextvars.copy_context(), worker) for worker in team]
+        jobs = [pool.submit(context.run, works, worker) for context, worker in contexts]
+        for job in futures.as_completed(jobs):
           job.result()
       except BaseException:  # an error, or Ctrl-C
         stop.set()

@@ -17,9 +17,9 @@ from norms.lab import numerics
 # options.) Every other key is static: another value is another group and another compilation.
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
-REPLAYS = ('', 'numpy_legacy')  # of norms.lab.replay
+REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
 # Keys that came later: at these values they change no old trial.
-LATER: dict[str, Any] = {'head_scale': None, 'probe': 0}
+HASH_EXEMPT: dict[str, Any] = {'head_scale': None, 'probe': 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Trial:
   replay: str = ''  # where initial kernels and batches come from, if not from the seed's keys
   turn: str = ''  # of a replayed trial: its place among those that share one generator
   head_scale: float | None = None  # of the last kernel; None: as the others
-  probe: int = 0  # how many training examples norms.lab.probes looks at; 0: no probe
+  probe: int = 0  # how many training examples norms.lab.engine.probes looks at; 0: no probe
   code: str = ''  # hash of the user's own model and norm: another source is another trial
 
   @functools.cached_property
@@ -126,7 +126,7 @@ def make(config: dict[str, Any]) -> Trial:
   )
 
 
-def in_turn(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+def assign_replay_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
   """The trials, replayed ones with their turn: those of one seed draw from one generator."""
   trials = tuple(trials)
   lines: dict[int | None, list[str]] = {}
@@ -153,7 +153,7 @@ def one_of(what: str, value, valid) -> Any:
 
 def _as_before(key: str, value) -> bool:
   """Whether a key that came later is as if it had not come."""
-  return key in LATER and value == LATER[key]
+  return key in HASH_EXEMPT and value == HASH_EXEMPT[key]
 
 
 def _pairs(options: dict) -> tuple:

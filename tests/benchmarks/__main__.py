@@ -43,7 +43,7 @@ def keep(name: str, **options) -> None:
 
   What it returns, if anything, is kept beside it, as JSON.
   """
-  from norms.lab.provenance import provenance
+  from norms.lab.runner.provenance import provenance
 
   chosen = f' --only={",".join(options["only"])}' if options.get('only') else ''
   command = f'python -m tests.benchmarks {name} --keep{chosen}'

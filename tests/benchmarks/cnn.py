@@ -45,8 +45,9 @@ def _ours(steps: int):
   import jax
   import numpy as np
 
-  from norms.lab import study, training
+  from norms.lab import study
   from norms.lab.data import Split
+  from norms.lab.engine import training
 
   made = study.defaults()
   made.name, made.model, made.norm, made.optimizer_options = (
@@ -57,21 +58,21 @@ def _ours(steps: int):
   )
   made.batch_size = BATCH
   (trial,) = study.from_config(made).trials
-  setting, hyper = training.Setting.of(trial.static, 10), trial.hyper | {'seed': 0}
+  setup, hyper = training.TrainSetup.of(trial.static, 10), trial.hyper | {'seed': 0}
   draw = np.random.default_rng(0)
   data = Split(
     draw.normal(size=(IMAGES, 28, 28, 1)).astype(np.float32), draw.integers(0, 10, IMAGES)
   )
   data = jax.device_put(data)
   order = jax.device_put(draw.integers(0, IMAGES, (steps, BATCH)))
-  variables = setting.train.init(jax.random.key(0), data.x[:1], train=True)
+  variables = setup.train.init(jax.random.key(0), data.x[:1], train=True)
   drawn = draw.normal(size=training.kernel_size(variables['params'])).astype(np.float32)
-  state = training.initial(setting, variables, drawn, hyper)
+  state = training.initial(setup, variables, drawn, hyper)
 
   @jax.jit
   def loop(state, data, order):
     def body(state, rows):
-      return training.step(setting, state, jax.tree.map(lambda a: a[rows], data), hyper)
+      return training.step(setup, state, jax.tree.map(lambda a: a[rows], data), hyper)
 
     return jax.lax.scan(body, state, order)
 

@@ -10,9 +10,10 @@ import time
 import jax
 
 from norms.lab import data as data_sets
-from norms.lab import program, records, study, sweep
-from norms.lab.once import Once
-from norms.lab.training import Setting
+from norms.lab import records, study, sweep
+from norms.lab.engine import program
+from norms.lab.engine.training import TrainSetup
+from norms.lab.runner.once import Once
 
 
 def config(tiny: bool):
@@ -74,10 +75,10 @@ def _compile(group, once: Once) -> float:
   A group's share of them, where others are compiled with it.
   """
   data, tile = data_sets.load(group.static.data), group.tiles[0]
-  setting = Setting.of(group.static, data.classes)
-  parts = once(group.family, lambda: program.shared(setting, tile, data, chunk=0))
+  setup = TrainSetup.of(group.static, data.classes)
+  parts = once(group.family, lambda: program.shared(setup, tile, data, chunk=0))
   begun = time.perf_counter()
-  program.compiled(setting, group.sizes, tile, data, parts, chunk=0)
+  program.compiled(setup, group.sizes, tile, data, parts, chunk=0)
   return (time.perf_counter() - begun) / len(group.sizes)
 
 

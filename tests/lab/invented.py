@@ -60,7 +60,7 @@ def _trial(trial, examples):
 
 
 def _probed(trial):
-  """What norms.lab.probes finds of a net that multiplies its signal from layer to layer."""
+  """What norms.lab.engine.probes finds of a net that multiplies its signal from layer to layer."""
   factor = 5 * (trial.weight_scale or 0.2) if trial.norm == 'none' else 1.0
   names = [f'layer_{i}' for i in range(len(dict(trial.model_options).get('features', (0, 0))) + 1)]
   return {f'{quantity}.{name}': factor**i for quantity in PROBED for i, name in enumerate(names)}
@@ -77,7 +77,7 @@ def _works(trial):
 
 
 def timing(made, rounds=10):
-  """What norms.lab.timing writes."""
+  """What norms.lab.runner.timing writes."""
   norms = dict.fromkeys(trial.norm for trial in made.trials)
   draw = np.random.default_rng(0)
   rows = [

@@ -13,7 +13,8 @@ import small
 
 import norms
 from norms.lab import columns, records, report, statistics, study, sweep
-from norms.lab.report import canvas, figures, measured, tables, view
+from norms.lab.report import measurements, tables, view
+from norms.lab.report.figures import sheets, writing
 from norms.lab.statistics import design
 
 PACKAGE = pathlib.Path(norms.__file__).parent
@@ -213,8 +214,8 @@ def test_a_measurement_has_its_direction_and_its_limits(name):
   # Of an optional one, of which a norm may have no value, another trial of the norm has one.
   frame = pd.DataFrame({'norm': 'a', name: [np.nan, 0.5]})
   np.testing.assert_equal(statistics.scores(frame, name)[0], worst)
-  assert canvas.is_log(name) == log
-  low, high = canvas.limits(name, [0.0, 0.999, np.nan, np.inf])
+  assert sheets.is_log(name) == log
+  low, high = sheets.limits(name, [0.0, 0.999, np.nan, np.inf])
   assert (low > 0.9) if log else (low < 0)
   assert (high < 1.03) == (sign > 0)
   if sign > 0:
@@ -262,8 +263,8 @@ def test_summary_csv_has_the_metrics_in_the_order_of_the_table(run):
 
 def test_a_batch_size_has_an_axis_of_powers_of_two_and_a_rate_of_ten():
   for name, base in (('batch_size', 2), ('learning_rate', 10), ('init_scale', 10)):
-    _, (ax,) = canvas.sheet(1, columns=1, high=1)
-    canvas.scale_x([ax], name, [1, 4, 16, np.inf])
+    _, (ax,) = sheets.sheet(1, columns=1, high=1)
+    sheets.scale_x([ax], name, [1, 4, 16, np.inf])
     assert ax.xaxis.get_transform().base == base and np.isfinite(ax.get_xlim()).all()
 
 
@@ -356,5 +357,5 @@ def test_of_a_measurement_no_value_is_selected(run):
 def test_a_layer_with_slashes_has_a_file_for_its_figure(run, tmp_path):
   frame = sweep.results(*run)
   seen = view.of(frame.assign(**{'mine.block/layer': frame['epoch']}), run[0])
-  (drawn, *_) = figures.write([lambda: measured.draw(seen)], tmp_path)
+  (drawn, *_) = writing.write([lambda: measurements.draw(seen)], tmp_path)
   assert drawn.name == 'mine_block_layer_by_epoch'

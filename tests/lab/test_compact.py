@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from norms.lab import compiler, optimizer, training
-from norms.lab.compact import MOST, compact, compacted
-from norms.lab.loss import cross_entropy
+from norms.lab.engine import training
+from norms.lab.xla_cpu import compiler, gathering
+from norms.lab.xla_cpu.compact import MOST, compact, compacted
+from norms.lab.xla_cpu.loss import cross_entropy
 
 pytestmark = pytest.mark.skipif(
   not compiler.tested(), reason='with another jax nothing is marked: all is as before'
@@ -37,7 +38,7 @@ def compiled(f, *args, wanted=True):
     (jax.value_and_grad(cross_entropy), (LOGITS, LABELS), 1),
     (training._observed, (jnp.float32(2), jnp.arange(128.0), jnp.int32(3), jnp.int32(-1)), 1),
     (training._observed, (jnp.float32(jnp.nan), jnp.ones(128), jnp.int32(3), jnp.int32(-1)), 1),
-    (optimizer.applied, ({'a': jnp.ones((3, 2)), 'b': jnp.ones(2), 'c': jnp.ones(5)},) * 2, 1),
+    (gathering.applied, ({'a': jnp.ones((3, 2)), 'b': jnp.ones(2), 'c': jnp.ones(5)},) * 2, 1),
   ],
 )
 def test_values_and_derivatives_are_those_of_the_function(f, args, calls):

@@ -12,8 +12,9 @@ import small
 
 import norms
 from norms.lab import data as data_sets
-from norms.lab import models, statistics, training
+from norms.lab import models, statistics
 from norms.lab.data import known
+from norms.lab.engine import training
 from norms.lab.statistics import claims
 
 TEXT = (pathlib.Path(__file__).parents[2] / 'CONTRIBUTING.md').read_text()

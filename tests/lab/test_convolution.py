@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from norms import linen
-from norms.lab.models import convolution, pooling
-from norms.lab.models.convolution import Conv
+from norms.lab.models.layers import Conv
+from norms.lab.xla_cpu import convolution, pooling
 
 # Height and width, channels, kernel, strides, padding: large and small patches (two products),
 # widths of which 4, 2 or 1 places are taken together, zeros on one side, images cut by strides.

@@ -9,37 +9,38 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import chunks, evaluation, plan, program, replay, study, training
 from norms.lab import data as data_sets
+from norms.lab import plan, study
 from norms.lab.data import Data, Split
+from norms.lab.engine import chunks, evaluation, program, replay, training
 
 DATA = data_sets.load({'name': 'digits'})
 
 
 @functools.cache
 def trained(norm, **changes):
-  """(setting, state) after one step."""
+  """(setup, state) after one step."""
   (group,) = plan.groups(study.from_config(small.config(norm=norm, **changes)).trials)
-  setting, tile = training.Setting.of(group.static, 10), group.tiles[0]
-  parts = program.shared(setting, tile, DATA, chunk=1)
+  setup, tile = training.TrainSetup.of(group.static, 10), group.tiles[0]
+  parts = program.shared(setup, tile, DATA, chunk=1)
   (block,) = chunks.blocks(tile, 1)
   drawn = replay.Keyed().draws(tile, parts.kernel_size)
   (state,) = program.begin(parts, tile, [block], drawn)
   batch = Split(DATA.train.x[:256], DATA.train.y[:256])
-  return setting, training.step(setting, state, batch, block.hyper)[0]
+  return setup, training.step(setup, state, batch, block.hyper)[0]
 
 
-def evaluate(setting, state, data):
-  return evaluation.evaluate(setting, state, data, evaluation.views(setting, data))
+def evaluate(setup, state, data):
+  return evaluation.evaluate(setup, state, data, evaluation.eval_inputs(setup, data))
 
 
 def test_exact_statistics_are_those_of_the_whole_training_split():
-  setting, state = trained('batch')
-  seen = evaluate(setting, state, DATA)
+  setup, state = trained('batch')
+  seen = evaluate(setup, state, DATA)
   x = DATA.train.x @ state.variables['params']['layer_0']['kernel']
   stats = {'norm_0': {'mean': jnp.mean(x, 0), 'var': jnp.var(x, 0)}}
   exact = {'params': state.variables['params'], 'batch_stats': stats}
-  logits = setting.running.apply(exact, DATA.test.x, train=False)
+  logits = setup.running.apply(exact, DATA.test.x, train=False)
   assert float(evaluation.accuracy(logits, DATA.test.y)) == pytest.approx(
     float(seen['test_accuracy'])
   )
@@ -50,11 +51,11 @@ def test_exact_statistics_are_those_of_the_whole_training_split():
 @pytest.mark.parametrize('most', [300, 100])
 @pytest.mark.parametrize('norm', ['none', 'batch'])
 def test_batches_change_rounding_only(norm, most, monkeypatch):
-  setting, state = trained(norm)
-  whole = evaluate(setting, state, DATA)
+  setup, state = trained(norm)
+  whole = evaluate(setup, state, DATA)
   monkeypatch.setattr(evaluation, 'MOST', most)
   assert evaluation.at_once(1442) == {300: 206, 100: 100}[most]
-  seen = evaluate(setting, state, DATA)
+  seen = evaluate(setup, state, DATA)
   for name in ('test_loss', 'test_accuracy', 'test_accuracy_running'):
     chex.assert_trees_all_close(seen[name], whole[name], rtol=1e-5)  # the statistics' last bits
   # In training mode a batch's own statistics count: those of 100 examples stray by a tenth.
@@ -72,9 +73,9 @@ def test_pooled_statistics_are_those_of_all_examples():
 
 
 def test_a_subset_for_evaluation_and_a_validation_split():
-  setting, state = trained('none', eval_examples=100)
+  setup, state = trained('none', eval_examples=100)
   validation = Split(DATA.train.x[200:300], DATA.train.y[200:300])
-  seen = evaluate(setting, state, Data(DATA.train, DATA.test, validation))
+  seen = evaluate(setup, state, Data(DATA.train, DATA.test, validation))
   plain, _ = trained('none')
   one = lambda split: evaluate(plain, state, Data(split, DATA.test))  # noqa: E731
   first = one(Split(DATA.train.x[:100], DATA.train.y[:100]))

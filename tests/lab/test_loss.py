@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
-from norms.lab.loss import cross_entropy
+from norms.lab.xla_cpu.loss import cross_entropy
 
 pytestmark = pytest.mark.usefixtures('x64')
 KEYS = jax.random.split(jax.random.key(0), 3)

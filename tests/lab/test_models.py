@@ -13,7 +13,8 @@ import small
 
 import norms
 from norms.lab import data as data_sets
-from norms.lab import models, training
+from norms.lab import models
+from norms.lab.engine import training
 from norms.lab.models import layers, transformer
 
 IMAGES = {'name': 'digits', 'layout': 'image'}
@@ -181,11 +182,11 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms():
   for norm in ('none', 'batch', 'weight'):
     made = small.config(model='cnn', norm=norm, model_options=SMALL['cnn'], data=IMAGES)
     (trial,) = small.study.from_config(made).trials
-    setting = training.Setting.of(trial.static, 10)
+    setup = training.TrainSetup.of(trial.static, 10)
     x = data_sets.load(trial.data).train.x[:1]
-    variables = setting.train.init(jax.random.key(0), x, train=True)
+    variables = setup.train.init(jax.random.key(0), x, train=True)
     draws = np.arange(training.kernel_size(variables['params']), dtype=np.float32)
-    state = training.initial(setting, variables, draws, trial.hyper)
+    state = training.initial(setup, variables, draws, trial.hyper)
     flat = traverse_util.flatten_dict(state.variables['params'])
     found.append([flat[path] for path in training.kernel_paths(flat)])
   chex.assert_trees_all_equal(*found)

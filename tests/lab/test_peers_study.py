@@ -115,6 +115,24 @@ def test_outputs_are_judged_at_each_size():
   assert '1 of 1 pairs' in dense.sentence and '4.0e-08, batch of Flax' in dense.sentence
 
 
+@pytest.mark.parametrize(('theirs', 'limit'), [(6e-8, True), (4e-8, False)])
+def test_a_pair_beyond_the_bar_is_a_known_limit_where_the_other_is_as_far_off(theirs, limit):
+  row = {'table': 'parity', 'norm': 'batch', 'library': 'tensorflow', 'title': 'TensorFlow',
+         'quantity': 'output', 'mean_difference': 7e-8, 'max_difference': 1e-6, 'largest': 4.0,
+         'theirs_error': theirs, 'ours_error': 3e-8}  # fmt: skip
+  (verdict,) = agreement.verdicts.outputs(pd.DataFrame([row]))
+  assert verdict.outcome == 'refuted'
+  assert ('Known limit: batch of TensorFlow' in verdict.sentence) == limit
+
+
+@pytest.mark.parametrize('known', ('they read subnormal numbers as 0', ''))
+def test_a_row_that_is_lost_for_a_known_reason_is_a_known_limit(known):
+  frame = pd.DataFrame([line('norms', 5e-7, known=known), line('pytorch', 1e-7, known=known)])
+  verdict = agreement.verdicts.accuracy(frame)
+  assert verdict.outcome == 'refuted'
+  assert (f'(known limit: {known})' in verdict.sentence) == bool(known)
+
+
 def test_a_nan_of_ours_and_a_wrong_deviation_are_refuted():
   good = pd.DataFrame([line('norms', 1e-7), line('linen', 1e2, std=319.0)])
   assert agreement.verdicts.finite(good).outcome == 'supported'

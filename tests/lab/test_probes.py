@@ -10,11 +10,13 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import execution, numerics, plan, probes, program, statistics, study, training
+from norms.lab import numerics, plan, statistics, study
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
-from norms.lab.loss import cross_entropy
-from norms.lab.once import Once
+from norms.lab.engine import probes, program, training
+from norms.lab.runner import execution
+from norms.lab.runner.once import Once
+from norms.lab.xla_cpu.loss import cross_entropy
 
 DATA = data_sets.load({'name': 'digits'})
 N = 40
@@ -28,22 +30,22 @@ SMALL = {
 
 @functools.cache
 def begun(model='mlp', norm='none'):
-  """(setting, state, training examples) of a small net before its first step."""
+  """(setup, state, training examples) of a small net before its first step."""
   made = small.config(model=model, norm=norm, probe=N, model_options=SMALL[model])
   made.norm_options = {'batch': {'epsilon': 1e-5}}
   made.data.layout = 'flat' if model in ('mlp', 'users_own:Residual') else 'image'
   (trial,) = study.from_config(made).trials
-  setting, train = training.Setting.of(trial.static, 10), data_sets.load(trial.data).train
-  variables = jax.jit(program.init(setting))(np.uint32(0), train.x[:1])
+  setup, train = training.TrainSetup.of(trial.static, 10), data_sets.load(trial.data).train
+  variables = jax.jit(program.init(setup))(np.uint32(0), train.x[:1])
   drawn = program.draws(np.zeros(1, np.uint32), training.kernel_size(variables['params']))[0]
-  return setting, training.initial(setting, variables, drawn, trial.hyper), train
+  return setup, training.initial(setup, variables, drawn, trial.hyper), train
 
 
 @functools.cache
 def seen(model='mlp', norm='none'):
   """What the probe finds there."""
-  setting, state, train = begun(model, norm)
-  found = jax.jit(functools.partial(probes.probe, setting))(state, train)
+  setup, state, train = begun(model, norm)
+  found = jax.jit(functools.partial(probes.probe, setup))(state, train)
   return {name: float(value) for name, value in found.items()}
 
 
@@ -100,7 +102,7 @@ def test_signal_and_gradient_are_those_by_hand(norm):
 )
 def test_every_layer_of_every_model_is_seen(model, norm):
   """And its gradient is that of the same loss without the probe's interceptor."""
-  setting, state, train = begun(model, norm)
+  setup, state, train = begun(model, norm)
   found = seen(model, norm)
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   rngs = {'dropout': jax.random.fold_in(training.key(0, 'dropout'), state.step)}
@@ -108,7 +110,7 @@ def test_every_layer_of_every_model_is_seen(model, norm):
   def loss(params):
     variables = {'params': params, **rest}
     options = {'train': True, 'mutable': [*rest], 'rngs': rngs}
-    return cross_entropy(setting.train.apply(variables, train.x[:N], **options)[0], train.y[:N])
+    return cross_entropy(setup.train.apply(variables, train.x[:N], **options)[0], train.y[:N])
 
   grads = traverse_util.flatten_dict(jax.jit(jax.grad(loss))(state.variables['params']))
   kernels = training.kernel_paths(grads)
@@ -168,7 +170,7 @@ def probed(made):
   """The rows of the only trial of a config, epoch by epoch."""
   asked = study.from_config(made)
   (group,) = plan.groups(asked.trials)
-  ready = execution.ready(group, asked, Once(), jax.devices()[0])
+  ready = execution.compile_group(group, asked, Once(), jax.devices()[0])
   curves = list(execution.train(group, group.tiles[0], ready, lambda *_: None))
   return execution.frame(group.tiles[0], curves, ready.host)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import plan, replay, study
+from norms.lab import plan, study
+from norms.lab.engine import replay
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from norms.lab import report
-from norms.lab.report import figures, findings, page, style, tables, view
+from norms.lab.report import findings, page, style, tables, view, which_figures
+from norms.lab.report.figures import writing
 
 LEARNT = ('train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'grad_norm')
 PROVENANCE = [
@@ -315,7 +316,7 @@ def test_every_shape_of_study_has_a_report(case, tmp_path):
   ],
 )
 def test_each_numeric_axis_has_its_figure(case, name):
-  drawn = figures.drawn(figures.parts_of(view.of(CASES[case](), study(axes={}))))
+  drawn = writing.drawn(which_figures.parts_of(view.of(CASES[case](), study(axes={}))))
   assert name in {drawing.name for drawing in drawn}
 
 

@@ -11,16 +11,17 @@ import pytest
 
 from norms.lab import report
 from norms.lab.report import (
-  clock,
-  figures,
   naming,
-  reference,
-  replay,
-  scales,
+  replay_json,
   studies,
-  summaries,
+  summary_json,
+  timing,
+  trained_ranges,
   view,
+  which_figures,
 )
+from norms.lab.report.figures import writing
+from norms.lab.report.reference import comparison
 
 FIGURES = {
   'fashion_cnn': {'training_curves', 'reference_points', 'accuracy_by_seed'},
@@ -51,7 +52,7 @@ DRAWN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize('name', DRAWN)
 def test_each_study_has_its_figures_and_every_norm_its_own_look(name):
   seen = of(name)
-  drawn = {drawing.name for drawing in figures.drawn(figures.parts_of(seen))}
+  drawn = {drawing.name for drawing in writing.drawn(which_figures.parts_of(seen))}
   assert drawn >= FIGURES[name]
   looks = seen.looks.values()
   assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len(looks)
@@ -77,14 +78,14 @@ def only(**entry):
 
 
 def test_ours_is_taken_at_the_epoch_and_by_the_factor_of_the_reference():
-  (line,) = reference.compared(only(values={2: 0.5}))
+  (line,) = comparison.compared(only(values={2: 0.5}))
   assert line.ours.value == pytest.approx(0.41) and line.ours.n == 2 and line.ours.kind == 'range'
   assert line.difference == pytest.approx(-0.09)
-  (line,) = reference.compared(only(values={-1: 0.5}))
+  (line,) = comparison.compared(only(values={-1: 0.5}))
   assert line.ours.value == pytest.approx(0.61)
-  (line,) = reference.compared(only(values={'best': 0.5}, column='train_accuracy'))
+  (line,) = comparison.compared(only(values={'best': 0.5}, column='train_accuracy'))
   assert line.ours.value == pytest.approx(0.91)
-  (line,) = reference.compared(only(values={1: 0.5}, column='train_loss', factor=1 / 64))
+  (line,) = comparison.compared(only(values={1: 0.5}, column='train_loss', factor=1 / 64))
   assert line.ours.value == pytest.approx(0.5, abs=2e-4)  # (32 + 0.01) / 64
 
 
@@ -100,23 +101,25 @@ def test_ours_is_taken_at_the_epoch_and_by_the_factor_of_the_reference():
 )
 def test_a_figure_of_the_reference_without_ours_says_so(entry):
   seen = only(**entry)
-  (row,) = reference.table(seen).rows
+  (row,) = comparison.table(seen).rows
   assert 'no run' in row.cells
-  assert list(reference.sentences(seen)) == ['score: no run of ours here.'] or 'at' in entry
+  assert list(comparison.sentences(seen)) == ['score: no run of ours here.'] or 'at' in entry
   assert not [
-    drawing for drawing in figures.drawn(figures.parts_of(seen)) if 'reference' in drawing.name
+    drawing
+    for drawing in writing.drawn(which_figures.parts_of(seen))
+    if 'reference' in drawing.name
   ]
 
 
 def test_a_figure_that_another_study_has_is_pointed_to():
   seen = only(values={-1: 4e-8}, column=None, see='results/parity')
-  assert reference.table(seen).rows[0].cells[5] == 'results/parity'
-  assert list(reference.sentences(seen)) == ['score: ours is in results/parity.']
+  assert comparison.table(seen).rows[0].cells[5] == 'results/parity'
+  assert list(comparison.sentences(seen)) == ['score: ours is in results/parity.']
 
 
 def test_values_have_the_decimals_of_the_reference():
   seen = only(values={1: 0.123456, 2: 0.5})
-  first, second = (row.cells for row in reference.table(seen).rows)
+  first, second = (row.cells for row in comparison.table(seen).rows)
   assert first[4:6] == ['0.123456', '0.210000'] and second[4:6] == ['0.500000', '0.410000']
 
 
@@ -185,10 +188,10 @@ def unprobed(frame):
 
 def test_study_d5_names_ranges_and_the_gradients_beyond_them():
   seen = of('cifar_init_scale', unprobed)
-  (table,) = [scales.table(seen, axis) for axis in scales.axes(seen)]
+  (table,) = [trained_ranges.table(seen, axis) for axis in trained_ranges.axes(seen)]
   ranges = {row.cells[0]: row.cells[2] for row in table.rows}
   assert ranges['batch'].startswith('4.0 decades') and ranges['none'].startswith('0.8 decades')
-  (sentence,) = scales.sentences(seen)
+  (sentence,) = trained_ranges.sentences(seen)
   assert 'Gradient norm of the plain net' in sentence
   assert '1 to 1 where it trains; below 0.0336' in sentence and '1e-09 to 1e-09' in sentence
 
@@ -198,7 +201,7 @@ def test_a_gradient_that_is_not_finite_is_counted():
     blown = (frame['weight_scale'] > 0.3) & (frame['seed'] == 0)
     return unprobed(frame.assign(grad_norm=frame['grad_norm'].where(~blown, np.inf)))
 
-  sentences = list(scales.sentences(of('cifar_init_scale', change)))
+  sentences = list(trained_ranges.sentences(of('cifar_init_scale', change)))
   assert any('(not finite in 3 of 18 trials)' in sentence for sentence in sentences)
 
 
@@ -232,7 +235,7 @@ def test_a_replayed_loss_that_is_not_finite_is_null(tmp_path):
   made = invented.asked('cifar_depth')
   seen = view.of(invented.records(made), made)
   seen.replayed.loc[seen.replayed['epoch'] == 3, 'first_loss'] = np.nan
-  replay.write(seen, tmp_path)
+  replay_json.write(seen, tmp_path)
   assert json.loads((tmp_path / 'replay.json').read_text())['batch']['loss'][2] is None
 
 
@@ -247,7 +250,7 @@ def test_the_table_of_times_is_paired_by_round():
     for i in range(5) for norm, each in seconds.items()
   ]  # fmt: skip
   seen = view.of(invented.records(made), made, {'rows': rows, 'device': 'cpu'})
-  table = clock.table(seen)
+  table = timing.table(seen)
   assert table.rows[0].cells[:7] == [
     'none',
     '5',
@@ -258,8 +261,8 @@ def test_the_table_of_times_is_paired_by_round():
     '1.00 to 1.00',
   ]
   assert table.rows[3].cells[5:7] == ['4.00', '4.00 to 4.00']  # the slow round slows both sides
-  assert 'layer norm, the slowest' in next(iter(clock.sentences(seen)))
-  assert clock.table(view.of(invented.records(made), made)) is None
+  assert 'layer norm, the slowest' in next(iter(timing.sentences(seen)))
+  assert timing.table(view.of(invented.records(made), made)) is None
 
 
 # The table in results/README.md.
@@ -295,7 +298,7 @@ def test_another_report_has_its_line_in_the_table_too(tmp_path):
   line = types.SimpleNamespace(claim='curves', outcome='supported', sentence='They are alike.')
   folder = tmp_path / 'parity_drift' / 'report'
   folder.mkdir(parents=True)
-  (folder / 'summary.json').write_text(summaries.plain(made, [line], says=['they drift slowly']))
+  (folder / 'summary.json').write_text(summary_json.plain(made, [line], says=['they drift slowly']))
   *_, row = studies.table(tmp_path)
   for cell in ('E: parity_drift', 'Alike?', 'they drift slowly', 'They are alike.', '1 supported'):
     assert cell in row

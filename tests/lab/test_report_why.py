@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from norms.lab import report, statistics
-from norms.lab.report import depth, figures, findings, view, why
+from norms.lab.report import findings, view, which_figures
+from norms.lab.report.figures import writing
+from norms.lab.report.probes import at_start, layer_figures
 from norms.lab.statistics import layers
 
 SCALES = (0.001, 0.01, 0.1, 1.0)
@@ -94,7 +96,7 @@ def test_the_claim_needs_a_probe_and_hidden_layers():
 
 
 def test_the_sentences_say_where_and_how_the_start_differs():
-  plain, batch = why.sentences(of(records(depth=4)))
+  plain, batch = at_start.sentences(of(records(depth=4)))
   assert plain.startswith('The plain net trains over the single value 0.1 of initial scale.')
   assert 'changes by a factor of 0.5 to 0.51 from one hidden layer to the next' in plain
   assert 'Below, the factor is smaller than there in all 6 trials (0.005 to 0.051)' in plain
@@ -107,20 +109,20 @@ def test_the_sentences_say_where_and_how_the_start_differs():
 
 
 def test_a_net_of_one_hidden_layer_has_gradients_to_speak_of():
-  plain, _ = why.sentences(of(records(depth=2)))
+  plain, _ = at_start.sentences(of(records(depth=2)))
   assert 'factor' not in plain and 'Below, the gradient is smaller' in plain
 
 
 def test_without_an_axis_the_usual_cell_is_described():
-  plain, batch = why.sentences(of(records(scales=(0.01,))))
+  plain, batch = at_start.sentences(of(records(scales=(0.01,))))
   assert 'by a factor of 0.05 to 0.051' in plain and '0 of 3 trials trained' in plain
   assert '3 of 3 trials trained' in batch
-  (table,) = why.tables_of(of(records(scales=(0.01,))))
+  (table,) = at_start.tables_of(of(records(scales=(0.01,))))
   assert [row.cells[0] for row in table.rows] == ['none', 'batch']
 
 
 def test_the_table_has_the_ends_of_each_range_and_what_is_beside_them():
-  (table,) = why.tables_of(of(records(scales=tuple(np.logspace(-4, 0, 9)))))
+  (table,) = at_start.tables_of(of(records(scales=tuple(np.logspace(-4, 0, 9)))))
   shown = {norm: [row.cells[1] for row in table.rows if row.cells[0] == norm]
            for norm in ('none', 'batch')}  # fmt: skip
   assert shown['none'] == ['0.0001', '0.0316', '0.1', '0.316', '1']
@@ -136,17 +138,17 @@ def test_nets_of_several_depths_and_dead_ones_are_drawn():
   dead = flat['init_scale'] == 0.001
   flat.loc[dead, [n for n in flat if n.startswith(('activation', 'relative'))]] = 0.0
   seen = of(pd.concat([deep, flat], ignore_index=True))
-  drawn = {drawing.name: drawing for drawing in depth.draw(seen)}
+  drawn = {drawing.name: drawing for drawing in layer_figures.draw(seen)}
   assert set(drawn) == {'layers_by_depth', 'layers_by_init_scale'}
   labels = [text.get_text() for text in drawn['layers_by_init_scale'].figure.legends[0].texts]
   assert labels[0] == 'layer_0' and labels[-2] == 'layer_11' and len(labels) == 10
-  (table,) = why.tables_of(seen)
+  (table,) = at_start.tables_of(seen)
   assert '–' in {cell for row in table.rows if row.cells[0] == 'batch' for cell in row.cells}
 
 
 def test_many_norms_have_a_sheet_for_each_quantity():
   seen = of(records(('none', 'batch', 'layer', 'rms', 'group')))
-  names = [drawing.name for drawing in depth.draw(seen)]
+  names = [drawing.name for drawing in layer_figures.draw(seen)]
   assert names == ['layers_by_depth', 'activation_by_init_scale', 'gradient_by_init_scale',
                    'relative_gradient_by_init_scale']  # fmt: skip
 
@@ -160,5 +162,5 @@ def test_it_is_in_the_report(tmp_path):
   assert 'layers_by_init_scale' in page.read_text()
   bare = records().drop(columns=[n for n in records() if 'layer' in n])
   assert not [
-    d.name for d in figures.drawn(figures.parts_of(of(bare))) if d.name.startswith('layers')
+    d.name for d in writing.drawn(which_figures.parts_of(of(bare))) if d.name.startswith('layers')
   ]

@@ -6,8 +6,9 @@ import invented
 import pytest
 import small
 
-from norms.lab import columns, records, report, statistics, sweep, timing
+from norms.lab import columns, records, report, statistics, sweep
 from norms.lab.report import naming, view
+from norms.lab.runner import timing
 
 STUDIES = (
   'fashion_cnn', 'fashion_cnn_underfit', 'mnist_mlp', 'cifar_depth', 'cifar_init_scale',

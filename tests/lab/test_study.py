@@ -140,12 +140,12 @@ def test_groups_of_a_family_are_compiled_together_if_every_worker_has_a_family()
   groups = plan.groups(made)
   sizes = lambda groups: sorted((g.static.batch_size, sorted(g.sizes)) for g in groups)  # noqa: E731
   apart = [(64, [64])] * 2 + [(128, [128])] * 2 + [(256, [256])]
-  assert sizes(groups) == apart == sizes(plan.together(groups, workers=4))
-  found = plan.together(groups, workers=3)
+  assert sizes(groups) == apart == sizes(plan.share_programs(groups, workers=4))
+  found = plan.share_programs(groups, workers=3)
   assert sizes(found) == [(64, [64, 128])] * 2 + [(128, [64, 128])] * 2 + [(256, [256])]
   (third,) = [group for group in groups if group.static.batch_size == 256]
   (fourth, *_) = [group for group in groups if group.static.batch_size == 128]
-  some = plan.together(groups, workers=2, apart=[third, fourth])
+  some = plan.share_programs(groups, workers=2, apart=[third, fourth])
   assert sizes(some) == [(64, [64]), (64, [64, 128]), (128, [64, 128]), (128, [128]), (256, [256])]
   assert found == groups  # how they are compiled is not what they are
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import small
 
-from norms.lab import checks, execution, records, study, sweep
+from norms.lab import records, study, sweep
+from norms.lab.runner import checks, execution
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {
@@ -194,7 +195,7 @@ def test_the_users_own_norm_and_model_run(tmp_path):
       {'norm': 'ghost', 'norm_options': {'ghost': {'ghost_size': 48}}},
       'layer norm_0: ghost_size=48',
     ),
-    ({'norm': 'layer', 'norm_options': {'layer': {'epsilom': 1}}}, 'epsilom'),
+    ({'norm': 'layer', 'norm_options': {'layer': {'epsilom': 1}}}, "did you mean 'epsilon'"),
     ({'claims': (('rankin', {}),)}, "did you mean 'ranking'"),
   ],
 )

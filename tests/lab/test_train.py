@@ -42,6 +42,80 @@ def test_a_mistake_gets_one_line_and_status_2(arguments, says, tmp_path):
   assert len(done.stderr.strip().splitlines()) == 1
 
 
+ONE_GROUP = ('--config=configs/sweep.py:smoke', '--dry_run', '--config.sweep.batch_size=256')
+OWN = pathlib.Path(__file__).with_name('users_own.py').read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+  ('by', 'line', 'says'),
+  [
+    ('raise', "    raise ValueError('a norm in a bad mood')", 'a norm in a bad mood'),
+    ('numpy', '      return np.zeros(3).reshape(2)', 'cannot reshape array of size 3'),
+    ('jax', '      return jnp.reshape(x, (7, 7))', 'cannot reshape array of shape'),
+  ],
+)
+def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_path):
+  """Whatever raised it, where the sweep is planned; the layer is named, too."""
+  done = train(
+    *ONE_GROUP, f'--workdir={tmp_path}', '--config.sweep.norm=users_own:Refuses',
+    f'--config.norm_options={ {"users_own:Refuses": {"by": by}} }',
+  )  # fmt: skip
+  assert done.returncode == 1, done.stderr
+  assert f'users_own.py", line {OWN.index(line) + 1}' in done.stderr
+  assert f'LayerError: layer norm_0: {says}' in done.stderr
+
+
+def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path):
+  """Here a ValueError of Python's own, in a file of the lab."""
+  done = train(*ONE_GROUP, f'--workdir={tmp_path}', "--config.claims=(('ranking', 'ab'),)")
+  assert done.returncode == 1, done.stderr
+  assert done.stderr.count('Traceback') == 1 and 'norms/lab/study.py", line' in done.stderr
+  assert 'train.py: ' not in done.stderr
+
+
+@pytest.mark.parametrize(
+  ('mistake', 'raised'),
+  [
+    (['--config.sweep.norm=bacth'], 'norms/catalogue.py", line'),
+    (['--dry-rum'], 'absl/flags/_flagvalues.py", line'),
+  ],
+)
+def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(mistake, raised, tmp_path):
+  command = [*ONE_GROUP, *mistake, f'--workdir={tmp_path}']
+  without, done = train(*command), train('--traceback', *command)
+  assert without.returncode == done.returncode == 2
+  assert 'Traceback' not in without.stderr
+  assert 'Traceback' in done.stderr and raised in done.stderr
+  assert done.stderr.splitlines()[-1:] == without.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+  ('where', 'line', 'status', 'says'),
+  [
+    ('get_config', "raise ValueError('nothing to train')", 2, 'nothing to train'),
+    ('get_config', 'config.epoch', 2, 'Did you mean "epochs"'),
+    ('get_config', "int('many')", 1, 'mine.py", line 9'),
+    ('get_hyper', "raise ValueError('nothing to train')", 2, 'nothing to train'),
+    ('get_hyper', "int('many')", 1, 'mine.py", line 9'),
+  ],
+)
+def test_a_config_may_refuse_in_one_line_and_what_breaks_it_is_shown(
+  where, line, status, says, tmp_path
+):
+  """Whether it breaks among the flags or while its trials are made."""
+  body = ('config = study.defaults()', 'config.name = "mine"', 'return config')
+  other = 'get_hyper' if where == 'get_config' else 'get_config'
+  lines = [
+    '"""A config that is wrong."""', 'from norms.lab import study', 'config = study.defaults()',
+    f'def {other}(*arguments):', *(f'  {each}' for each in body),
+    f'def {where}(*arguments):', f'  {line}',
+  ]  # fmt: skip
+  (tmp_path / 'mine.py').write_text('\n'.join(lines))
+  done = train(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
+  assert done.returncode == status, done.stderr
+  assert says in done.stderr and (status == 1) == ('Traceback' in done.stderr)
+
+
 def test_dry_run_prints_the_plan_and_trains_nothing(tmp_path):
   done = train('--config=configs/sweep.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 0, done.stderr

@@ -9,34 +9,35 @@ import optax
 import pytest
 import small
 
-from norms.lab import chunks, plan, program, replay, study, training
 from norms.lab import data as data_sets
+from norms.lab import plan, study
 from norms.lab.data import Split
+from norms.lab.engine import chunks, program, replay, training
 
 DATA = data_sets.load({'name': 'digits'})
 
 
 def begun(made):
-  """(setting, group, parts, state, block) of the first chunk of a config with one group."""
+  """(setup, group, parts, state, block) of the first chunk of a config with one group."""
   (group,) = plan.groups(study.from_config(made).trials)
   tile = group.tiles[0]
-  setting = training.Setting.of(group.static, 10)
-  parts = program.shared(setting, tile, DATA, chunk=made.chunk)
+  setup = training.TrainSetup.of(group.static, 10)
+  parts = program.shared(setup, tile, DATA, chunk=made.chunk)
   block = chunks.blocks(tile, chunks.size(made.chunk, tile.width))[0]
   drawn = replay.Keyed().draws(tile, parts.kernel_size)
-  return setting, group, parts, program.begin(parts, tile, [block], drawn)[0], block
+  return setup, group, parts, program.begin(parts, tile, [block], drawn)[0], block
 
 
-def compiled(setting, group, parts, chunk, sizes=None):
+def compiled(setup, group, parts, chunk, sizes=None):
   """The group's segment, in one program with those of other batch sizes."""
   tile, own = group.tiles[0], group.static.batch_size
-  return program.compiled(setting, sizes or (own,), tile, DATA, parts, chunk=chunk)[own]
+  return program.compiled(setup, sizes or (own,), tile, DATA, parts, chunk=chunk)[own]
 
 
 def epoch(made, sizes=None):
   """(state, curves) of the first chunk after one epoch, compiled with other batch sizes."""
-  setting, group, parts, state, block = begun(made)
-  segment = compiled(setting, group, parts, made.chunk, sizes)
+  setup, group, parts, state, block = begun(made)
+  segment = compiled(setup, group, parts, made.chunk, sizes)
   (order,) = np.asarray(program.order(chunks.seeds(group.tiles[0])[:1], 1, len(DATA.train.y)))
   return segment(state, DATA, order, block.hyper)
 
@@ -56,9 +57,9 @@ def kernels(variables):
 def test_an_epochs_curves_are_the_first_loss_and_the_means_of_its_steps():
   """Also in a second epoch, which does not begin at step 0."""
   made = small.config(chunk=1, batch_size=256)
-  setting, group, parts, state, block = begun(made)
-  segment = compiled(setting, group, parts, 1)
-  step = jax.jit(functools.partial(training.step, setting))
+  setup, group, parts, state, block = begun(made)
+  segment = compiled(setup, group, parts, 1)
+  step = jax.jit(functools.partial(training.step, setup))
   for index in (1, 2):
     (order,) = np.asarray(program.order(chunks.seeds(group.tiles[0]), index, len(DATA.train.y)))
     alone, seen = state, []
@@ -115,8 +116,8 @@ def test_the_last_kernel_may_have_a_scale_of_its_own():
 def test_weight_norm_starts_as_the_net_without_it():
   logits = []
   for norm in ('none', 'weight'):
-    setting, *_, state, _ = begun(small.config(norm=norm, init_scale=3.0))
-    logits.append(setting.running.apply(state.variables, DATA.test.x, train=False))
+    setup, *_, state, _ = begun(small.config(norm=norm, init_scale=3.0))
+    logits.append(setup.running.apply(state.variables, DATA.test.x, train=False))
   chex.assert_trees_all_close(*logits, rtol=1e-5, atol=1e-5)  # ||v|| and 1/||v|| round
 
 
@@ -148,17 +149,17 @@ def test_chunks_that_do_not_divide_the_lanes_are_cut_to_ones_that_do():
 
 
 def step_inputs(norm):
-  setting, *_, state, block = begun(small.config(norm=norm))
-  return setting, state, block.hyper
+  setup, *_, state, block = begun(small.config(norm=norm))
+  return setup, state, block.hyper
 
 
 @pytest.mark.parametrize('norm', ['batch', 'layer'])
 def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
-  setting, state, hyper = step_inputs(norm)
+  setup, state, hyper = step_inputs(norm)
   batch = Split(DATA.train.x[:64], DATA.train.y[:64])
-  whole, seen = jax.jit(functools.partial(training.step, setting))(state, batch, hyper)
+  whole, seen = jax.jit(functools.partial(training.step, setup))(state, batch, hyper)
   (trial,) = study.from_config(small.config(norm=norm)).trials
-  synchronised = training.Setting.of(trial.static, 10, axis_name='devices')
+  synchronised = training.TrainSetup.of(trial.static, 10, axis_name='devices')
   step = functools.partial(training.step, synchronised, axis_name='devices')
   parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
   both, seen_by_both = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
@@ -168,25 +169,25 @@ def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
 
 
 def test_the_norm_of_the_gradient_is_that_of_all_parameters_as_one_vector():
-  setting, state, hyper = step_inputs('layer')
+  setup, state, hyper = step_inputs('layer')
   batch = Split(DATA.train.x[:64], DATA.train.y[:64])
 
   def loss(params):
-    logits = setting.train.apply({'params': params}, batch.x, train=True)
+    logits = setup.train.apply({'params': params}, batch.x, train=True)
     return optax.softmax_cross_entropy_with_integer_labels(logits, batch.y).mean()
 
-  _, seen = training.step(setting, state, batch, hyper)
+  _, seen = training.step(setup, state, batch, hyper)
   wanted = optax.tree.norm(jax.grad(loss)(state.variables['params']))
   chex.assert_trees_all_close(seen['grad_norm'], wanted, rtol=1e-5)  # two orders of summation
 
 
 def test_pmap_without_synchronisation_differs():
   """Else the test above would pass with statistics that are each device's own."""
-  setting, state, hyper = step_inputs('batch')
+  setup, state, hyper = step_inputs('batch')
   batch = Split(DATA.train.x[:64], DATA.train.y[:64])
-  whole, _ = training.step(setting, state, batch, hyper)
+  whole, _ = training.step(setup, state, batch, hyper)
   parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
-  step = functools.partial(training.step, setting, axis_name='devices')
+  step = functools.partial(training.step, setup, axis_name='devices')
   both, _ = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
   kernel = lambda state: state.variables['params']['layer_0']['kernel']  # noqa: E731
   assert np.abs(kernel(both)[0] - kernel(whole)).max() > 1e-4

@@ -5,6 +5,9 @@ import os
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
+
+from norms.xla_cpu import special_formulas_allowed
 
 
 class MaxNorm(nn.Module):
@@ -67,6 +70,20 @@ class Breaks(nn.Module):
     return x
 
 
+class Refuses(nn.Module):
+  """Raises where the sweep is planned, by itself or by what it calls."""
+
+  by: str = 'raise'
+
+  @nn.compact
+  def __call__(self, x):
+    if self.by == 'jax':
+      return jnp.reshape(x, (7, 7))
+    if self.by == 'numpy':
+      return np.zeros(3).reshape(2)
+    raise ValueError('a norm in a bad mood')
+
+
 class Dies(nn.Module):
   """Ends the process that trains it, as running out of memory does."""
 
@@ -94,4 +111,14 @@ class BreaksAt128(nn.Module):
   def __call__(self, x):
     if len(x) == 128:
       raise RuntimeError('not 128')
+    return x
+
+
+class PlainOnly(nn.Module):
+  """Cannot be traced in a program that has what is special to a platform."""
+
+  @nn.compact
+  def __call__(self, x):
+    if special_formulas_allowed():
+      raise RuntimeError('special formulas')
     return x

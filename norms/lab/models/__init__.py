@@ -1,7 +1,8 @@
 """Networks whose norm is an argument: a factory(norm, classes, **options) gives a linen module.
 
 Kernels of the lab's own models are zero: the lab draws them, by layer index, from the seed alone
-(norms.lab.training.initial). They draw nothing else either, so one template serves every seed.
+(`initial` in lab/engine/training.py). They draw nothing else either, so one template serves every
+seed.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,8 +2,9 @@
 
 import flax.linen as nn
 
-from norms.lab.models import layers, pooling
+from norms.lab.models import layers
 from norms.lab.models.norm import Norm
+from norms.lab.xla_cpu import pooling
 
 POOLS = ('every', 'inner', 'none')
 

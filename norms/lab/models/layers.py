@@ -1,16 +1,47 @@
 """What the models are made of: layers whose kernels the lab draws, activations, their options."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import flax.linen as nn
+from flax.linen import dtypes
 
 from norms.lab import trial
-from norms.lab.models.convolution import Conv
 from norms.lab.models.norm import Norm
+from norms.lab.xla_cpu.convolution import convolve
 
 ACTIVATIONS: Mapping[str, Callable] = {
   'relu': nn.relu, 'tanh': nn.tanh, 'gelu': nn.gelu, 'silu': nn.silu, 'linear': lambda x: x,
 }  # fmt: skip
+
+
+class Conv(nn.Module):
+  """`convolve` with nn.Conv's parameters, `kernel` and `bias`.
+
+  Attributes:
+    features: output channels.
+    kernel_size: height and width of the kernel.
+    strides: down and across.
+    padding: 'SAME' or 'VALID'.
+    use_bias: add a learned bias.
+    kernel_init: initialises the kernel, of shape (*kernel_size, input channels, features).
+    bias_init: initialises the bias.
+  """
+
+  features: int
+  kernel_size: Sequence[int]
+  strides: Sequence[int] = (1, 1)
+  padding: str = 'SAME'
+  use_bias: bool = True
+  kernel_init: Callable = nn.initializers.lecun_normal()
+  bias_init: Callable = nn.initializers.zeros
+
+  @nn.compact
+  def __call__(self, x):
+    shape = (*self.kernel_size, x.shape[-1], self.features)
+    kernel = self.param('kernel', self.kernel_init, shape)
+    bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
+    x, kernel, bias = dtypes.promote_dtype(x, kernel, bias)
+    return convolve(x, kernel, bias, strides=tuple(self.strides), padding=self.padding)
 
 
 class Layers:

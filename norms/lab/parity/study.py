@@ -16,7 +16,7 @@ import pandas as pd
 
 import norms
 from norms.lab import numerics, peers, records
-from norms.lab.provenance import provenance
+from norms.lab.runner.provenance import provenance
 
 
 class Unit(Protocol):

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import evaluation, program, training
 from norms.lab.data import Data
-from norms.lab.training import Setting, State
+from norms.lab.engine import evaluation, program, training
+from norms.lab.engine.training import State, TrainSetup
 from norms.lab.trial import Trial
 
 
@@ -45,7 +45,7 @@ def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
   """Trains by the lab's own program."""
   state, hyper = _begin(trial, data), _hyper(trial)
   segment, judge = _compiled(trial.static, tuple(names.items()), data.classes)
-  x = evaluation.views(_setting(trial.static, data.classes), data)
+  x = evaluation.eval_inputs(_setup(trial.static, data.classes), data)
   scores, losses, seen = [judge(state, data, x)], [], [_values(state, names)[None]]
   for epoch in range(1, trial.epochs + 1):
     rows = _order(trial, data, epoch)
@@ -93,39 +93,39 @@ def _hyper(trial: Trial) -> dict[str, Any]:
 
 
 def _begin(trial: Trial, data: Data) -> State:
-  setting = _setting(trial.static, data.classes)
-  variables = program.init(setting)(trial.seed, data.train.x[:1])
+  setup = _setup(trial.static, data.classes)
+  variables = program.init(setup)(trial.seed, data.train.x[:1])
   size = training.kernel_size(variables['params'])
   drawn = program.draws(_seeds(trial), size)[0]
-  return training.initial(setting, variables, drawn, _hyper(trial))
+  return training.initial(setup, variables, drawn, _hyper(trial))
 
 
 def _shapes(trial: Trial):
   sizes = data_sets.sizes(trial.data)
   x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
-  return jax.eval_shape(program.init(_setting(trial.static, sizes.classes)), 0, x)
+  return jax.eval_shape(program.init(_setup(trial.static, sizes.classes)), 0, x)
 
 
 @functools.cache
-def _setting(static: Trial, classes: int) -> Setting:
-  return Setting.of(static, classes)
+def _setup(static: Trial, classes: int) -> TrainSetup:
+  return TrainSetup.of(static, classes)
 
 
 @functools.cache
 def _compiled(static: Trial, names: tuple[tuple[str, int], ...], classes: int):
   """(an epoch with what is watched after each step, test accuracy by running statistics)."""
-  setting = _setting(static, classes)
+  setup = _setup(static, classes)
 
   def segment(state, data, order, hyper):
     def body(state, rows):
       batch = jax.tree.map(lambda a: a[rows], data.train)
-      state, seen = training.step(setting, state, batch, hyper)
+      state, seen = training.step(setup, state, batch, hyper)
       return state, (seen['minibatch_loss'], _values(state, dict(names)))
 
     return jax.lax.scan(body, state, order)
 
   def judge(state, data, x):
-    return evaluation.evaluate(setting, state, data, x)['test_accuracy']
+    return evaluation.evaluate(setup, state, data, x)['test_accuracy']
 
   return jax.jit(segment), jax.jit(judge)
 

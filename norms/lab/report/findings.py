@@ -20,7 +20,8 @@ from norms.lab.columns import (
   TRAINED,
   TRIAL,
 )
-from norms.lab.report import clock, measured, scales, tables, why
+from norms.lab.report import measurements, tables, timing, trained_ranges
+from norms.lab.report.probes import at_start
 from norms.lab.report.view import View
 from norms.lab.statistics import design, rules, words
 
@@ -28,8 +29,8 @@ from norms.lab.statistics import design, rules, words
 def sentences(view: View) -> list[str]:
   """The overall summary: who trains where, who is best, what did not train, and how fast."""
   general = [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
-  recorded = [*why.sentences(view), *scales.sentences(view), *clock.sentences(view)]
-  recorded += measured.sentences(view)
+  recorded = [*at_start.sentences(view), *trained_ranges.sentences(view), *timing.sentences(view)]
+  recorded += measurements.sentences(view)
   return [*general, *_replayed(view), *recorded]
 
 

@@ -72,7 +72,7 @@ def timed(timing: Mapping[str, Any], study: Any) -> dict[str, Any]:
   return {**timing, 'rows': rows, 'compile_seconds': compiled} if timing else {}
 
 
-def apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split_replays(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
   """The study's own trials, and those that replay a reference's draws.
 
   A replay is a single run of other draws, so no seed among the seeds; a study of nothing else

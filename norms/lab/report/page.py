@@ -12,19 +12,20 @@ import pandas as pd
 
 from norms.lab import numerics, statistics
 from norms.lab.report import (
-  clock,
-  figures,
   findings,
-  measured,
+  measurements,
   naming,
-  reference,
-  replay,
-  scales,
+  replay_json,
   style,
-  summaries,
+  summary_json,
   tables,
-  why,
+  timing,
+  trained_ranges,
+  which_figures,
 )
+from norms.lab.report.figures import writing
+from norms.lab.report.probes import at_start
+from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -40,10 +41,10 @@ def write(
 ) -> pathlib.Path:
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
-  drawn = figures.begin(figures.parts_of(view), folder, helper)
+  drawn = writing.begin(which_figures.parts_of(view), folder, helper)
   content = contents(view, provenance) | {'figures': drawn()}
-  put(folder / 'summary.json', summaries.text(view, content['verdicts']))
-  replay.write(view, folder)
+  put(folder / 'summary.json', summary_json.text(view, content['verdicts']))
+  replay_json.write(view, folder)
   return publish(content, tables.summary(view), folder)
 
 
@@ -72,14 +73,14 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
     'trials': words.count(len(view.rows), 'trial'),
     'spread': view.spread(),
     'findings': findings.sentences(view),
-    'probed': not why.starts(view).empty,
+    'probed': not at_start.starts(view).empty,
     'says': naming.said(study),
-    'reference': reference.table(view),
-    'beside': list(reference.sentences(view)),
+    'reference': comparison.table(view),
+    'beside': list(comparison.sentences(view)),
     'more': [
-      *(scales.table(view, axis) for axis in scales.axes(view)),
-      *why.tables_of(view),
-      *filter(None, [clock.table(view), measured.table(view)]),
+      *(trained_ranges.table(view, axis) for axis in trained_ranges.axes(view)),
+      *at_start.tables_of(view),
+      *filter(None, [timing.table(view), measurements.table(view)]),
     ],
     'usual': tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,

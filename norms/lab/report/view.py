@@ -27,7 +27,7 @@ class View:
   norms: list[str]
   axes: list[str]  # beside norm and seed
   usual: dict[str, Any]  # the cell to look at first
-  timing: Mapping[str, Any]  # what norms.lab.timing measured, {} where nothing was
+  timing: Mapping[str, Any]  # what norms.lab.runner.timing measured, {} where nothing was
 
   @property
   def looks(self) -> dict[str, style.Look]:
@@ -89,7 +89,7 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
   stated = frame.attrs.get(AXES)
-  frame, replayed = naming.apart(naming.named(frame, study))
+  frame, replayed = naming.split_replays(naming.named(frame, study))
   axes = design.axes(frame, stated)
   wanted = naming.renamed(order.get(NORM, ()), naming.labels(study))
   names = list(dict.fromkeys([*wanted, *frame[NORM].unique()]))

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 import numpy as np
 import pandas as pd
 
-from norms.lab.report import canvas, figures, page, style, summaries
+from norms.lab.report import page, style, summary_json
+from norms.lab.report.figures import sheets, writing
 from norms.lab.report.tables import ABSENT, Table
 
 OURS = 'norms'
@@ -33,7 +34,7 @@ class Part(NamedTuple):
   title: str
   tables: list[Table]
   sentences: Sequence[str] = ()
-  figures: Sequence[figures.Figure] = ()
+  figures: Sequence[writing.Figure] = ()
 
   @property
   def begins(self) -> list[Table]:
@@ -63,7 +64,7 @@ def write(
   content |= {'says': f'{report.says} {study.absent}'.strip(), 'parts': report.parts}
   says = [study.reference] if study.reference else []
   folder.mkdir(parents=True, exist_ok=True)
-  page.put(folder / 'summary.json', summaries.plain(study, report.verdicts, says=says))
+  page.put(folder / 'summary.json', summary_json.plain(study, report.verdicts, says=says))
   content |= {'colours': {}}  # of norms, which stand for themselves here
   return page.publish(content, report.csv, folder, templates='parity/', digits=4)
 
@@ -89,4 +90,4 @@ def look(index: int) -> dict[str, Any]:
 def legend(figure: Figure, titles: Sequence[str], columns: int, *, skip: int = 0) -> None:
   """A legend of the libraries, without the first `skip`."""
   handles = [Line2D([], [], label=title, **look(i)) for i, title in enumerate(titles)]
-  canvas.above(figure, handles[skip:], columns)
+  sheets.above(figure, handles[skip:], columns)

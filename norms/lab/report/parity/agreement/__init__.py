@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from norms.lab.columns import COMPARED, TITLE
-from norms.lab.report import figures as drawn
+from norms.lab.report.figures import writing
 from norms.lab.report.parity.agreement import figures, tables, verdicts
 from norms.lab.report.parity.page import OURS, Part, Report, said
 from norms.lab.report.tables import titled
@@ -21,7 +21,7 @@ SHORT = 9  # columns that a terminal has room for
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
   """All that is told; the figures are written."""
   titles = [title for title in frame[TITLE].unique() if title != OURS]
-  errors = drawn.write([functools.partial(figures.offsets, frame)], folder)
+  errors = writing.write([functools.partial(figures.offsets, frame)], folder)
   exact = [tables.libraries(frame), tables.accuracy(frame)]
   parts = [
     Part('agreement', 'Agreement', [tables.pairs(frame), tables.differences(frame)]),

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import DTYPE, ERROR, INPUT, LOST, NORM, QUANTITY, TITLE
-from norms.lab.report import canvas
-from norms.lab.report.drawing import Drawing
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page
 from norms.lab.report.parity.agreement import tables
 
@@ -29,7 +29,7 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   titles = list(found[TITLE].unique())
   cells = [(quantity, norm) for quantity in SHOWN for norm in norms]
   top = 0.12 + 0.2 * int(np.ceil(len(titles) / 4))
-  figure, axes = canvas.sheet(len(cells), columns=len(norms), high=2.0, top=top)
+  figure, axes = sheets.sheet(len(cells), columns=len(norms), high=2.0, top=top)
   for ax, (quantity, norm) in zip(axes, cells, strict=True):
     part = found[(found[QUANTITY] == quantity) & (found[NORM] == norm)]
     for title in reversed(titles):
@@ -38,7 +38,7 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
     ax.set_xscale('log')
     ax.set_yscale('log')
     ax.set_ylim(2e-8, 1e7)
-  canvas.outer_labels(axes, len(norms), 'offset', 'relative error')
+  sheets.outer_labels(axes, len(norms), 'offset', 'relative error')
   page.legend(figure, titles, 4)
   caption = (
     f'Largest error over the largest exact entry{tables.draws(frame)}, for normal noise of '

@@ -58,7 +58,15 @@ def _outputs(claim: str, found: pd.DataFrame) -> Line:
     for _, line in above.iterrows()
   )
   nearer = int((above[OUR_ERROR] <= above[THEIR_ERROR]).sum())
-  return Line(claim, 'refuted', f'{said}. Beyond: {apart}. Ours is nearer in {nearer} of them.')
+  sentence = f'{said}. Beyond: {apart}. Ours is nearer in {nearer} of them.'
+  limits = above[above[THEIR_ERROR] > OUTPUTS]
+  if not limits.empty:
+    which = words.listed(f'{line[NORM]} of {line[TITLE]}' for _, line in limits.iterrows())
+    sentence += (
+      f' Known limit: {which}, farther from the exact value than the bar is wide, so that nothing '
+      'exact agrees with it.'
+    )
+  return Line(claim, 'refuted', sentence)
 
 
 def gradients(frame: pd.DataFrame) -> Line:
@@ -90,7 +98,7 @@ def _losses(lost: pd.DataFrame) -> Iterator[str]:
       f'({line["title_best"]} {number(line["error_best"])})'
       for _, line in part.iterrows()
     )
-    why = f' ({part[KNOWN].iloc[0]})' if part[KNOWN].iloc[0] else ''
+    why = f' (known limit: {part[KNOWN].iloc[0]})' if part[KNOWN].iloc[0] else ''
     yield f'Input {name}, {dtype}{why}: {where}.'
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from norms.lab.report import figures as drawn
+from norms.lab.report.figures import writing
 from norms.lab.report.parity.drift import figures, tables, verdicts
 from norms.lab.report.parity.page import Part, Report, said
 from norms.lab.report.tables import titled
@@ -18,7 +18,7 @@ from norms.lab.statistics import words
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
   """All that is told; the figures are written."""
   curves, drift = tables.curves(frame), tables.drift(frame)
-  accuracy, *apart = drawn.write([functools.partial(figures.draw, frame, drift)], folder)
+  accuracy, *apart = writing.write([functools.partial(figures.draw, frame, drift)], folder)
   parts = [
     Part('curves', 'Curves', [tables.accuracies(curves)], (), [accuracy]),
     Part('drift', 'Drift', [tables.drifts(drift)], (), apart),

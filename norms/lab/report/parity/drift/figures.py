@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
 from norms.lab.columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
-from norms.lab.report import canvas
-from norms.lab.report.drawing import Drawing
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page
 from norms.lab.statistics import words
 
@@ -26,8 +26,8 @@ def curves(frame: pd.DataFrame) -> Drawing:
   """A panel per family: test accuracy by epoch, a line per library."""
   rows = frame[frame[PART] == 'curve']
   families, titles = list(rows[FAMILY].unique()), list(rows[TITLE].unique())
-  columns = canvas.rows_of(len(families), 2)
-  figure, axes = canvas.sheet(len(families), columns=columns, high=2.4, top=0.55, gap=0.5)
+  columns = sheets.rows_of(len(families), 2)
+  figure, axes = sheets.sheet(len(families), columns=columns, high=2.4, top=0.55, gap=0.5)
   for ax, family in zip(axes, families, strict=True):
     part = rows[(rows[FAMILY] == family) & (rows[EPOCH] > 0)]
     for title in reversed(list(part[TITLE].unique())):
@@ -35,7 +35,7 @@ def curves(frame: pd.DataFrame) -> Drawing:
       ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-  canvas.outer_labels(axes, columns, EPOCH, 'test accuracy')
+  sheets.outer_labels(axes, columns, EPOCH, 'test accuracy')
   for ax in axes:
     ax.tick_params(labelleft=True)
   page.legend(figure, titles, 3)
@@ -59,7 +59,7 @@ def _sheet(found: pd.DataFrame, measure: str) -> Figure:
   families = list(found[FAMILY].unique())
   titles = ['ours', *found[TITLE].unique()]
   cells = [(kind, family) for kind in ('gamma', 'beta') for family in families]
-  figure, axes = canvas.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
+  figure, axes = sheets.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
   for ax, (kind, family) in zip(axes, cells, strict=True):
     part = found[(found['kind'] == kind) & (found[FAMILY] == family) & (found[STEP] > 0)]
     for title in part[TITLE].unique():
@@ -71,7 +71,7 @@ def _sheet(found: pd.DataFrame, measure: str) -> Figure:
     ax.set_xscale('log')
     ax.set_yscale('log')
     ax.set_ylim(1e-10, 3)
-  canvas.outer_labels(axes, len(families), STEP, f'{measure} |difference|')
+  sheets.outer_labels(axes, len(families), STEP, f'{measure} |difference|')
   page.legend(figure, titles, 3, skip=1)
   return figure
 

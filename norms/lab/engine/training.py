@@ -1,0 +1,176 @@
+"""One trial: pure functions to start it and to take a step.
+
+Nothing here knows of lanes, groups or devices; `axis_name` makes the step one of several devices'
+(jax.pmap, jax.shard_map), each with its share of the batch.
+"""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import math
+import re
+from typing import Any, NamedTuple
+
+from flax import traverse_util
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from norms import catalogue
+from norms.lab import models, trial
+from norms.lab.data import Split, augment
+from norms.lab.engine import optimizer as optimizers
+from norms.lab.xla_cpu import gathering
+from norms.lab.xla_cpu.compact import compact
+from norms.lab.xla_cpu.loss import cross_entropy
+
+Variables = Mapping[str, Any]
+SEEN = ('minibatch_loss', 'grad_norm')  # of a step
+PURPOSES = ('init', 'order', 'augment', 'dropout')
+
+
+class State(NamedTuple):
+  """What training carries: a plain pytree, so a checkpoint is just this."""
+
+  variables: Variables  # params, and what else the model keeps (batch_stats)
+  opt_state: optax.OptState
+  step: jax.Array
+  diverged_at: jax.Array  # the first step whose loss was not finite, else -1
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSetup:
+  """What is static about training: the model in its three roles, and the optimizer."""
+
+  train: nn.Module
+  running: nn.Module  # normalises by running statistics
+  exact: nn.Module  # training mode, momentum 0: leaves its batch's own statistics behind
+  optimizer: Callable[[Mapping[str, Any]], optax.GradientTransformation]
+  state: bool  # whether the norm has running statistics
+  exact_stats: bool  # whether it is judged by exact ones
+  absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
+  own: bool  # whether the model is the lab's, whose kernels the lab draws
+  eval_examples: int = 0  # of the training split; 0: all
+  probe: int = 0  # of the training split, for norms.lab.engine.probes; 0: no probe
+  normalizer: type | None = None  # the class of the norm, where that acts on activations
+  augment: tuple[str, ...] = ()
+
+  @classmethod
+  def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
+    """The setup that a trial's static part asks for."""
+    row = catalogue.find(static.norm)
+    make = models.factory(static.model, dict(static.model_options))
+    norm = models.Norm(row, static.norm_options, axis_name=axis_name)
+    return cls(
+      train=make(norm, classes),
+      running=make(dataclasses.replace(norm, training=False), classes),
+      exact=make(dataclasses.replace(norm, momentum=0.0), classes),
+      optimizer=optimizers.optimizer(static.optimizer, dict(static.optimizer_options)),
+      state=row.state,
+      exact_stats=row.state and static.eval_stats == 'exact',
+      absolute=static.weight_scale is not None,
+      own=':' not in static.model,
+      eval_examples=static.eval_examples,
+      probe=static.probe,
+      normalizer=norm.module if row.kind == 'activation' else None,
+      augment=static.augment,
+    )
+
+
+def key(seed, purpose: str) -> jax.Array:
+  """The key of a seed for a purpose; of nothing else, so trials of one seed share their draws."""
+  return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
+
+
+def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
+  """The state before the first step: kernels of the wanted scale, all else as the model has it.
+
+  `draws` are standard normal, one flat array that the kernels share out by layer index.
+  """
+  params = traverse_util.flatten_dict(variables['params'])
+  paths, start = kernel_paths(params), 0
+  for path in paths:
+    kernel = params[path]
+    usual = math.sqrt(2 / max(1, math.prod(kernel.shape[:-1])))
+    if setup.own or setup.absolute:
+      drawn = draws[start : start + kernel.size].reshape(kernel.shape).astype(kernel.dtype)
+      kernel = drawn if setup.absolute else drawn * usual
+    params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
+    start += kernel.size
+  params = traverse_util.unflatten_dict(_with_lengths(params))
+  opt_state = setup.optimizer(hyper).init(params)
+  return State({**variables, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
+
+
+def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
+  """The paths of the kernels, layer_2 before layer_10."""
+
+  def natural(path):
+    return [int(s) if s.isdigit() else s for s in re.split(r'(\d+)', '/'.join(path))]
+
+  return sorted((path for path in params if path[-1] == 'kernel'), key=natural)
+
+
+def kernel_size(params: Variables) -> int:
+  """How many numbers all kernels take."""
+  flat = traverse_util.flatten_dict(params)
+  return sum(flat[path].size for path in kernel_paths(flat))
+
+
+def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
+  """Weight norm starts as the net without it: g is the length of the kernel drawn."""
+  for path in params:
+    layer, _, last = path[-1].rpartition('/kernel/')
+    kernel = params.get((*path[:-2], *layer.split('/'), 'kernel'))
+    if last == 'scale' and kernel is not None and params[path].shape == kernel.shape[-1:]:
+      params[path] = jnp.sqrt(jnp.sum(jnp.square(kernel), range(kernel.ndim - 1)))
+  return params
+
+
+def augmented(setup: TrainSetup, batch: Split, seed, step) -> Split:
+  """The batch as the step sees it, of the seed and the step alone: lanes of one seed share it."""
+  if not setup.augment:
+    return batch
+  random = jax.random.fold_in(key(seed, 'augment'), step)
+  return Split(augment.augment(setup.augment, random, batch.x), batch.y)
+
+
+def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | None = None):
+  """One step on one batch: the new state, the loss and the norm of the gradient."""
+  rest = {k: v for k, v in state.variables.items() if k != 'params'}
+  rngs = None
+  if not setup.own:
+    rngs = {'dropout': jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)}
+
+  def objective(params):
+    variables = {'params': params, **rest}
+    logits, new = setup.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
+    loss = cross_entropy(logits, batch.y)
+    return (loss if axis_name is None else jax.lax.pmean(loss, axis_name)), new
+
+  params = state.variables['params']
+  (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(params)
+  if axis_name is not None:
+    # The loss is a mean over devices already; without that shard_map's gradient is a sum.
+    grads, new = jax.lax.pmean((grads, new), axis_name)
+  updates, opt_state = setup.optimizer(hyper).update(grads, state.opt_state, params)
+  variables = {**rest, **new, 'params': gathering.applied(params, updates)}
+  squares = gathering.squares(grads)
+  grad_norm, *counts = _observed(loss, squares, state.step, state.diverged_at)
+  state = State(variables, opt_state, *counts)
+  return state, dict(zip(SEEN, (loss, grad_norm), strict=True))
+
+
+@compact
+def _observed(loss, squares, step, diverged_at):
+  """The norm of the gradient, the next step, and the first one whose loss was not finite."""
+  first = (diverged_at < 0) & ~jnp.isfinite(loss)
+  return jnp.sqrt(jnp.sum(squares)), step + 1, jnp.where(first, step, diverged_at)
+
+
+@compact
+def tally(mean, first, seen, at):
+  """A step's part of an epoch's means, and the first loss; at: (step, first step, steps)."""
+  step, begun, steps = at
+  first = jnp.where(step == begun, seen['minibatch_loss'], first)
+  return jax.tree.map(lambda a, b: a + b / steps, mean, seen), first

@@ -1,0 +1,79 @@
+"""Which errors a user can mend, and the one line that such an error becomes.
+
+Those are mistakes that somebody foresaw: a `raise` of this project, of train.py or of the config's
+file, what the parsers of flags raise, and what the operating system says of files and disks. All
+others, be they raised in Python, NumPy or JAX, or in a norm or model of a user, need a traceback.
+"""
+
+from collections.abc import Iterator
+import difflib
+import dis
+import pathlib
+import traceback
+
+FLAGS = ('absl', 'ml_collections')
+# A config's file, under the names by which ml_collections and train.py load it.
+CONFIGS = ('config_config', 'study_config')
+OURS = ('norms', '__main__', *CONFIGS)
+
+
+class LayerError(ValueError):
+  """A model that cannot be built, with the layer that says so; its cause is the error itself."""
+
+
+def mendable(error: BaseException) -> bool:
+  """Whether one line tells a user all: the error was raised on purpose."""
+  if isinstance(error, LayerError) and error.__cause__ is not None:
+    return mendable(error.__cause__)  # it is raised on top of whatever ends a layer
+  if isinstance(error, OSError) and error.errno is not None:
+    return True
+  package, instruction = _raised(error)
+  if package in FLAGS:  # on top of what a config's file ran into, if that is why
+    inner = next((each for each in _before(error) if not _packages(each).isdisjoint(CONFIGS)), None)
+    return inner is None or mendable(inner)
+  # A function of C, which raises without a frame of its own, leaves the caller at its call. So does
+  # JAX, which takes its own frames out.
+  return package in OURS and instruction == 'RAISE_VARARGS'
+
+
+def line(error: BaseException) -> str:
+  """The message in one line, with the nearest valid name where there is one."""
+  inner = error
+  while isinstance(inner, AttributeError | KeyError) and inner.args:  # ml_collections nests them
+    inner = inner.args[0]
+  lines = [each.strip() for each in str(inner).splitlines() if each.strip()] or [repr(error)]
+  if lines[0].endswith(':'):  # ml_collections puts a config file's own error last
+    lines = [f'{lines[0]} {lines[-1]}']
+  hint = next((each for each in lines[1:] if 'did you mean' in each.lower()), '')
+  if isinstance(error, FileNotFoundError) and error.filename:
+    file = pathlib.Path(error.filename)
+    near = difflib.get_close_matches(file.name, [f.name for f in file.parent.glob('*')], n=1)
+    hint = f'Did you mean {near[0]!r}?' if near else hint
+  return f'{lines[0]} {hint}'.strip()
+
+
+def _raised(error: BaseException) -> tuple[str, str]:
+  """The package whose code was running when the error arose, and the instruction."""
+  last = error.__traceback__
+  while last is not None and last.tb_next is not None:
+    last = last.tb_next
+  if last is None:
+    return '', ''
+  return _package(last.tb_frame), dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]]
+
+
+def _packages(error: BaseException) -> set[str]:
+  """All packages that the error passed through."""
+  return {_package(frame) for frame, _ in traceback.walk_tb(error.__traceback__)}
+
+
+def _package(frame) -> str:
+  return str(frame.f_globals.get('__name__', '')).partition('.')[0]
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+  """The errors on top of which this one was raised, the latest first."""
+  inner = error.__cause__ or error.__context__
+  while inner is not None:
+    yield inner
+    inner = inner.__cause__ or inner.__context__

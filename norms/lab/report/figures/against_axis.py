@@ -1,0 +1,140 @@
+"""Figures of the last epoch: a metric against a numeric axis, and every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.columns import (
+  BEST,
+  EPOCH,
+  FINAL_LOSS,
+  NORM,
+  SCORE,
+  TEST_ACCURACY,
+  TRAIN_ACCURACY,
+  TRAINED,
+  VALIDATION_ACCURACY,
+)
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite
+from norms.lab.report.style import Look
+from norms.lab.report.view import View, picked
+from norms.lab.statistics import words
+
+
+def against(
+  view: View, axis: str, panel: str | None, metric: str, *, epoch: int | None = None
+) -> Drawing:
+  """`metric` after the last epoch, or after `epoch`, against a numeric axis: a panel per value."""
+  free = (axis, panel) if panel else (axis,)
+  rows = view.rows if epoch is None else view.frame[view.frame[EPOCH] == epoch]
+  rows = view.at_usual(rows, free=free)
+  values = _panel_values(view, rows, panel)
+  columns = sheets.rows_of(len(values))
+  width = sheets.WIDTH if columns > 1 else 7.2
+  top = sheets.legend_height(view.norms, width=width)
+  figure, axes = sheets.sheet(len(values), columns=columns, high=2.5, top=top, width=width)
+  table = statistics.summary(rows, [NORM, *free], metric).sort_values(axis, kind='stable')
+  table = table if panel is None else table[table[panel].isin(values)]
+  for ax, value in zip(axes, values, strict=True):
+    part = table if panel is None else table[table[panel] == value]
+    for norm in view.norms:
+      line(ax, view.looks[norm], part[part[NORM] == norm], axis)
+    if panel is not None:
+      ax.set_title(words.place({panel: value}), loc='left')
+  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  sheets.scale_y(axes, metric, table[['low', 'high', 'value']])
+  sheets.outer_labels(axes, columns, words.label(axis), words.label(metric))
+  sheets.legend(figure, view.looks, hollow=True)
+  title = f'{words.label(metric).capitalize()} against {words.label(axis)}'
+  when = 'After the last epoch' if epoch is None else f'Mean over the steps of epoch {epoch}'
+  return Drawing(f'{metric}_by_{axis}', title, caption(view, when, free), figure)
+
+
+def bests(view: View, axis: str) -> Drawing:
+  """Best accuracies over the epochs, and the final training loss, against a numeric axis."""
+  held_out = view.recorded([VALIDATION_ACCURACY]) or [TEST_ACCURACY]
+  metrics = [BEST + TRAIN_ACCURACY, BEST + held_out[0], FINAL_LOSS]
+  rows = view.at_usual(view.rows, free=(axis,))
+  top = sheets.legend_height(view.norms)
+  figure, axes = sheets.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
+  for ax, metric in zip(axes, metrics, strict=True):
+    table = statistics.summary(rows, [NORM, axis], metric).sort_values(axis, kind='stable')
+    for norm in view.norms:
+      line(ax, view.looks[norm], table[table[NORM] == norm], axis)
+    sheets.scale_y([ax], metric, table[['low', 'high', 'value']])
+    ax.set_xlabel(words.label(axis))
+    ax.set_ylabel(words.label(metric))
+  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  sheets.legend(figure, view.looks, hollow=True)
+  title = f'Best accuracies and final training loss against {words.label(axis)}'
+  what = (
+    f'Best over the epochs; the loss is the mean of the last {statistics.LAST_STEPS} steps in '
+    'whole epochs, and absent where it is not finite'
+  )
+  return Drawing(f'bests_by_{axis}', title, caption(view, what, (axis,)), figure)
+
+
+def seeds(view: View) -> Drawing:
+  """Final test accuracy of every seed at the usual cell, joined by seed across the norms."""
+  rows = view.at_usual(view.rows)
+  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], SCORE)
+  rows = rows.assign(score=statistics.scores(rows, SCORE))
+  centres = statistics.summary(rows, [NORM], SCORE)
+  left = sheets.names_width(view.norms)
+  high = 0.4 * len(view.norms)
+  figure, (ax,) = sheets.sheet(1, columns=1, high=high, left=left, width=7.2)
+  places = [view.norms.index(norm) for norm in table]
+  for _, own in table.iterrows():
+    ax.plot(own, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)
+  for y, norm in enumerate(view.norms):
+    own, centre = (part[part[NORM] == norm] for part in (rows, centres))
+    _points(ax, y, view.looks[norm], own, centre)
+  ax.set_yticks(range(len(view.norms)), view.norms)
+  ax.set_ylim(len(view.norms) - 0.4, -0.6)
+  ax.grid(visible=False, axis='y')
+  ax.set_xlabel(words.label(SCORE))
+  ax.set_xlim(*sheets.limits(SCORE, rows['score'], centres[['low', 'high']]))
+  what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
+  return Drawing('accuracy_by_seed', 'Every seed', caption(view, what, ()), figure)
+
+
+def _points(ax: Axes, y: int, look: Look, rows: pd.DataFrame, centres: pd.DataFrame) -> None:
+  """The seeds of one norm; below them their centre and spread."""
+  failed = ~rows[TRAINED].astype(bool)
+  for part, face in ((rows[~failed], look.colour), (rows[failed], style.PAPER)):
+    dots: dict[str, Any] = {'ms': 6.5, 'mec': look.colour, 'mfc': face, 'alpha': 0.8, 'ls': 'none'}
+    ax.plot(part['score'], [y] * len(part), marker=look.marker, **dots)
+  for _, centre in centres.iterrows():
+    ax.plot([centre['low'], centre['high']], [y + 0.3] * 2, color=look.colour, lw=2)
+    ax.plot([centre['value']] * 2, [y + 0.2, y + 0.4], color=look.colour, lw=2)
+
+
+def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
+  """One norm: centre, band, and hollow markers where not every trial trained."""
+  x = table[axis].to_numpy(float)
+  value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
+  ax.plot(x, value, color=look.colour, marker=look.marker, ls=look.line, lw=1.5, ms=5, mew=0.8)
+  ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+  failed = table['share_trained'].to_numpy() < 1
+  hollow: dict[str, Any] = {
+    'mfc': style.PAPER,
+    'mec': look.colour,
+    'mew': 1.1,
+    'ls': 'none',
+    'ms': 5,
+  }
+  ax.plot(x[failed], value[failed], marker=look.marker, **hollow)
+
+
+def _panel_values(view: View, rows: pd.DataFrame, panel: str | None) -> Sequence[Any]:
+  if panel is None:
+    return [None]
+  values = list(rows[panel].dropna().unique())
+  return picked(sorted(values) if panel in view.numeric else values, view.usual[panel], 4)

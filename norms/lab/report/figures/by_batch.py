@@ -1,0 +1,83 @@
+"""Accuracies over the epochs, a column per norm and a line per batch size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+import pandas as pd
+
+from norms.lab import statistics
+from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATION_ACCURACY
+from norms.lab.report import style
+from norms.lab.report.figures import sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite
+from norms.lab.report.view import View, picked
+from norms.lab.statistics import words
+
+# Of a batch size: line, width, marker, strength of the norm's colour; the largest is the strongest.
+STROKES: tuple[tuple[Any, float, str, float], ...] = (
+  ((0, (1.2, 1.2)), 1.6, 'o', 0.55),
+  ((0, (5, 1.6)), 1.6, 's', 0.75),
+  ('-', 1.8, 'D', 1.0),
+)
+
+
+def by_batch(view: View) -> Drawing:
+  """Training and validation accuracy by epoch, a line per batch size, the plain net beside it."""
+  rows = view.at_usual(view.frame, free=(BATCH_SIZE,))
+  sizes = picked(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
+  metrics = [TRAIN_ACCURACY, *view.recorded([VALIDATION_ACCURACY])]
+  norms = [norm for norm in view.norms if norm != 'none'] or view.norms
+  top = 0.35
+  n = len(norms) * len(metrics)
+  figure, axes = sheets.sheet(n, columns=len(norms), high=2.2, top=top, gap=0.3)
+  for i, metric in enumerate(metrics):
+    line = axes[i * len(norms) : (i + 1) * len(norms)]
+    table = statistics.summary(rows, [NORM, BATCH_SIZE, EPOCH], metric)
+    for ax, norm in zip(line, norms, strict=True):
+      _lines(ax, view, table, norm, sizes)
+      ax.set_title('' if i else words.norm_name(norm))
+    sheets.scale_y(line, metric, table[['low', 'high', 'value']])
+    below = EPOCH if metric == metrics[-1] else ''
+    sheets.outer_labels(line, len(norms), below, words.label(metric))
+  _legend(figure, view, sizes)
+  what = 'By epoch, a line per batch size'
+  title = 'Accuracies by epoch, for each norm and batch size'
+  return Drawing('accuracy_by_batch_size', title, caption(view, what, (BATCH_SIZE,)), figure)
+
+
+def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any]) -> None:
+  """The norm at each batch size; the plain net at the smallest, as in the reference."""
+  shown = [(norm, size) for size in sizes]
+  shown += [('none', sizes[0])] if norm != 'none' and 'none' in view.norms else []
+  for name, size in shown:
+    part = table[(table[NORM] == name) & (table[BATCH_SIZE] == size)]
+    stroke, width, marker, strength = STROKES[sizes.index(size)]
+    colour, x = view.looks[name].colour, part[EPOCH].to_numpy()
+    value, low, high = (finite(part[column]) for column in ('value', 'low', 'high'))
+    how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
+    ax.plot(x, value, color=colour, alpha=strength, **how)
+    ax.fill_between(x, low, high, color=colour, alpha=0.1, lw=0)
+  ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _legend(figure: Any, view: View, sizes: list[Any]) -> None:
+  handles = [
+    Line2D([], [], color=style.INK, ls=stroke, lw=width, marker=marker, ms=3.5, alpha=strength,
+           label=f'batch size {words.number(size)}')
+    for size, (stroke, width, marker, strength) in zip(sizes, STROKES, strict=False)
+  ]  # fmt: skip
+  if 'none' in view.norms and len(view.norms) > 1:
+    stroke, width, marker, strength = STROKES[0]
+    label = f'plain net, batch size {words.number(sizes[0])}'
+    colour = view.looks['none'].colour
+    how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
+    handles.append(Line2D([], [], color=colour, alpha=strength, label=label, **how))
+  width, height = figure.get_size_inches()
+  corner = (0.58 / width, 1 - 0.04 / height)
+  figure.legend(
+    handles=handles, ncols=len(handles), loc='upper left', borderaxespad=0, bbox_to_anchor=corner
+  )

@@ -1,0 +1,102 @@
+"""How figures are written: as PNG and SVG, half of them by a helper where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+import io
+import pathlib
+import re
+from typing import NamedTuple
+
+import matplotlib
+
+from norms.lab.report import style
+from norms.lab.report.figures.drawing import Drawing
+
+FOLDER = 'figures'
+
+# Makes drawings when it is called, so that they have the style of a report.
+Part = Callable[[], Iterable[Drawing]]
+
+
+class Figure(NamedTuple):
+  """A written figure, with its SVG for the page."""
+
+  name: str
+  title: str
+  caption: str
+  svg: str
+  png: str  # path from the report's folder
+
+
+def drawn(parts: Iterable[Part]) -> Iterator[Drawing]:
+  """What the parts draw, one after the other."""
+  for part in parts:
+    yield from part()
+
+
+def write(parts: Sequence[Part], folder: pathlib.Path) -> list[Figure]:
+  """Writes each drawing as PNG and SVG; figures of an earlier report go."""
+  return begin(parts, folder)()
+
+
+def begin(
+  parts: Sequence[Part], folder: pathlib.Path, helper: futures.Executor | None = None
+) -> Callable[[], list[Figure]]:
+  """As `write`, when called; the helper, if there is one, draws the second half from now on."""
+  place = folder / FOLDER
+  place.mkdir(parents=True, exist_ok=True)
+  half = len(parts) // 2
+  mine, theirs = (parts[:half], parts[half:]) if helper else (parts, [])
+  # In one piece: what the parts have in common is sent once.
+  submitted = _submit(helper, theirs, place) if helper else None
+
+  def written() -> list[Figure]:
+    figures = _saved(mine, place)
+    if submitted:
+      figures += _collect(submitted, theirs, place)
+    names = {figure.name for figure in figures}
+    for path in [*place.glob('*.png'), *place.glob('*.svg')]:
+      if path.stem not in names:
+        path.unlink()
+    return figures
+
+  return written
+
+
+def _submit(helper: futures.Executor, *job) -> futures.Future[list[Figure]]:
+  """Asks the helper to write its share; if it is gone already, that shows in `_collect`."""
+  try:
+    return helper.submit(_saved, *job)
+  except futures.BrokenExecutor as gone:
+    failed: futures.Future[list[Figure]] = futures.Future()
+    failed.set_exception(gone)
+    return failed
+
+
+def _collect(submitted: futures.Future[list[Figure]], *job) -> list[Figure]:
+  """The helper's share; written here if the helper is gone, killed perhaps."""
+  try:
+    return submitted.result()
+  except futures.BrokenExecutor:
+    return _saved(*job)
+
+
+def _saved(parts: Sequence[Part], place: pathlib.Path) -> list[Figure]:
+  with matplotlib.rc_context(style.RC):
+    return [_save(drawing, place) for drawing in drawn(parts)]
+
+
+def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
+  """Without dates or versions, so that the same records give the same bytes."""
+  name = re.sub(r'[^\w-]', '_', drawing.name)  # a layer's name has slashes
+  buffer = io.StringIO()
+  drawing.figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})
+  svg = '\n'.join(line.rstrip() for line in buffer.getvalue().splitlines()) + '\n'
+  (place / f'{name}.svg').write_text(svg, encoding='utf-8', newline='\n')
+  png = place / f'{name}.png'
+  drawing.figure.savefig(png, dpi=style.DPI, metadata={'Software': None})
+  return Figure(
+    name, drawing.title, drawing.caption, style.inline(svg, name), f'{FOLDER}/{png.name}'
+  )

@@ -1,0 +1,111 @@
+"""Measurements that have no other place in a report, such as a user's: a table and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from norms.lab import columns as schema
+from norms.lab import statistics
+from norms.lab.columns import EPOCH, NORM, TRIAL
+from norms.lab.report import tables
+from norms.lab.report.figures import against_axis, curves, sheets
+from norms.lab.report.figures.drawing import Drawing, caption
+from norms.lab.report.view import View
+from norms.lab.statistics import words
+
+
+def names(view: View) -> list[str]:
+  """The columns of the records that are measurements without a place of their own."""
+  return schema.measurements(view.frame, schema.OWN)
+
+
+def table(view: View) -> tables.Table | None:
+  """A line per measurement and norm: its centre at the usual cell, and what its values are like."""
+  if not names(view):
+    return None
+  rows = view.at_usual(view.rows)
+  found = [
+    tables.Row([words.label(name), norm, *_centre(rows[rows[NORM] == norm], name), remark], False)
+    for name in names(view)
+    for norm in view.norms
+    for remark in [remarks(view.frame[view.frame[NORM] == norm], name) or 'finite']
+  ]
+  at = words.place(view.fixed())
+  title = f'Further measurements{f" at {at}" if at else ""}'
+  note = (
+    'After the last epoch. The last column is about all trials and epochs; what is not finite is '
+    'in no figure.'
+  )
+  heads = ['measurement', NORM, 'seeds', 'centre', 'spread over seeds', 'values']
+  return tables.Table('measured', title, note, heads, found)
+
+
+def _centre(rows: pd.DataFrame, name: str) -> list[str]:
+  if not len(rows) or not _is_number(rows, name):
+    return ['0', tables.ABSENT, tables.ABSENT]
+  (line,) = statistics.summary(rows, [NORM], name).to_dict('records')
+  if np.isnan(line['value']):
+    return [str(line['n']), tables.ABSENT, tables.ABSENT]
+  return [str(line['n']), words.score(line['value']), tables.spread(line)]
+
+
+def remarks(frame: pd.DataFrame, name: str) -> str:
+  """What is unusual about the values of a measurement, '' where nothing is."""
+  if not _is_number(frame, name):
+    return 'no numbers'
+  values, trials = statistics.numbers(frame[name]), frame[TRIAL].nunique()
+  if values.isna().all():
+    return 'no value in any trial: all are NaN'
+  found = []
+  for what, are in (('NaN', values.isna()), ('infinite', np.isinf(values))):
+    if count := frame.loc[are, TRIAL].nunique():
+      found.append(f'{what} in {count} of {words.count(trials, "trial")}')
+  if np.isfinite(values).any() and is_constant(frame, name):
+    found.append('the same at every epoch of a trial')
+  return ', '.join(found)
+
+
+def is_constant(frame: pd.DataFrame, name: str) -> bool:
+  """Whether a measurement stays the same throughout each trial, and so has no curve."""
+  return bool(frame.groupby(TRIAL)[name].nunique(dropna=False).max() == 1)
+
+
+def draw(view: View) -> Iterator[Drawing]:
+  """Each measurement by epoch, where it changes, and against each axis; only if it is finite."""
+  for name in names(view):
+    if not _is_number(view.frame, name):
+      continue
+    rows = view.at_usual(view.frame)
+    if np.isfinite(statistics.numbers(rows[name])).any() and not is_constant(rows, name):
+      yield by_epoch(view, rows, name)
+    if np.isfinite(statistics.numbers(view.rows[name])).any():
+      for axis in view.numeric:
+        yield against_axis.against(view, axis, None, name)
+
+
+def by_epoch(view: View, rows: pd.DataFrame, name: str) -> Drawing:
+  """A measurement over the epochs at the usual cell."""
+  top = sheets.legend_height(view.norms, hollow=False)
+  figure, (ax,) = sheets.sheet(1, columns=1, high=2.6, top=top, width=7.2)
+  found = statistics.summary(rows, [NORM, EPOCH], name)
+  curves.epochs(ax, found, view.looks)
+  sheets.scale_y([ax], name, found[['low', 'high', 'value']])
+  ax.set_xlabel(words.label(EPOCH))
+  ax.set_ylabel(words.label(name))
+  sheets.legend(figure, view.looks)
+  title = f'{words.label(name).capitalize()} by epoch'
+  return Drawing(f'{name}_by_epoch', title, caption(view, 'By epoch', ()), figure)
+
+
+def sentences(view: View) -> Iterator[str]:
+  """Why a measurement has no curve, or gaps in its figures."""
+  for name in names(view):
+    if remark := remarks(view.frame, name):
+      yield f'Of the measurement {words.label(name)}: {remark}.'
+
+
+def _is_number(frame: pd.DataFrame, name: str) -> bool:
+  return pd.api.types.is_numeric_dtype(frame[name].dtype)

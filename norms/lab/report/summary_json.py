@@ -1,0 +1,80 @@
+"""summary.json: what a report found, for programs and for the table in results/README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+import json
+import math
+from typing import Any
+
+from norms.lab.columns import TRAINED
+from norms.lab.report import naming
+from norms.lab.report.reference import comparison
+from norms.lab.report.view import View
+
+
+def text(view: View, verdicts: Iterable[Any]) -> str:
+  """The study, its verdicts and the reference's figures beside ours."""
+  facts = {
+    'trials': len(view.rows),
+    'seeds': view.seeds(),
+    'did_not_train': int((~view.rows[TRAINED].astype(bool)).sum()),
+  }
+  lines = [_line(line) for line in comparison.compared(view)]
+  return plain(view.study, verdicts, says=naming.said(view.study), lines=lines, facts=facts)
+
+
+def plain(
+  study: Any,
+  verdicts: Iterable[Any],
+  *,
+  says: Iterable[str] = (),
+  lines: Iterable[Mapping[str, Any]] = (),
+  facts: Mapping[str, Any] | None = None,
+) -> str:
+  """The same of any report: verdicts have claim, outcome and sentence, and may have asks."""
+  content = {
+    'name': study.name,
+    'question': study.question,
+    'command': _command(study),
+    **(facts or {}),
+    'verdicts': [_verdict(verdict) for verdict in verdicts],
+    'reference_says': list(says),
+    'reference': list(lines),
+  }
+  return json.dumps(content, indent=1, allow_nan=False) + '\n'
+
+
+def _command(study: Any) -> str:
+  """The command of the study's own notes: that of a run may hold a machine's folders."""
+  lines = [line.strip() for line in (getattr(study, 'doc', '') or '').splitlines()]
+  found = next((line for line in lines if line.startswith('Command:')), '')
+  return found.removeprefix('Command:').strip() or getattr(study, 'command', '')
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+  found = {'claim': verdict.claim, 'asks': getattr(verdict, 'asks', '')}
+  found |= {'outcome': verdict.outcome, 'sentence': verdict.sentence}
+  if hasattr(verdict, 'interval'):
+    low, high, kind = verdict.interval
+    numbers = {'effect': verdict.effect, 'low': low, 'high': high}
+    found |= {name: _finite(value) for name, value in numbers.items()}
+    found |= {'kind': kind, 'n': verdict.n}
+  return found
+
+
+def _line(line: comparison.ReferenceComparison) -> dict[str, Any]:
+  """One figure of the reference and ours: in full precision, and as the report prints them."""
+  found: dict[str, Any] = {'name': line.name, 'norm': line.norm, 'where': line.where}
+  found |= {'epoch': line.epoch, 'reference': line.value, 'trained': line.trained}
+  found['text'] = {'reference': comparison.like(line, line.value)}
+  if line.ours:
+    numbers = dict(zip(('ours', 'low', 'high'), line.ours[:3], strict=True))
+    found |= {name: _finite(value) for name, value in numbers.items()}
+    found['text'] |= {name: comparison.like(line, value) for name, value in numbers.items()}
+    found |= {'kind': line.ours.kind, 'n': line.ours.n}
+  return found
+
+
+def _finite(value: float) -> float | None:
+  return float(value) if math.isfinite(value) else None

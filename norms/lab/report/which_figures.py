@@ -1,0 +1,83 @@
+"""Which figures a study gets, in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import functools
+
+from norms.lab import columns as schema
+from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TEST_ACCURACY, TRAINED, VALIDATION_ACCURACY
+from norms.lab.report import measurements, timing
+from norms.lab.report.figures import against_axis, by_batch, curves, heat_maps
+from norms.lab.report.figures.drawing import Drawing
+from norms.lab.report.figures.writing import Part
+from norms.lab.report.probes import layer_figures
+from norms.lab.report.reference import comparison_figures
+from norms.lab.report.view import View
+
+
+def parts_of(view: View) -> list[Part]:
+  """What draws every figure whose axes vary in the records, in the order of the page."""
+  against = [functools.partial(_against, view, axis) for axis in view.numeric]
+  first = (_overview, comparison_figures.draw)
+  last = (_cells, layer_figures.draw, timing.figure, measurements.draw)
+  before, after = ([functools.partial(part, view) for part in parts] for parts in (first, last))
+  return [*before, *against, *after]
+
+
+def _overview(view: View) -> Iterator[Drawing]:
+  yield against_axis.seeds(view)
+  yield curves.curves(view)
+
+
+def _cells(view: View) -> Iterator[Drawing]:
+  """Two axes at once, as far as there are two."""
+  if view.numeric:
+    across, down = _columns(view)
+    yield heat_maps.accuracy(view, across, down)
+    if not view.rows[TRAINED].all():
+      yield heat_maps.failures(view, down or across)
+    if down is not None:
+      yield curves.curve_grid(view, across, down)
+    elif view.rows[across].nunique() <= 4 and not view.texts:
+      yield curves.curve_columns(view, across)
+  if BATCH_SIZE in view.numeric and view.recorded([VALIDATION_ACCURACY]):
+    yield by_batch.by_batch(view)
+
+
+def _against(view: View, axis: str) -> Iterator[Drawing]:
+  """Accuracies against one axis, a close-up where the panels' scale hides the usual cell."""
+  panel = _panel(view, axis)
+  for metric in view.recorded([TEST_ACCURACY, VALIDATION_ACCURACY]):
+    yield against_axis.against(view, axis, panel, metric)
+  if panel is not None and _needs_close_up(view, axis, panel):
+    close_up = against_axis.against(view, axis, None, TEST_ACCURACY)
+    yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
+  if is_scale(axis) and view.recorded([VALIDATION_ACCURACY]):
+    yield against_axis.bests(view, axis)
+  if is_scale(axis) and GRAD_NORM in view.frame:
+    yield against_axis.against(view, axis, panel, GRAD_NORM, epoch=1)
+
+
+def _needs_close_up(view: View, axis: str, panel: str) -> bool:
+  """Whether the usual panel would fill less than half of the height that all panels share."""
+  usual = view.at_usual(view.rows, free=(axis,))[TEST_ACCURACY]
+  shared = view.at_usual(view.rows, free=(axis, panel))[TEST_ACCURACY]
+  return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
+
+
+def is_scale(axis: str) -> bool:
+  """Whether an axis is a scale of kernels."""
+  return schema.SCALE in schema.of(axis).traits
+
+
+def _columns(view: View) -> tuple[str, str | None]:
+  """The axis of a heat map's columns and of its panels: batch size, then the scale."""
+  first = sorted(view.numeric, key=lambda axis: (axis != BATCH_SIZE, not is_scale(axis)))
+  return first[0], first[1] if len(first) > 1 else None
+
+
+def _panel(view: View, axis: str) -> str | None:
+  """The axis that gives a figure its panels: a text first, else the next numeric one."""
+  others = [other for other in (*view.texts, *view.numeric) if other != axis]
+  return others[0] if others else None

@@ -1,0 +1,155 @@
+"""One group: its programs compiled once, its tiles run one after the other, a file for each."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import functools
+import time
+import traceback
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from norms.lab import data as data_sets
+from norms.lab import plan, records, statistics
+from norms.lab.data import Data
+from norms.lab.engine import chunks, evaluation, program, replay
+from norms.lab.engine.training import TrainSetup
+from norms.lab.runner.once import Once
+from norms.lab.runner.provenance import provenance
+from norms.lab.study import Study
+
+# Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
+Tick = Callable[[plan.Group, int, int], None]
+
+
+class Stopped(Exception):
+  """A group was asked to end before its time; its tile has no record and runs again."""
+
+
+class CompiledGroup(NamedTuple):
+  """A group's programs, and what they are given."""
+
+  source: replay.Source
+  chunk: int
+  host: Data
+  data: Data  # on the device, as are the inputs that it is judged by
+  inputs: tuple[jax.Array, ...]
+  parts: program.Shared
+  segment: Callable
+
+
+def compile_group(group: plan.Group, study: Study, once: Once, device) -> CompiledGroup:
+  """Loads and compiles; what groups share is made once."""
+  static, first = group.static, group.tiles[0]
+  host = data_sets.load(static.data, study.manual_dir)
+  data = once((static.data, device), lambda: jax.device_put(host, device))
+  setup = TrainSetup.of(static, host.classes)
+  judged = (static.data, static.eval_examples, setup.state, device)
+  inputs = once(judged, lambda: evaluation.eval_inputs(setup, data))
+  parts = once(
+    (group.family, device), lambda: program.shared(setup, first, data, chunk=study.chunk)
+  )
+  compiled = functools.partial(program.compiled, setup, tile=first, data=data, parts=parts)
+  segment = _segment(group, functools.partial(compiled, chunk=study.chunk), once, device)
+  chunk = chunks.size(study.chunk, first.width)
+  source = replay.source(study.trials, group)
+  return CompiledGroup(source, chunk, host, data, inputs, parts, segment)
+
+
+def _segment(group: plan.Group, compiled: Callable, once: Once, device) -> Callable:
+  """The group's part of the program of its family; alone where that is asked for, or fails."""
+  size = group.static.batch_size
+  if len(group.sizes) > 1:
+    with contextlib.suppress(Exception):  # of another size, perhaps: then it is that group's error
+      return once((group.family, group.sizes, device), lambda: compiled(group.sizes))[size]
+  return compiled((size,))[size]
+
+
+def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
+  """Runs a group; its failure as one line, the traceback on record, so that others run on."""
+  try:
+    with jax.default_device(device):
+      run(group, study, workdir, once, device, tick)
+    return ''
+  except Stopped:
+    return ''
+  except Exception as error:
+    records.write_error(workdir, group.trials, group.label, traceback.format_exc())
+    return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
+
+
+def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
+  """Compiles a group and runs its tiles, one file each."""
+  begun = time.perf_counter()
+  compiled = compile_group(group, study, once, device)
+  compile_seconds = time.perf_counter() - begun
+  source = data_sets.origin(group.static.data, study.manual_dir)
+  axes = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
+  told = {'group': group.label, 'program': group.static.hash, 'data': source}
+  for tile in group.tiles:
+    begun = time.perf_counter()
+    curves = list(train(group, tile, compiled, tick))
+    seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
+    origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
+    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes)
+    compile_seconds = 0.0
+  records.forget_error(workdir, group.trials)
+
+
+def train(
+  group, tile: plan.Tile, compiled: CompiledGroup, tick: Tick
+) -> Iterator[dict[str, np.ndarray]]:
+  """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
+  cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
+  steps = examples // group.static.batch_size
+  carries = program.begin(
+    compiled.parts, tile, cut, compiled.source.draws(tile, compiled.parts.kernel_size)
+  )
+  seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
+  for epoch in range(group.static.epochs + 1):
+    if epoch:
+      # A row per seed, sliced off the array once and not for each of the seed's lanes.
+      rows = compiled.source.order(tile, epoch, examples)
+      for i, block in enumerate(cut):
+        carries[i], seen[i] = compiled.segment(
+          carries[i], compiled.data, rows[block.row], block.hyper
+        )
+    # All are asked for before the first is waited for.
+    judged = [compiled.parts.evaluate(carry, compiled.data, compiled.inputs) for carry in carries]
+    probed = [compiled.parts.probe(carry, compiled.data) for carry in carries]
+    stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
+    found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
+    curves = _rectangle(tile, cut, found)
+    done = len(tile.trials) * steps if epoch else 0
+    tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
+    yield curves
+
+
+def _rectangle(tile: plan.Tile, cut, found) -> dict[str, np.ndarray]:
+  """What was found of each block, as arrays of the tile's shape."""
+  curves: dict[str, np.ndarray] = {}
+  for block, parts in zip(cut, found, strict=True):
+    for name, values in (item for part in parts for item in part.items()):
+      blank = np.zeros((len(tile.rows), tile.width), np.asarray(values).dtype)
+      curves.setdefault(name, blank)[block.row, block.lanes] = values
+  return curves
+
+
+def frame(tile: plan.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
+  """A tile's records: a row per trial and epoch."""
+  by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[0]}
+  n, chance = len(data.test.y), data.chance
+  parts = []
+  for at, trial in tile.places():
+    rows = {name: values[at] for name, values in by_name.items()}
+    loss, diverged = rows['train_loss'], int(rows.pop('diverged_at')[-1])
+    parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(len(curves)), **rows}))
+    parts[-1]['diverged_at'] = pd.array(
+      [diverged if diverged >= 0 else pd.NA] * len(curves), 'Int64'
+    )
+    parts[-1]['trained'] = statistics.trained(
+      rows['test_accuracy'][-1], n, chance, loss[0], loss[-1]
+    )
+  return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,97 @@
+"""Time per epoch and norm, fairly: compiled apart, one lane each, an epoch of each norm in turn."""
+
+from collections.abc import Iterator
+import json
+import os
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from norms.lab import data as data_sets
+from norms.lab import plan, records
+from norms.lab.engine import chunks, program
+from norms.lab.engine.training import TrainSetup
+from norms.lab.runner.provenance import provenance
+from norms.lab.study import Study
+from norms.lab.trial import Trial
+from norms.lab.xla_cpu import compiler
+
+FILE = 'timing.json'
+
+
+def load(workdir) -> dict[str, Any]:
+  """What was measured, {} where nothing was."""
+  path = records.folder(workdir) / FILE
+  return json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
+
+
+def measure(study: Study, workdir) -> dict[str, Any]:
+  """Times what the study asks for, unless that was done; returns it and keeps it in the records.
+
+  Every round runs one epoch of each norm, so that whatever slows the machine for a while slows
+  all of them. Neither compilation nor evaluation is in it. In odd rounds the order is reversed.
+  """
+  trials = timed(study)
+  asked = {'rounds': study.timing, 'trials': [trial.hash for trial in trials]}
+  found = load(workdir)
+  if not study.timing or {key: found.get(key) for key in asked} == asked:
+    return found
+  lanes = [Lane(trial, study.manual_dir) for trial in trials]
+  rows = list(_rounds(lanes, study.timing))
+  seconds = {lane.norm: lane.compile_seconds for lane in lanes}
+  threads = 'one thread' if compiler.options() else "the device's own threads"
+  origin = provenance(study.command, threads=threads, compile_seconds=seconds)
+  found = {**asked, **origin, 'rows': rows}
+  path = records.folder(workdir) / FILE
+  path.parent.mkdir(parents=True, exist_ok=True)
+  temporary = path.with_name(f'.{FILE}.{os.getpid()}')
+  temporary.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+  temporary.replace(path)
+  return found
+
+
+def timed(study: Study) -> list[Trial]:
+  """The first trial of each norm: all that is timed."""
+  found: dict[str, Trial] = {}
+  for trial in study.trials:
+    found.setdefault(trial.norm, trial)
+  return list(found.values())
+
+
+class Lane:
+  """One trial, ready to train epoch by epoch."""
+
+  def __init__(self, trial: Trial, manual_dir: str):
+    (group,) = plan.groups([trial])
+    self.norm, self._tile = trial.norm, group.tiles[0]
+    self._data = jax.device_put(data_sets.load(trial.data, manual_dir))
+    self._batch = trial.batch_size
+    setup = TrainSetup.of(group.static, self._data.classes)
+    begun = time.perf_counter()
+    parts = program.shared(setup, self._tile, self._data, chunk=1)
+    made = program.compiled(setup, (self._batch,), self._tile, self._data, parts, chunk=1)
+    self._segment = made[self._batch]
+    self.compile_seconds = time.perf_counter() - begun
+    (self._block,) = chunks.blocks(self._tile, 1)
+    drawn = program.draws(chunks.seeds(self._tile), parts.kernel_size)
+    (self._carry,) = program.begin(parts, self._tile, [self._block], drawn)
+
+  def epoch(self, index: int) -> tuple[float, int]:
+    """(seconds, steps) of one more epoch; its batches are drawn before the clock starts."""
+    seeds, examples = chunks.seeds(self._tile), len(self._data.train.y)
+    (order,) = np.asarray(program.order(seeds, index, examples))
+    begun = time.perf_counter()
+    self._carry, _ = self._segment(self._carry, self._data, order, self._block.hyper)
+    jax.block_until_ready(self._carry)
+    return time.perf_counter() - begun, examples // self._batch
+
+
+def _rounds(lanes: list[Lane], rounds: int) -> Iterator[dict[str, Any]]:
+  for lane in lanes:
+    lane.epoch(1)  # a program's first call allocates what later ones use again
+  for i in range(rounds):
+    for lane in reversed(lanes) if i % 2 else lanes:
+      seconds, steps = lane.epoch(i + 2)
+      yield {'norm': lane.norm, 'round': i, 'seconds': seconds, 'steps': steps}

@@ -1,0 +1,188 @@
+"""Who runs groups, one at a time each: a thread, or on a CPU better a process of its own.
+
+In threads every small step of one group waits for the other's in XLA's one pool of threads: beside
+each other two groups take 1.4 times as long as in processes with a pool each.
+"""
+
+from collections.abc import Iterator
+from concurrent import futures
+import contextlib
+import gc
+import multiprocessing
+from multiprocessing import resource_tracker
+import os
+import pathlib
+import signal
+import threading
+from typing import Any
+
+import jax
+
+from norms.lab import records
+from norms.lab.plan import Group
+from norms.lab.runner import execution
+from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.once import Once
+from norms.lab.study import Study
+from norms.xla_cpu import plain_formulas, special_formulas_allowed
+
+
+class Thread:
+  """Runs groups in the thread that calls it; what several make alike is made `once`."""
+
+  def __init__(self, study: Study, workdir: str | os.PathLike, once: Once, device):
+    self._job = (study, workdir, once, device)
+
+  def __call__(self, group: Group, tick: Tick) -> str:
+    """Runs a group: '', or its failure as one line."""
+    return execution.guarded(group, *self._job, tick)
+
+  def end(self) -> None:
+    """Nothing here: what runs ends where its tick raises Stopped, at its next epoch."""
+
+  close = end
+
+
+class Process:
+  """Runs groups in a process of its own, which takes `threads` for the number of cores."""
+
+  def __init__(self, study: Study, workdir: str | os.PathLike, threads: int):
+    self._job = (study, pathlib.Path(workdir), threads, not special_formulas_allowed())
+    self._ended = False
+    self._start()
+
+  def _start(self) -> None:
+    context = _context()
+    self._pipe, theirs = context.Pipe()
+    self._process = context.Process(target=_serve, args=(theirs, *self._job), daemon=True)
+    # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
+    # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
+    resource_tracker.ensure_running()
+    with contextlib.closing(theirs), _uninterrupted():
+      self._process.start()
+
+  def __call__(self, group: Group, tick: Tick) -> str:
+    """Runs a group: '', or its failure as one line."""
+    try:
+      self._pipe.send(group)
+      while not isinstance(said := self._pipe.recv(), str):
+        self._pipe.send(_goes_on(tick, group, said))
+      return said
+    except (EOFError, OSError):
+      if self._ended:
+        return ''
+      self._process.terminate()
+      self._process.join()
+      reason = f'its process ended with exit code {self._process.exitcode}'
+      records.write_error(self._job[1], group.trials, group.label, f'{reason} (out of memory?)')
+      self._start()
+      return f'{group.label}: {reason}: run the same command again'
+
+  def end(self) -> None:
+    """Ends the process at once; the tile that it runs has no record, and runs again."""
+    self._ended = True
+    self._process.terminate()
+
+  def close(self) -> None:
+    """Ends the process, which runs no group any more."""
+    self._pipe.close()
+    self._process.join()
+
+
+def _context():
+  """How processes start: forked from a server if the program has chosen that (train.py does).
+
+  Else anew. A fork of a process that runs JAX may hang; the server only imports it.
+  """
+  if multiprocessing.get_start_method(allow_none=True) == 'forkserver':
+    return multiprocessing.get_context('forkserver')
+  return multiprocessing.get_context('spawn')
+
+
+@contextlib.contextmanager
+def helper() -> Iterator[futures.Executor | None]:
+  """One more process for what comes after training; None where it would not start at once."""
+  context = _context()
+  if context.get_start_method() != 'forkserver':
+    yield None
+    return
+  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping)
+  resource_tracker.ensure_running()
+  started: list[futures.Future] = []
+  try:
+    with _uninterrupted():
+      started.append(pool.submit(int))
+    yield pool
+  finally:
+    # A process that is about to start, and finds who asked for it gone, prints a traceback.
+    futures.wait(started, timeout=10)
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _helping() -> None:
+  """A pool's process begins: to end with who asked it, also if that is killed.
+
+  It holds both ends of its queue, and would else wait there for ever.
+  """
+  gc.freeze()
+  asking = multiprocessing.parent_process()
+  assert asking is not None
+
+  def watch() -> None:
+    asking.join()
+    os._exit(1)
+
+  threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+  """Ctrl-C is blocked, for what starts within too, and heard afterwards.
+
+  Blocked in this thread: another one may hear it, and then Python would stop the main thread all
+  the same, half-way through a process's start.
+  """
+  heard: list[int] = []
+  main = threading.current_thread() is threading.main_thread()
+  handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number)) if main else None
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if main:
+      signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+  if heard:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _goes_on(tick: Tick, group: Group, said: Any) -> bool:
+  try:
+    tick(group, *said)
+  except Stopped:
+    return False
+  return True
+
+
+def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
+  """The process: runs each group that is sent, and asks at each epoch whether to go on."""
+  os.environ['NPROC'] = str(threads)  # what XLA takes for the number of cores, when it starts
+  device, once = jax.local_devices()[0], Once()
+  gc.freeze()  # what is imported stays: to look through it takes 0.1 s, often while tracing
+
+  def tick(group: Group, done: int, diverged: int) -> None:
+    try:
+      pipe.send((done, diverged))
+      going = pipe.recv()
+    except (EOFError, OSError):
+      os._exit(1)  # who asked is gone, killed perhaps: leave no process behind
+    if not going:
+      raise Stopped
+
+  with plain_formulas(plain):
+    while True:
+      try:
+        group = pipe.recv()
+      except EOFError:
+        return
+      pipe.send(execution.guarded(group, study, workdir, once, device, tick))
