@@ -11,9 +11,9 @@ import sys
 import pytest
 
 import norms
+from norms import core
 import norms.linen
 import norms.nnx
-from norms import core
 from tests import stubs
 
 ROOT = pathlib.Path(norms.__file__).parents[1]
