@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import norms
+from norms import core
 import norms.linen
 import norms.nnx
 from tests import stubs
@@ -114,6 +115,11 @@ def test_every_norm_is_exported():
       assert getattr(norms, row.function.__name__, None) is row.function, row.name
       assert row.function.__name__ in norms.__all__
       assert all(row.class_name in package.__all__ for package in PACKAGES.values())
+
+
+def test_earlier_names_of_helpers_still_work():
+  """Norms of users call them."""
+  assert core.spread is core.expand_param and core.keep is core.zero_masked
 
 
 @pytest.mark.slow
