@@ -58,13 +58,13 @@ def normalize(
 ) -> tuple[Array, Moments]:  # fmt: skip
   """z = (x - mean) / sqrt(var + epsilon) * scale + bias, with the moments it used.
 
-  epsilon: a number, or an array, which has a derivative.
-  center: False: no mean is subtracted, and var is the mean square.
-  refine: False: the mean keeps its rounding error; the textbook's two passes, to the bit.
-  groups: the number of groups of channels on the last axis, which is then none of `axes`:
-    statistics are taken over each group, too. The moments repeat them for each channel.
-  keep_input: the backward pass keeps x and no other array of its size, for callers that keep x
-    themselves.
+  Args:
+    epsilon: a number, or an array, which has a derivative.
+    center: False: no mean is subtracted, and var is the mean square.
+    refine: False: the mean keeps its rounding error; the textbook's two passes, to the bit.
+    groups: the number of groups of channels on the last axis, which is then none of `axes`:
+      statistics are taken over each group, too. The moments repeat them for each channel.
+    keep_input: the backward pass keeps x and no other array of its size, for callers that keep x.
   """
   x = inexact(x)
   static, traced = arithmetic.split_epsilon(epsilon, reduction.real_dtype(x))
