@@ -14,7 +14,7 @@ MEASURED = (
   ('memory', 'arrays kept for the backward pass', ('dtype', 'ours', 'Flax')),
   (
     'library',
-    'milliseconds for value and gradient',
+    'milliseconds for value and gradient, in a compiled loop',
     ('shape', 'dtype', 'ours', 'Flax', 'Flax / ours'),
   ),
 )
@@ -97,7 +97,7 @@ def cost(row) -> str:
   ]
   for file, title, columns in MEASURED:
     text = (BENCHMARKS / f'{file}.txt').read_text()
-    lines = re.findall(rf'^{row.name} +((?:\(.*?\) +)?)(\w+) +([\d. ]+)$', text, re.MULTILINE)
+    lines = re.findall(rf'^{row.name} +((?:\(.*?\) +)?)(\w+) +([\d. ]+)%?$', text, re.MULTILINE)
     if not lines:
       continue
     command, when = text.splitlines()[:2]

@@ -165,6 +165,8 @@ def test_the_site_builds_and_has_a_page_for_every_public_name(tmp_path):
     formula = text_of(page.partition('>formula<')[2].partition('</pre>')[0])
     assert ' = ' in formula, f'{name} has no formula: {formula}'
     assert f'{name}.png' in page and 'When to use it' in page
+    timed = (ROOT / 'results/benchmarks/library.txt').read_text().count(f'\n{name} ')
+    assert ('in a compiled loop' in page) == (timed > 0), f'{name}: its times are not on its page'
   keys = text_of((tmp_path / 'config_keys.html').read_text())
   for name, meaning in config_keys.STUDY.items():
     assert name in keys and ' '.join(meaning.split()[:4]) in keys, name
