@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import core, reduction, running
+from norms import arithmetic, core, reduction, running
 from norms.running import BatchStats
 
 
@@ -70,7 +70,8 @@ def evonorm_b0(
   )
   running_var: Any = None  # an array in evaluation
   if not training:
-    running_var = running.expand_stats(batch_stats, x.shape, features, 'evonorm_b0').var
+    stats = running.expand_stats(batch_stats, x.shape, features, 'evonorm_b0')
+    running_var = arithmetic.to_compute_dtype(stats.var)
 
   def normalized(
     x: jax.Array,

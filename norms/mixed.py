@@ -91,7 +91,7 @@ def switchable_norm(
       batch = core.Moments(averages.mean / unit - shift, averages.var / unit / unit, instance.count)
     mean = _mix(mean_weights, (instance.mean, layer.mean, batch.mean), 'mean_weights')
     var = _mix(var_weights, (instance.var, layer.var, batch.var), 'var_weights')
-    divisor = jnp.sqrt(var + epsilon / unit / unit)
+    divisor = reduction.deviation(var, epsilon, unit)
     return reduction.recompute(_standardised)(scaled, mask, mean, divisor, scale, bias), moments
 
   recomputed = reduction.recompute_if_wider(normalized, x, options.get('axis_name'))

@@ -109,6 +109,18 @@ MUTANTS = (
     'batch-two-axes-state',
   ),
   Mutant(
+    "a running variance's root in its own dtype", 'evonorm.py',
+    'running_var = arithmetic.to_compute_dtype(stats.var)',
+    'running_var = stats.var',
+    'a_running_variance_in_bfloat16', within=('edge_inputs',),
+  ),
+  Mutant(
+    "an epsilon of switchable norm that underflows", 'mixed.py',
+    'divisor = reduction.deviation(var, epsilon, unit)',
+    'divisor = jnp.sqrt(var + epsilon / unit / unit)',
+    'switchable_norm_of_equal_entries', within=('edge_inputs',),
+  ),
+  Mutant(
     'an epsilon that underflows', 'reduction.py',
     'return jnp.where(equal, jnp.sqrt(epsilon) / unit, jnp.sqrt(jnp.where(equal, 1, var + rest)))',
     'return jnp.sqrt(var + rest)',

@@ -136,3 +136,22 @@ def test_the_gradient_of_large_inputs_is_exact(axes, magnitude):
   mean_g, mean_gy = (a.mean(axes, keepdims=True) for a in (g, g * y))
   expected = (g - mean_g - y * mean_gy) / std
   np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.max(np.abs(expected)))
+
+
+def test_a_running_variance_in_bfloat16_is_used_in_float32():
+  """Its root is not rounded to bfloat16 once more, which would change z by up to 0.4%."""
+  x, var = draw(shape=(2, 3, 3, 4)), jnp.asarray([0.7, 1.3, 2.9, 5.1], 'bfloat16')
+
+  def evaluate(var):
+    stats = norms.BatchStats(jnp.zeros(4), var)
+    return norms.evonorm_b0(x, batch_stats=stats, training=False)[0]
+
+  np.testing.assert_allclose(evaluate(var), evaluate(var.astype('float32')), rtol=1e-6)
+
+
+@pytest.mark.parametrize('magnitude', (1.0, 1e19, 1e25, 1e30))
+def test_switchable_norm_of_equal_entries_is_finite_at_any_magnitude(magnitude):
+  """Every variance is 0 then, and epsilon in units of the largest entry underflows."""
+  x, ct = jnp.full((3, 4, 4, 8), magnitude), draw(shape=(3, 4, 4, 8))
+  z, pull = jax.vjp(lambda x: norms.switchable_norm(x)[0], x)
+  assert np.all(z == 0) and np.all(np.isfinite(pull(ct)[0]))
