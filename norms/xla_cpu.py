@@ -34,7 +34,10 @@ Shape = tuple[int, ...]
 Axes = tuple[int, ...]
 Formula = Callable[[jax.Array, jax.Array], jax.Array]
 
-LARGE = 2**14  # entries; for fewer, a loop costs no more than the call of a library
+# Entries from which each is written otherwise. A product of matrices takes longer to compile than
+# a loop, and on fewer entries it saves a training step less than that costs.
+PRODUCTS = 'outer', 'sum_to_row', 'sum_to_column'
+LARGE = {'subtract': 2**14} | dict.fromkeys(PRODUCTS, 2**17)
 
 _plain_wanted = contextvars.ContextVar(
   'plain_formulas', default=os.environ.get('NORMS_PLAIN_FORMULAS', '0') not in ('', '0')
@@ -132,11 +135,11 @@ def _sum_to_column_by_dot(g: jax.Array, b: jax.Array) -> jax.Array:
 def _primitive(
   name: str, shape: Callable[[Shape, Shape], Shape], plain: Formula, on_cpu: Formula
 ) -> Primitive:
-  """A primitive that computes `plain`, but `on_cpu` for large arrays on a single CPU.
+  """A primitive that computes `plain`, but `on_cpu` for arrays of LARGE[name] on a single CPU.
 
   shape: computes the shape of the result from those of both arguments.
   """
-  primitive = Primitive(name)
+  primitive = Primitive(f'norms_{name}')
 
   # Cached, since each layer asks several times, and the next layer of its shape just as often.
   @functools.lru_cache
@@ -149,7 +152,7 @@ def _primitive(
   def lower_on_cpu(ctx: Any, *args: Any) -> Any:
     shapes = [aval.shape for aval in ctx.avals_in]
     known = all(isinstance(n, int) for shape in shapes for n in shape)
-    large = known and max(map(math.prod, [*shapes, ctx.avals_out[0].shape])) >= LARGE
+    large = known and max(map(math.prod, [*shapes, ctx.avals_out[0].shape])) >= LARGE[name]
     # shard_map lowers in a context of another class, which has no num_devices.
     alone = getattr(ctx.module_context.axis_context, 'num_devices', None) == 1
     special = on_cpu if large and alone else plain
@@ -170,11 +173,11 @@ def _row_shape(g: Shape, a: Shape) -> Shape:
   return (*[1] * (len(g) - 1), g[-1])
 
 
-_subtract_p = _primitive('norms_subtract', lambda x, shift: x, _difference, _difference_not_inlined)
-_outer_p = _primitive('norms_outer', lambda a, b: (*a[:-1], b[-1]), _product, _product_by_dot)
-_sum_to_row_p = _primitive('norms_sum_to_row', _row_shape, _sum_to_row, _sum_to_row_by_dot)
+_subtract_p = _primitive('subtract', lambda x, shift: x, _difference, _difference_not_inlined)
+_outer_p = _primitive('outer', lambda a, b: (*a[:-1], b[-1]), _product, _product_by_dot)
+_sum_to_row_p = _primitive('sum_to_row', _row_shape, _sum_to_row, _sum_to_row_by_dot)
 _sum_to_column_p = _primitive(
-  'norms_sum_to_column', lambda g, b: (*g[:-1], 1), _sum_to_column, _sum_to_column_by_dot
+  'sum_to_column', lambda g, b: (*g[:-1], 1), _sum_to_column, _sum_to_column_by_dot
 )
 
 

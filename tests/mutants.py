@@ -397,6 +397,13 @@ MUTANTS = (
     within=('xla_cpu',),
   ),
   Mutant(
+    'products for few entries', 'xla_cpu.py',
+    'dict.fromkeys(PRODUCTS, 2**17)',
+    'dict.fromkeys(PRODUCTS, 2**16)',
+    'test_which_programs',
+    within=('xla_cpu',),
+  ),
+  Mutant(
     'no call for many entries', 'xla_cpu.py',
     'special = on_cpu if large and alone else plain',
     'special = plain',

@@ -33,11 +33,12 @@ CASES += [('batch', 'state-gradient'), ('batch', 'state-update')]
 
 
 @contextlib.contextmanager
-def traced_anew(large=xla_cpu.LARGE, plain=False):
+def traced_anew(large=None, plain=False):
   """Clears jax's caches, since a function that is compiled already would stay as it is."""
   jax.clear_caches()
   with pytest.MonkeyPatch.context() as patch, xla_cpu.plain_formulas(plain):
-    patch.setattr(xla_cpu, 'LARGE', large)
+    if large is not None:
+      patch.setattr(xla_cpu, 'LARGE', dict.fromkeys(xla_cpu.LARGE, large))
     yield
   jax.clear_caches()
 
@@ -115,14 +116,15 @@ BATCH = lambda x, **options: norms.batch_norm(x, **options)[0]  # noqa: E731
 LAYER = lambda x, **options: norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)  # noqa: E731
 GROUP = functools.partial(norms.group_norm, num_groups=4)
 HELD = {BATCH: 1, GROUP: 1, norms.instance_norm: 1, LAYER: 2}
-SHAPE = (64, 16, 16)  # LARGE entries
+# The least large arrays.
+SHAPES = {f: (512, 16, 16) if f is LAYER else (64, 16, 16) for f in HELD}
 
 
 def typed(*shape, **more):
   return jax.ShapeDtypeStruct(shape, jnp.float32, **more)
 
 
-def held(f, x=typed(*SHAPE), platform='cpu') -> int:  # noqa: B008
+def held(f, x, platform='cpu') -> int:
   """How many calls that are not inlined, and products of matrices, value and gradient have."""
   traced = jax.jit(lambda x: jax.vjp(f, x)[1](x)).trace(x)
   text = traced.lower(lowering_platforms=(platform,)).as_text()
@@ -132,33 +134,36 @@ def held(f, x=typed(*SHAPE), platform='cpu') -> int:  # noqa: B008
 @pytest.mark.parametrize('f', HELD)
 def test_which_programs_are_written_otherwise(f):
   """Value and gradient share one call, or have products with scale; small arrays have neither."""
-  assert held(f) == held(f, typed(2, *SHAPE)) == HELD[f]
-  assert held(f, typed(60, 16, 16)) == held(jax.vmap(f), typed(2, *SHAPE)) == 0
-  assert held(f, platform='cuda') == held(f, platform='tpu') == 0
+  shape = SHAPES[f]
+  large = typed(*shape)
+  assert held(f, large) == held(f, typed(2, *shape)) == HELD[f]
+  assert held(f, typed(shape[0] - 1, *shape[1:])) == held(jax.vmap(f), typed(2, *shape)) == 0
+  assert held(f, large, 'cuda') == held(f, large, 'tpu') == 0
   with xla_cpu.plain_formulas():
-    assert held(lambda x: f(x)) == 0
+    assert held(lambda x: f(x), large) == 0
     with xla_cpu.plain_formulas(False):
-      assert held(lambda x: f(x)) == HELD[f]
-    assert held(lambda x: f(x)) == 0
-  assert f is LAYER or held(lambda x: f(x, mask=x > 0)) == 0
-  assert held(norms.layer_norm) == held(norms.rms_norm) == 0
+      assert held(lambda x: f(x), large) == HELD[f]
+    assert held(lambda x: f(x), large) == 0
+  assert f is LAYER or held(lambda x: f(x, mask=x > 0), large) == 0
+  assert held(norms.layer_norm, large) == held(norms.rms_norm, large) == 0
 
 
 @pytest.mark.parametrize('f', HELD)
 def test_on_a_mesh_all_is_plain(f):
   """XLA could not split a call over devices, since it does not look into it."""
+  shape = 8, *SHAPES[f]
   split = {'mesh': meshes.mesh_of('Auto', (8,)), 'in_specs': P('a'), 'out_specs': P('a')}
   for check_vma in (True, False):
-    assert held(jax.shard_map(f, check_vma=check_vma, **split), typed(8, *SHAPE)) == 0
+    assert held(jax.shard_map(f, check_vma=check_vma, **split), typed(*shape)) == 0
   for mode in meshes.MODES:
     mesh = meshes.mesh_of(mode, (8,))
     with jax.set_mesh(mesh):
-      assert held(f, typed(8, *SHAPE, sharding=NamedSharding(mesh, P('a')))) == 0
+      assert held(f, typed(*shape, sharding=NamedSharding(mesh, P('a')))) == 0
 
 
 def test_exported_programs():
   """A program of open size has the plain formulas, since it may run on few entries."""
-  for shape, calls in ((SHAPE, 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
+  for shape, calls in ((SHAPES[BATCH], 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
     made = jax.export.export(jax.jit(BATCH), platforms=['cpu'])(typed(*shape))
     assert made.mlir_module().count('inlineable') == calls
 
