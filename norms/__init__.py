@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from norms._src.running import BatchStats
+from norms._src.xla_cpu import plain_formulas
 from norms.batch import batch_norm, ghost_batch_norm
 from norms.catalogue import NORMS
 from norms.evonorm import evonorm_b0, evonorm_s0
@@ -13,14 +15,12 @@ from norms.position import moment_shortcut, positional_norm, scale_norm, unit_no
 from norms.precise import batch_statistics, merge_statistics, precise_statistics
 from norms.renorm import batch_renorm, mean_only_batch_norm
 from norms.response import filter_response_norm, global_response_norm, local_response_norm, tlu
-from norms.running import BatchStats
 from norms.sample import group_norm, instance_norm, layer_norm, rms_norm
 from norms.standardization import (
   activation_gain,
   scaled_weight_standardization,
   weight_standardization,
 )
-from norms.xla_cpu import plain_formulas
 
 __version__ = '0.1.0'
 

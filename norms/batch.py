@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import core, reduction, running
-from norms.running import BatchStats as BatchStats
-from norms.running import update as update
+from norms import core, reduction
+from norms._src import running
+from norms._src.running import BatchStats as BatchStats
+from norms._src.running import update as update
 
 
 def batch_norm(

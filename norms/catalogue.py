@@ -21,8 +21,11 @@ from norms import (
   sample,
   standardization,
 )
-from norms.row import Parameter as Parameter
-from norms.row import Row as Row
+from norms.row import Parameter, Row
+
+__all__ = (
+  'CLASSES', 'NORMS', 'Parameter', 'Row', 'find', 'load', 'module',
+)  # fmt: skip
 
 _SCALE, _BIAS = {'scale': Parameter(1)}, {'bias': Parameter(0)}
 _AFFINE = _SCALE | _BIAS

@@ -10,8 +10,8 @@ The second line is the exact tangent. It is linear in (dx, dscale, dbias), so JA
 turns it into the papers' simplified backward pass; where scale does not vary along the statistics'
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 
-In the code d = x - shift, where norms/moments.py splits the mean into shift + drift, and r is the
-static Reduction. y = (q - k) c is y as it is computed: from q = d by small arrays k = drift and
+In the code d = x - shift, where norms/_src/moments.py splits the mean into shift + drift, and r is
+the static Reduction. y = (q - k) c is y as it is computed: from q = d by small arrays k = drift and
 c = rstd, or as it is, from q = y.
 """
 
@@ -23,12 +23,12 @@ import jax
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from norms import arithmetic, reduction, xla_cpu
-from norms.arithmetic import MaybeArray, add, convert, div_all, is_concrete, mul, real_product, sub
-from norms.arithmetic import affine_dtype as affine_dtype
-from norms.axes import Mask
-from norms.moments import Moments as Moments
-from norms.moments import (
+from norms import reduction
+from norms._src import arithmetic, xla_cpu
+from norms._src.arithmetic import MaybeArray, add, affine_dtype, convert, mul, real_product, sub
+from norms._src.axes import Mask, zero_masked
+from norms._src.moments import (
+  Moments,
   Stats,
   centred,
   compute_stats,
@@ -37,13 +37,12 @@ from norms.moments import (
   subtract_shift,
   sums_use_deviation,
 )
-from norms.reduction import Axes as Axes
-from norms.reduction import Reduction as Reduction
-from norms.reduction import canonical_axes as canonical_axes
-from norms.reduction import compute_dtype as compute_dtype
-from norms.reduction import expand_param as expand_param
-from norms.reduction import inexact as inexact
-from norms.reduction import zero_masked as zero_masked
+from norms.reduction import Axes, Reduction, canonical_axes, compute_dtype, expand_param, inexact
+
+__all__ = (
+  'Axes', 'Moments', 'Reduction', 'affine_dtype', 'canonical_axes', 'compute_dtype',
+  'expand_param', 'inexact', 'keep', 'normalize', 'spread', 'zero_masked',
+)  # fmt: skip
 
 # Their names in earlier versions, which norms of users may call.
 spread, keep = expand_param, zero_masked
@@ -73,7 +72,7 @@ def normalize(
   r = r._replace(keep_input=keep_input, special=special)
   # Not where refine=False runs eagerly, since its result is Flax's to the bit: a compiled program
   # rounds otherwise than operation after operation. Nor over devices: jit hides vmap's axis name.
-  compiled = axis_name is None and (refine or not is_concrete(x))
+  compiled = axis_name is None and (refine or not arithmetic.is_concrete(x))
   return (_normalize_jit if compiled else _normalize)(r, x, scale, bias, mask, traced)
 
 
@@ -104,7 +103,7 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
     # Devices exchange their sums between two recomputed functions, and not within one: where JAX
     # computes a function again, the name of an axis of vmap is unknown.
     sums = with_d(_tangent_sums)(mask, stats, dx)
-    means = div_all(reduction.sum_over_devices(r, sums), n)
+    means = arithmetic.div_all(reduction.sum_over_devices(r, sums), n)
     dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
@@ -114,7 +113,7 @@ def _means_and_tangent(
   dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
 ) -> Any:  # fmt: skip
   """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
-  means = div_all(_tangent_sums(r, d, mask, stats, dx), n)
+  means = arithmetic.div_all(_tangent_sums(r, d, mask, stats, dx), n)
   return means, _tangent(r, d, mask, stats, dx, scale, dscale, dbias, depsilon, means)
 
 

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import arithmetic, core, reduction, running
-from norms.running import BatchStats
+from norms import core, reduction
+from norms._src import arithmetic, running
+from norms._src.running import BatchStats
 
 
 def evonorm_b0(

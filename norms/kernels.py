@@ -8,7 +8,8 @@ from jax import lax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from norms import core, reduction
+from norms import core
+from norms._src import arithmetic
 
 
 def weight_norm(
@@ -45,7 +46,7 @@ def weight_norm(
   length = core.expand_param(g, v.shape, features, 'g').astype(core.compute_dtype(g))
   # The squared length is n times the mean square, so core.normalize takes g / sqrt(n) for scale and
   # epsilon / n. If v has length 0, w is 0 and so is its gradient.
-  length = jnp.where(_is_nonzero(v, axes), length, 0) / reduction.sqrt_count(n, length.dtype)
+  length = jnp.where(_is_nonzero(v, axes), length, 0) / arithmetic.sqrt_count(n, length.dtype)
   w, _ = core.normalize(
     v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True
   )

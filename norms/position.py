@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from norms import core, reduction
+from norms._src import arithmetic
 
 
 def positional_norm(
@@ -129,7 +130,7 @@ def _normalize_length(
   length = core.expand_param(1.0 if scale is None else scale, x.shape, (), 'scale')
   length = length.astype(core.compute_dtype(length))
   z, _ = core.normalize(
-    core.zero_masked(mask, x), length / reduction.sqrt_count(n, length.dtype), axes=axes,
+    core.zero_masked(mask, x), length / arithmetic.sqrt_count(n, length.dtype), axes=axes,
     epsilon=epsilon / n, center=False, axis_name=axis_name, axis_index_groups=axis_index_groups,
   )  # fmt: skip
   return z.astype(core.affine_dtype(x, scale))

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import core, running
-from norms.running import BatchStats
+from norms import core
+from norms._src import running
+from norms._src.running import BatchStats
 
 
 def batch_statistics(

@@ -9,26 +9,32 @@ import jax
 from jax import lax
 import jax.export
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import ArrayLike
 
-from norms.arithmetic import affine as affine
-from norms.arithmetic import compute_dtype as compute_dtype
-from norms.arithmetic import div, sum_over
-from norms.arithmetic import inexact as inexact
-from norms.arithmetic import real_dtype as real_dtype
-from norms.arithmetic import square as square
-from norms.axes import Axes as Axes
-from norms.axes import canonical_axes as canonical_axes
-from norms.axes import count_groups as count_groups
-from norms.axes import expand_param as expand_param
-from norms.axes import gather_axis as gather_axis
-from norms.axes import lay_out as lay_out
-from norms.axes import position_axes as position_axes
-from norms.axes import select as select
-from norms.axes import split_axis as split_axis
-from norms.axes import zero_masked as zero_masked
+from norms._src.arithmetic import affine, compute_dtype, div, inexact, real_dtype, square, sum_over
+from norms._src.axes import (
+  Axes,
+  canonical_axes,
+  count_groups,
+  expand_param,
+  gather_axis,
+  lay_out,
+  position_axes,
+  select,
+  split_axis,
+  zero_masked,
+)
 
-T = TypeVar('T')
+__all__ = (
+  'Axes', 'Reduction', 'affine', 'at_least_one', 'canonical_axes', 'compute_dtype',
+  'count_entries', 'count_groups', 'deviation', 'entries_per_statistic', 'expand_param',
+  'gather_axis', 'gather_devices', 'in_range', 'inexact', 'lay_out', 'make_reduction', 'mean',
+  'on_this_device', 'position_axes', 'real_dtype', 'recompute', 'recompute_if_wider', 'select',
+  'split_axis', 'square', 'square_prescale', 'sum_over_devices', 'sum_prescale',
+  'total', 'zero_masked',
+)  # fmt: skip
+
+_T = TypeVar('_T')
 
 # For a formula of a norm's own: keeps its arguments alone for the backward pass, which computes
 # the formula again. prevent_cse=False, so that XLA may fuse what is computed again with the rest.
@@ -88,11 +94,6 @@ def _known_size(n: int) -> int:
   return 2**24 if jax.export.is_symbolic_dim(n) else n
 
 
-def sqrt_count(n: int, dtype: DTypeLike) -> float | jax.Array:
-  """The square root of a number of entries; an array where an exported program leaves n open."""
-  return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)
-
-
 def on_this_device(r: Reduction) -> Reduction:
   """The same reduction over this device's entries alone."""
   return r._replace(axis_name=None, axis_index_groups=None, devices=1)
@@ -114,12 +115,12 @@ def _sum_groups(r: Reduction, a: jax.Array) -> jax.Array:
   return lax.reshape(repeated, shape)
 
 
-def sum_over_devices(r: Reduction, tree: T) -> T:
+def sum_over_devices(r: Reduction, tree: _T) -> _T:
   """Sums each array over the devices; ValueError where JAX has no axis_index_groups."""
   if r.axis_name is None:
     return tree
   try:
-    summed: T = lax.psum(tree, r.axis_name, axis_index_groups=r.axis_index_groups)
+    summed: _T = lax.psum(tree, r.axis_name, axis_index_groups=r.axis_index_groups)
     return summed
   except NotImplementedError as error:
     raise ValueError(

@@ -8,8 +8,9 @@ from jax import lax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import core, reduction, running
-from norms.running import BatchStats
+from norms import core, reduction
+from norms._src import running
+from norms._src.running import BatchStats
 
 
 def batch_renorm(

@@ -13,6 +13,8 @@ from norms import reduction
 Kind = Literal['none', 'activation', 'kernel']
 
 # Arguments of a function that a module takes in its call, rather than in its constructor.
+__all__ = 'FEATURE_AXES', 'Constant', 'Parameter', 'Row'
+
 _CALL_ARGUMENTS = ('mask', 'training')
 
 # Modules look up the axes of the features under the first names; the others name axes, too.

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 import numpy as np
 
-from norms import core, reduction
+from norms import core
+from norms._src import arithmetic
 
 
 def weight_standardization(
@@ -69,7 +70,7 @@ def scaled_weight_standardization(
   gain = core.expand_param(gain, w.shape, features, 'gain')
   # n var + epsilon = n (var + epsilon / n): the rule of core, with sqrt(n) in the scale.
   dtype = core.compute_dtype(w)
-  factor = jnp.asarray(gamma / reduction.sqrt_count(n, dtype), dtype)
+  factor = jnp.asarray(gamma / arithmetic.sqrt_count(n, dtype), dtype)
   scale = factor if gain is None else factor * gain
   w_hat, _ = core.normalize(w, scale, axes=axes, epsilon=epsilon / n, keep_input=True)
   return w_hat.astype(core.affine_dtype(w, gain))

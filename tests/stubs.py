@@ -69,7 +69,7 @@ def stub(package: str) -> str:
     for file, names in BY_HAND.items()
     for name in names
   ]
-  ours += ['from norms.nnx.parameters import Norm'] if package == 'nnx' else []
+  ours += ['from norms.nnx._src.parameters import Norm'] if package == 'nnx' else []
   names = sorted([*catalogue.CLASSES, 'module'])
   head = HEAD.format(
     package=package,

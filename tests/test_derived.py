@@ -18,9 +18,9 @@ import pytest
 import norms
 from norms.catalogue import Parameter, Row
 import norms.linen
-import norms.linen.derived
+import norms.linen._src.derived
 import norms.nnx
-import norms.nnx.derived
+import norms.nnx._src.derived
 
 X, KEY = draw(shape=(4, 5, 8)), jax.random.key(0)
 BY_HAND = ('batch', 'layer', 'group', 'instance', 'rms', 'weight', 'spectral')
@@ -138,11 +138,11 @@ def test_what_is_made_from_flaxs_rows_is_what_is_written_by_hand(name):
   options |= {'num_groups': 4} if name == 'group' else {}
   options |= {'use_running_average': False} if row.state else {}
   found = []
-  for make in (norms.linen.module, norms.linen.derived.make_class):
+  for make in (norms.linen.module, norms.linen._src.derived.make_class):
     module = make(row)(**options)
     variables = module.init(KEY, X)
     found.append((variables, modules.run_linen(module, variables, X, ct)))
-  for make in (norms.nnx.module, norms.nnx.derived.make_class):
+  for make in (norms.nnx.module, norms.nnx._src.derived.make_class):
     module = make(row)(8, **options, rngs=nnx.Rngs(0))
     found.append((nnx.to_pure_dict(nnx.state(module)), modules.run_nnx(module, X, ct)))
   linen, linen_made, by_hand, made = (jax.tree.map(modules.bits, pair) for pair in found)

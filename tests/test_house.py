@@ -1,6 +1,7 @@
 """The house rules: who may import whom, what `import norms` loads, and the size of things."""
 
 import ast
+import importlib
 import pathlib
 import subprocess
 import sys
@@ -106,9 +107,10 @@ def _imports(path):
 
 
 def _files(*parts):
-  """A module's file, or all files of a package of that name."""
+  """A module's file, in _src/ or beside it, or all files of a package of that name."""
   path = PACKAGE.joinpath(*parts)
-  return sorted(path.rglob('*.py')) or [f for f in [path.with_suffix('.py')] if f.exists()]
+  alone = path.with_suffix('.py'), path.parent / '_src' / f'{path.name}.py'
+  return sorted(path.rglob('*.py')) or [f for f in alone if f.exists()]
 
 
 def _all_files():
@@ -117,11 +119,11 @@ def _all_files():
 
 
 def _within(prefix, path):
-  """The modules right under `prefix` (such as norms.lab) that a file imports."""
+  """The modules right under `prefix` (such as norms.lab), or in its _src, that a file imports."""
   depth = prefix.count('.') + 1
   for name in _imports(path):
     if name.startswith(f'{prefix}.'):
-      yield name.split('.')[depth]
+      yield name.replace(f'{prefix}._src.', f'{prefix}.').split('.')[depth]
 
 
 @pytest.mark.parametrize('room', HOUSE)
@@ -141,9 +143,24 @@ def test_imports_run_downwards(room):
 def test_every_module_has_a_floor(room):
   """And every floor names modules that there are."""
   known, folder = set().union(*HOUSE[room]) | APART.get(room, set()), PACKAGE / room
-  found = {path.stem for path in folder.iterdir() if path.suffix == '.py' or path.is_dir()}
-  found -= {'__init__', '__pycache__', 'py'}
+  paths = [*folder.iterdir(), *(folder / '_src').glob('*.py')]
+  found = {path.stem for path in paths if path.suffix == '.py' or path.is_dir()}
+  found -= {'__init__', '__pycache__', '_src'}
   assert found == known, f'tests/test_house.py gives floors to others: {sorted(found ^ known)}'
+
+
+@pytest.mark.parametrize('name', ['catalogue', 'core', 'linen', 'nnx', 'reduction', 'row'])
+def test_public_modules_list_their_names(name):
+  """What a public module defines under a public name is in __all__, and what is there exists."""
+  module = importlib.import_module(f'norms.{name}')
+  defined = {
+    key for key, value in vars(module).items()
+    if getattr(value, '__module__', '') == module.__name__ and not key.startswith('_')
+  }  # fmt: skip
+  assert defined <= set(module.__all__)
+  assert all(hasattr(module, key) for key in module.__all__)
+  assert len(set(module.__all__)) == len(module.__all__)
+  assert name in dir(norms)
 
 
 def test_the_library_never_imports_the_lab():

@@ -9,7 +9,8 @@ import pytest
 from rows import ROWS
 
 import norms
-from norms import core, moments
+from norms import core
+from norms._src import moments
 
 
 def _table():

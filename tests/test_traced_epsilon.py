@@ -61,7 +61,7 @@ def test_of_modules(name):
   state = {'use_running_average': False} if row.state else {}
 
   def function(epsilon):
-    module = norms.linen.derived.make_class(row)(**state, **options)
+    module = norms.linen._src.derived.make_class(row)(**state, **options)
     params = module.init(KEY, x).get('params', {})
     stats = {'batch_stats': norms.BatchStats(jnp.zeros(8), jnp.ones(8))} if row.state else {}
     found = row.function(x, **params, **stats, epsilon=epsilon, **options)

@@ -15,7 +15,7 @@ import pytest
 from rows import ROWS
 
 import norms
-from norms import xla_cpu
+from norms._src import xla_cpu
 
 NAMES = (
   'formula-unit', 'formula-offset_1e6', 'formula-magnitude_1e-18', 'formula-magnitude_1e18',

@@ -8,14 +8,14 @@ The other norms of the catalogue are classes here, too, made from their rows on 
 from typing import Any
 
 from norms import catalogue
-from norms.linen import derived
-from norms.linen.batch import BatchNorm as BatchNorm
-from norms.linen.kernels import SpectralNorm as SpectralNorm
-from norms.linen.kernels import WeightNorm as WeightNorm
-from norms.linen.sample import GroupNorm as GroupNorm
-from norms.linen.sample import InstanceNorm as InstanceNorm
-from norms.linen.sample import LayerNorm as LayerNorm
-from norms.linen.sample import RMSNorm as RMSNorm
+from norms.linen._src import derived
+from norms.linen._src.batch import BatchNorm as BatchNorm
+from norms.linen._src.kernels import SpectralNorm as SpectralNorm
+from norms.linen._src.kernels import WeightNorm as WeightNorm
+from norms.linen._src.sample import GroupNorm as GroupNorm
+from norms.linen._src.sample import InstanceNorm as InstanceNorm
+from norms.linen._src.sample import LayerNorm as LayerNorm
+from norms.linen._src.sample import RMSNorm as RMSNorm
 
 # The classes written by hand, and those that __getattr__ makes from rows.
 __all__ = (*sorted(catalogue.CLASSES), 'module')

@@ -8,14 +8,14 @@ The other norms of the catalogue are classes here, too, made from their rows on 
 from typing import Any
 
 from norms import catalogue
-from norms.nnx import derived
-from norms.nnx.batch import BatchNorm as BatchNorm
-from norms.nnx.kernels import SpectralNorm as SpectralNorm
-from norms.nnx.kernels import WeightNorm as WeightNorm
-from norms.nnx.sample import GroupNorm as GroupNorm
-from norms.nnx.sample import InstanceNorm as InstanceNorm
-from norms.nnx.sample import LayerNorm as LayerNorm
-from norms.nnx.sample import RMSNorm as RMSNorm
+from norms.nnx._src import derived
+from norms.nnx._src.batch import BatchNorm as BatchNorm
+from norms.nnx._src.kernels import SpectralNorm as SpectralNorm
+from norms.nnx._src.kernels import WeightNorm as WeightNorm
+from norms.nnx._src.sample import GroupNorm as GroupNorm
+from norms.nnx._src.sample import InstanceNorm as InstanceNorm
+from norms.nnx._src.sample import LayerNorm as LayerNorm
+from norms.nnx._src.sample import RMSNorm as RMSNorm
 
 # The classes written by hand, and those that __getattr__ makes from rows.
 __all__ = (*sorted(catalogue.CLASSES), 'module')

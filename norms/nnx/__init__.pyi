@@ -9,10 +9,10 @@ import jax
 from jax.typing import ArrayLike
 
 from norms import core
+from norms.nnx._src.parameters import Norm
 from norms.nnx.batch import BatchNorm as BatchNorm
 from norms.nnx.kernels import SpectralNorm as SpectralNorm
 from norms.nnx.kernels import WeightNorm as WeightNorm
-from norms.nnx.parameters import Norm
 from norms.nnx.sample import GroupNorm as GroupNorm
 from norms.nnx.sample import InstanceNorm as InstanceNorm
 from norms.nnx.sample import LayerNorm as LayerNorm

@@ -10,11 +10,11 @@ import optax
 import pytest
 import small
 
+from norms._src.xla_cpu import plain_formulas
 from norms.lab.engine import optimizer, training
 from norms.lab.xla_cpu import compiler, convolution, gathering, pooling
 from norms.lab.xla_cpu.compact import compacted
 from norms.lab.xla_cpu.loss import cross_entropy
-from norms.xla_cpu import plain_formulas
 
 RNG = np.random.default_rng(0)  # XLA takes a second to compile a draw of jax.random
 IMAGES, KERNEL, LOGITS = (

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from norms.xla_cpu import special_formulas_allowed
+from norms._src.xla_cpu import special_formulas_allowed
 
 
 class MaxNorm(nn.Module):

@@ -19,7 +19,7 @@ def _operations(text):
 
 
 def _sums(found):
-  """The number of sums; on a CPU some are products of matrices, as norms/xla_cpu.py says."""
+  """The number of sums; on a CPU some are products of matrices, as norms/_src/xla_cpu.py says."""
   return found['reduce'] + found['dot_general']
 
 

@@ -18,13 +18,13 @@ from typing import Any
 
 import jax
 
+from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
 from norms.lab import records
 from norms.lab.plan import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
-from norms.xla_cpu import plain_formulas, special_formulas_allowed
 
 
 class Thread:

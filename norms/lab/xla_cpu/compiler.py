@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from norms.xla_cpu import special_formulas_allowed
+from norms._src.xla_cpu import special_formulas_allowed
 
 TESTED = (0, 10)  # of jax: what XLA does not promise is asked of these versions only
 

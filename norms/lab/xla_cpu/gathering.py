@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab.xla_cpu.compact import compact
-from norms.xla_cpu import special_formulas_allowed
 
 
 def gathered(inner: optax.GradientTransformation) -> optax.GradientTransformation:

@@ -8,8 +8,8 @@ For logits z of n examples, C classes and labels c, with p = softmax(z):
 import jax
 import jax.numpy as jnp
 
+from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab.xla_cpu.compact import compact
-from norms.xla_cpu import special_formulas_allowed
 
 
 def cross_entropy(logits, labels):

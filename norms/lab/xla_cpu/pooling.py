@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from norms import reduction
-from norms.xla_cpu import special_formulas_allowed
+from norms._src.xla_cpu import special_formulas_allowed
 
 
 def average_pool(x, size: int = 2) -> jax.Array:

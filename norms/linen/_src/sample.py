@@ -4,7 +4,7 @@ from flax import linen as nn
 import jax
 
 from norms import sample
-from norms.linen import parameters
+from norms.linen._src import parameters
 
 
 class LayerNorm(nn.LayerNorm):

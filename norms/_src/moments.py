@@ -15,8 +15,9 @@ from jax import lax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms import reduction, xla_cpu
-from norms.arithmetic import MaybeArray, add, convert, div, mul, square, sub
+from norms import reduction
+from norms._src import xla_cpu
+from norms._src.arithmetic import MaybeArray, add, convert, div, mul, square, sub
 from norms.reduction import Reduction, compute_dtype, zero_masked
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from norms import sample
-from norms.nnx.parameters import Norm
+from norms.nnx._src.parameters import Norm
 
 
 class LayerNorm(Norm, nnx.LayerNorm):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from norms import batch, core
-from norms.linen import parameters, running
+from norms.linen._src import parameters, running
 
 
 class BatchNorm(nn.BatchNorm):

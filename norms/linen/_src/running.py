@@ -7,7 +7,7 @@ from flax.typing import Dtype
 import jax
 import jax.numpy as jnp
 
-from norms.running import BatchStats
+from norms._src.running import BatchStats
 
 Running = dict[str, nn.Variable[jax.Array]]
 

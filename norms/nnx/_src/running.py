@@ -8,8 +8,8 @@ from flax.typing import Dtype
 import jax
 import jax.numpy as jnp
 
-from norms.nnx.parameters import Norm, shaped
-from norms.running import BatchStats
+from norms._src.running import BatchStats
+from norms.nnx._src.parameters import Norm, shaped
 
 
 class StatefulNorm(Norm):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from norms import kernels
-from norms.nnx import wrapping
+from norms.nnx._src import wrapping
 
 
 class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):

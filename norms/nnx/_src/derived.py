@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms.nnx import running, wrapping
-from norms.nnx.parameters import Norm
+from norms.nnx._src import running, wrapping
+from norms.nnx._src.parameters import Norm
 from norms.row import Row
 
 

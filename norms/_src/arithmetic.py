@@ -6,13 +6,15 @@ have many different widths, that is much of the time it takes to trace.
 """
 
 from collections.abc import Callable
+import math
 from typing import Any
 
 import jax
 from jax import lax
+import jax.export
 from jax.extend.core import concrete_or_error
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 Operation = Callable[[Any, Any], jax.Array]
 MaybeArray = jax.Array | None
@@ -143,3 +145,8 @@ def normalize_affine(
   if drift is not None:
     offset = affine(mul(lax.neg(drift), slope), None, bias)
   return convert(affine(d, slope, offset), affine_dtype(x, scale, bias))
+
+
+def sqrt_count(n: int, dtype: DTypeLike) -> float | jax.Array:
+  """The square root of a number of entries; an array where an exported program leaves n open."""
+  return jnp.sqrt(jnp.asarray(n, dtype)) if jax.export.is_symbolic_dim(n) else math.sqrt(n)

@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec as P
 from jax.typing import ArrayLike
 
 from norms import core, reduction
-from norms.arithmetic import (
+from norms._src.arithmetic import (
   MaybeArray,
   add,
   convert,

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from norms.linen import kernels, parameters, running
+from norms.linen._src import kernels, parameters, running
 from norms.row import Row
 
 

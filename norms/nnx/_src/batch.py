@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from norms import batch, core
-from norms.nnx.running import StatefulNorm
+from norms.nnx._src.running import StatefulNorm
 
 
 class BatchNorm(StatefulNorm, nnx.BatchNorm):

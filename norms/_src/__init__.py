@@ -1,0 +1,1 @@
+"""What the library is made of below its public modules; names here may change."""

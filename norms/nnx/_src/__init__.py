@@ -1,0 +1,1 @@
+"""The classes of norms.nnx."""
