@@ -32,7 +32,7 @@ LIBRARY = (
 )
 LAB = (
   {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
-  {'grid', 'trial'},  # parts of study
+  {'grid', 'trial', 'parity_columns'},  # parts of study, and of reports
   {'study'},
   {'data', 'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
@@ -71,7 +71,8 @@ ROOMS = {
     {'view'},
     {'tables'},
     {'figures'},
-    {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'},
+    {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'}
+    | {'best_of_each'},
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
     {'parity'},
@@ -86,10 +87,11 @@ ROOMS = {
 }
 HOUSE = {'': LIBRARY, 'lab': LAB, **ROOMS}
 APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
-REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
+REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
+  'mistakes', 'numerics', 'columns', 'parity_columns', 'grid', 'trial', 'study', 'config_keys',
+  'data', 'statistics',
   'plan',
   'records', 'report',
 )  # fmt: skip

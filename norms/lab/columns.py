@@ -3,7 +3,7 @@
 Statistics, reports and `records.load` read this table; no other file spells the name of a column,
 but those that write it. To add a column: write it where it is measured, and add a row here (see
 "A new column" in CONTRIBUTING.md). A column without a row is a measurement of a user, with the
-defaults of `Column`.
+defaults of `Column`. What the parity studies record has a table of its own, parity_columns.py.
 """
 
 from collections.abc import Iterable
@@ -37,17 +37,7 @@ BEST = 'best_'  # before the name of a measurement: its best over the epochs
 # What norms.lab.engine.probes measures of each layer, in columns such as activation.layer_0.
 PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
 
-# Of what norms.lab.parity records, in files of its own: which figure, and what it is.
-PART, FAMILY, LIBRARY, TITLE, QUANTITY = 'table', 'family', 'library', 'title', 'quantity'
-INPUT, DTYPE, KNOWN, REFUSED, DRAWS = 'input', 'dtype', 'known', 'refused', 'draws'
-MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST = 'mean_difference', 'max_difference', 'largest'
-THEIR_ERROR, OUR_ERROR, ERROR, TWO_ULP = 'theirs_error', 'ours_error', 'error', 'two_ulp'
-LOST, STD, PARAMETER, INDEX, VALUE = 'lost', 'std', 'name', 'index', 'value'
-COMPARED = (  # in the order of summary.csv
-  PART, QUANTITY, KNOWN, MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST, THEIR_ERROR, OUR_ERROR, DTYPE,
-  INPUT, REFUSED, STD, ERROR, LOST, TWO_ULP, DRAWS, LIBRARY, TITLE, NORM,
-)  # fmt: skip
-
+NATS = 'nats'  # a cross-entropy with natural logarithms
 ANY = (-math.inf, math.inf)
 SHARE, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 
@@ -66,6 +56,7 @@ class Column(NamedTuple):
   traits: tuple[str, ...] = ()
   base: int = 10  # of an axis of logs
   usual: float = math.nan  # the value nearest to which a report looks first; NaN: the middle one
+  unit: str = ''  # '': a number without one, or a text
 
   @property
   def sign(self) -> int:
@@ -80,10 +71,10 @@ class Column(NamedTuple):
 
 COLUMNS: tuple[Column, ...] = (
   Column(TRIAL, KEY, 'text', shown=NOWHERE),
-  Column(EPOCH, KEY, 'int', shown=NOWHERE),
-  Column(STEP, KEY, 'int', shown=NOWHERE),
+  Column(EPOCH, KEY, 'int', shown=NOWHERE, unit='epochs'),
+  Column(STEP, KEY, 'int', shown=NOWHERE, unit='steps'),
   Column(TURN, KEY, 'text', shown=NOWHERE),
-  Column(PROBE, KEY, 'int', shown=NOWHERE),
+  Column(PROBE, KEY, 'int', shown=NOWHERE, unit='examples'),
   # Settings in the order in which tables print them. Norm and seed are beside the axes.
   Column(NORM, SETTING, 'text', shown=NOWHERE),
   Column(SEED, SETTING, 'int', shown=NOWHERE),
@@ -94,8 +85,10 @@ COLUMNS: tuple[Column, ...] = (
   Column('model', SETTING, 'text', shown=AXIS),
   Column('optimizer', SETTING, 'text', shown=AXIS),
   Column(EVAL_STATS, SETTING, 'text', 'evaluation statistics', shown=AXIS),
-  Column('epochs', SETTING, 'int', shown=AXIS, traits=(LATER,)),
-  Column(BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2),
+  Column('epochs', SETTING, 'int', shown=AXIS, traits=(LATER,), unit='epochs'),
+  Column(
+    BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2, unit='examples'
+  ),
   Column(INIT_SCALE, SETTING, label='initial scale', shown=AXIS, traits=(SCALE, RANGE), usual=1.0),
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
@@ -104,7 +97,7 @@ COLUMNS: tuple[Column, ...] = (
   Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),
   Column('*_options.*scale', SETTING, 'any', shown=AXIS, traits=(SCALE,)),
   Column('*_options.*', SETTING, 'any', shown=AXIS),
-  Column('eval_examples', SETTING, 'int', shown=AXIS),
+  Column('eval_examples', SETTING, 'int', shown=AXIS, unit='examples'),
   Column('augment', SETTING, 'text', shown=AXIS),
   # Measurements in the order in which tables print them.
   Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
@@ -114,31 +107,32 @@ COLUMNS: tuple[Column, ...] = (
   ),
   Column(VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
   Column(TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
-  Column(TRAIN_LOSS, better=LOWER, limits=POSITIVE, shown=TABLE),
-  Column(TEST_LOSS, better=LOWER, limits=POSITIVE, shown=SUMMARY),
+  Column(TRAIN_LOSS, better=LOWER, limits=POSITIVE, shown=TABLE, unit=NATS),
+  Column(TEST_LOSS, better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS),
   Column(BEST + TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
   Column(BEST + VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
   Column(BEST + TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=NOWHERE),
   Column(
-    FINAL_LOSS, label='final training loss', better=LOWER, limits=POSITIVE, shown=SUMMARY
+    FINAL_LOSS, label='final training loss',
+    better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS,
   ),
-  Column('validation_loss', better=LOWER, limits=POSITIVE, shown=NOWHERE),
+  Column('validation_loss', better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS),
   Column(
     MINIBATCH_LOSS, label="loss, mean over the epoch's steps",
-    better=LOWER, limits=POSITIVE, shown=NOWHERE,
+    better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS,
   ),
   Column(
     FIRST_LOSS, label="loss of the epoch's first step",
-    better=LOWER, limits=POSITIVE, shown=NOWHERE,
+    better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS,
   ),
   Column(GRAD_NORM, label='gradient norm', better=LOWER, limits=POSITIVE, shown=FIGURE),
-  Column(DIVERGED_AT, dtype='int', limits=POSITIVE, shown=NOWHERE),
+  Column(DIVERGED_AT, dtype='int', limits=POSITIVE, shown=NOWHERE, unit='steps'),
   Column(TRAINED, dtype='bool', better=HIGHER, limits=SHARE, shown=NOWHERE),
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
   # Of norms.lab.runner.timing, beside the records.
-  Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE),
+  Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit='s'),
 )  # fmt: skip
 
 
@@ -164,6 +158,13 @@ def label(name: str) -> str:
   row = of(name)
   named = row.label and name in (row.name, row.name.removesuffix('.*'))
   return row.label if named else name.split('.')[-1].replace('_', ' ')
+
+
+def validation_of(metric: str) -> str:
+  """The same measurement on validation data: 'validation_loss' of 'test_loss', else itself."""
+  test, validation = (name.partition('_')[0] for name in (TEST_ACCURACY, VALIDATION_ACCURACY))
+  split, _, rest = metric.partition('_')
+  return f'{validation}_{rest}' if split == test and rest else metric
 
 
 def settings(names: Iterable[str]) -> list[str]:

@@ -2,9 +2,9 @@
 
 `view` puts the records in order; `page` fills the templates with `tables`, with the sentences of
 `findings` and with the figures that `which_figures` lists. What has a table, sentences and figures
-of its own is `reference`, `probes`, `trained_ranges`, `timing` or `measurements`. `summary_json`
-and `replay_json` are files for programs, `studies` the table of all reports, `parity` the report of
-a comparison with other libraries.
+of its own is `reference`, `probes`, `best_of_each`, `trained_ranges`, `timing` or `measurements`.
+`summary_json` and `replay_json` are files for programs, `studies` the table of all reports,
+`parity` the report of a comparison with other libraries.
 """
 
 from __future__ import annotations

@@ -40,9 +40,11 @@ def _together(view: View) -> Iterator[str]:
   columns = [name for name in schema.settings(view.rows) if '.' not in name]
   varied = [name for name in columns if view.rows[name].nunique(dropna=False) > 1]
   for follower, leader in design.followers(view.rows, varied).items():
+    pairs = len(view.rows[[follower, leader]].drop_duplicates())
+    share = design.shared_variance(view.rows, follower, leader)
     yield (
-      f'This sweep changed {words.label(follower)} together with {words.label(leader)}: '
-      'their effects cannot be told apart.'
+      f'This sweep changed {words.label(follower)} together with {words.label(leader)} '
+      f'({pairs} pairs of values, r² = {share:.2f}): their effects cannot be told apart.'
     )
 
 
@@ -72,19 +74,24 @@ def _best(view: View) -> Iterator[str]:
   for values, part in parts:
     at = dict(zip(view.texts, values, strict=True)) | view.fixed(tuple(view.texts))
     where = f'At {words.place(at)}' if at else 'In this study'
-    centres = statistics.summary(part, [NORM], SCORE).set_index(NORM)['value']
-    best = str(centres.idxmax())
-    yield f'{where}, {_lead(part, best, centres)}'
+    yield f'{where}, {_lead(view, part)}'
 
 
-def _lead(rows: pd.DataFrame, best: str, centres: pd.Series) -> str:
-  name = words.norm_name(best)
+def _lead(view: View, rows: pd.DataFrame) -> str:
+  choices, centres = (
+    statistics.summary(rows, [NORM], metric).set_index(NORM)['value']
+    for metric in (view.choice, SCORE)
+  )
+  best = str(choices.idxmax())
   if len(centres) == 1:
-    return f'{name} reaches {words.score(centres[best])} in test accuracy.'
+    return f'{words.norm_name(best)} reaches {words.score(centres[best])} in test accuracy.'
   comparison, sentence = rules.ranking(rows, best=best)
   apart = 'is' if comparison.outcome == 'supported' else 'is not'
-  seeds = words.count(comparison.n, 'seed')
-  return f'{sentence}. No norm is higher; this lead {apart} separable from none with {seeds}.'
+  highest = 'No norm is higher; this' if centres[best] == centres.max() else 'This'
+  lead = f'{highest} lead {apart} separable from none with {words.count(comparison.n, "seed")}'
+  # A norm that is chosen on the data that it is judged on leads by luck, too.
+  flatters = ', which flatters it' if view.choice == SCORE else ''
+  return f'{sentence}. {lead}. The norm was chosen {view.chosen_on}{flatters}.'
 
 
 def _failures(view: View) -> Iterator[str]:

@@ -85,7 +85,10 @@ def split_replays(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _options(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-  found = {key: renamed(value, names) if key in WHO else value for key, value in options.items()}
+  # Of a claim across an axis, `value` and `than` are values of it: norms only if it is the norm.
+  across = 'axis' in options and 'value' in options
+  who = WHO if not across else ('value', 'than') if options['axis'] == NORM else ()
+  found = {key: renamed(value, names) if key in who else value for key, value in options.items()}
   if isinstance(found.get('at'), Mapping):
     found['at'] = _options(found['at'], names)
   return found

@@ -12,6 +12,7 @@ import pandas as pd
 
 from norms.lab import numerics, statistics
 from norms.lab.report import (
+  best_of_each,
   findings,
   measurements,
   naming,
@@ -78,6 +79,7 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
     'reference': comparison.table(view),
     'beside': list(comparison.sentences(view)),
     'more': [
+      *best_of_each.tables_of(view),
       *(trained_ranges.table(view, axis) for axis in trained_ranges.axes(view)),
       *at_start.tables_of(view),
       *filter(None, [timing.table(view), measurements.table(view)]),

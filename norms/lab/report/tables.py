@@ -54,14 +54,17 @@ def everything(view: View) -> Table:
 def sweep(view: View) -> Table:
   """A line per norm, over all its cells."""
   tables = {key: part for key, part in best_cells(view).groupby([NORM, *view.texts])}
+  by_choice = statistics.summary(view.rows, [NORM, *view.axes], view.choice)['value']
   rows = []
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
-    best = own.loc[own['value'].idxmax()]
+    best = own.loc[by_choice[own.index].idxmax()]
     rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
-  columns += ['diverged', 'mean test accuracy of all cells', 'best cell', 'at']
-  note = 'A cell is trained if every seed in it trained.'
+  columns += ['diverged', 'mean test accuracy of all cells', f'best cell {view.chosen_on}', 'at']
+  note = f'A cell is trained if every seed in it trained. The best cell is chosen {view.chosen_on}'
+  note += ', which flatters it: ' if view.choice == SCORE else ': '
+  note += 'its test accuracy is shown.'
   return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
 
 

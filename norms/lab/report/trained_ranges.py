@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
-from norms.lab.columns import EPOCH, GRAD_NORM, NORM, SEED, TEST_ACCURACY, TRAINED
+from norms.lab.columns import EPOCH, GRAD_NORM, NORM, SEED, TRAINED
 from norms.lab.report import tables
 from norms.lab.report.view import View
 from norms.lab.statistics import cells, layers, ranges, words
@@ -22,7 +22,7 @@ RULE = (
 
 def axes(view: View) -> list[str]:
   """The axes that are scales or rates, with values enough to speak of a range."""
-  wanted = [axis for axis in view.numeric if schema.RANGE in schema.of(axis).traits]
+  wanted = [axis for axis in view.grid if schema.RANGE in schema.of(axis).traits]
   return [axis for axis in wanted if view.rows[axis].nunique() > 2]
 
 
@@ -34,12 +34,13 @@ def table(view: View, axis: str) -> tables.Table:
     own = rows[rows[NORM] == norm]
     found = ranges.trained_range(own, axis)
     some = own.assign(trained=own.groupby(axis)[TRAINED].transform('any'))
-    best = cells.scores(own, TEST_ACCURACY).groupby(own[axis]).mean().idxmax()
+    best = cells.scores(own, view.choice).groupby(own[axis]).mean().idxmax()
     texts = [norm, str(own[SEED].nunique()), ranges.span(found)]
     texts += [ranges.span(ranges.trained_range(some, axis)), words.number(best)]
     lines.append(tables.Row(texts, not found))
   where = words.place(view.fixed((axis,)))
-  columns = [NORM, 'seeds', 'every seed trains over', 'some seed over', 'most accurate at']
+  columns = [NORM, 'seeds', 'every seed trains over', 'some seed over']
+  columns += [f'most accurate {view.chosen_on} at']
   title = f'Range of the {words.label(axis)}' + (f' at {where}' if where else '')
   return tables.Table(f'range_{axis}'.replace('.', '_'), title, RULE, columns, lines)
 

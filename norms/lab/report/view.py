@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import AXES, CORE, EPOCH, NORM, SEED, TEST_RUNNING
+from norms.lab.columns import (
+  AXES,
+  CORE,
+  EPOCH,
+  NORM,
+  SCORE,
+  SEED,
+  TEST_RUNNING,
+  VALIDATION_ACCURACY,
+)
 from norms.lab.report import naming, style
 from norms.lab.statistics import design, words
 
@@ -28,6 +37,7 @@ class View:
   axes: list[str]  # beside norm and seed
   usual: dict[str, Any]  # the cell to look at first
   timing: Mapping[str, Any]  # what norms.lab.runner.timing measured, {} where nothing was
+  scattered: list[str]  # axes of a random design: of no other cell are there two values
 
   @property
   def looks(self) -> dict[str, style.Look]:
@@ -46,6 +56,16 @@ class View:
     return [axis for axis in self.axes if axis not in self.numeric]
 
   @property
+  def choice(self) -> str:
+    """The measurement by which something best is chosen: on validation data where there are any."""
+    return next(iter(self.recorded([VALIDATION_ACCURACY])), SCORE)
+
+  @property
+  def chosen_on(self) -> str:
+    """'on validation data', or 'on test data' where there are no others."""
+    return f'on {"test" if self.choice == SCORE else "validation"} data'
+
+  @property
   def running(self) -> bool:
     """Whether some norm was also evaluated with running statistics."""
     return bool(self.recorded([TEST_RUNNING]))
@@ -62,8 +82,17 @@ class View:
       rows = rows[rows[axis].isna() if pd.isna(value) else rows[axis] == value]
     return rows
 
+  @property
+  def grid(self) -> list[str]:
+    """The numeric axes whose values meet each other's: they have ranges, panels and heat maps."""
+    return [axis for axis in self.numeric if axis not in self.scattered]
+
   def fixed(self, free: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The usual value of every axis that is not free."""
+    """The usual value of every axis that is not free.
+
+    Scattered axes are free together: at the usual value of one, there is one value of the other.
+    """
+    free += tuple(self.scattered) if set(free) & set(self.scattered) else ()
     return {axis: value for axis, value in self.usual.items() if axis not in free}
 
   def seeds(self) -> str:
@@ -101,7 +130,8 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
   usual = design.usual(ordered, order, axes)
   rows = statistics.finals(ordered)
   timing = naming.timed(timing or {}, study)
-  return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing)
+  scattered = design.scattered(rows, axes)
+  return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing, scattered)
 
 
 def picked(values: list[Any], usual: Any, most: int) -> list[Any]:

@@ -32,7 +32,7 @@ def _overview(view: View) -> Iterator[Drawing]:
 
 def _cells(view: View) -> Iterator[Drawing]:
   """Two axes at once, as far as there are two."""
-  if view.numeric:
+  if view.grid:
     across, down = _columns(view)
     yield heat_maps.accuracy(view, across, down)
     if not view.rows[TRAINED].all():
@@ -41,7 +41,7 @@ def _cells(view: View) -> Iterator[Drawing]:
       yield curves.curve_grid(view, across, down)
     elif view.rows[across].nunique() <= 4 and not view.texts:
       yield curves.curve_columns(view, across)
-  if BATCH_SIZE in view.numeric and view.recorded([VALIDATION_ACCURACY]):
+  if BATCH_SIZE in view.grid and view.recorded([VALIDATION_ACCURACY]):
     yield by_batch.by_batch(view)
 
 
@@ -73,11 +73,11 @@ def is_scale(axis: str) -> bool:
 
 def _columns(view: View) -> tuple[str, str | None]:
   """The axis of a heat map's columns and of its panels: batch size, then the scale."""
-  first = sorted(view.numeric, key=lambda axis: (axis != BATCH_SIZE, not is_scale(axis)))
+  first = sorted(view.grid, key=lambda axis: (axis != BATCH_SIZE, not is_scale(axis)))
   return first[0], first[1] if len(first) > 1 else None
 
 
 def _panel(view: View, axis: str) -> str | None:
   """The axis that gives a figure its panels: a text first, else the next numeric one."""
-  others = [other for other in (*view.texts, *view.numeric) if other != axis]
+  others = [other for other in (*view.texts, *view.grid) if other != axis]
   return others[0] if others else None

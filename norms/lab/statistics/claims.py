@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM
-from norms.lab.statistics import cells, layers, ranges, reported, rules, words
+from norms.lab.statistics import across, cells, layers, own, ranges, reported, rules, tuned, words
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
 
@@ -39,44 +39,98 @@ RULES: dict[str, Callable[..., Finding]] = {
   'survives': reported.survives,
   'rises': rules.rises,
   'passes_on': layers.passes_on,
+  'best_against_best': tuned.best_against_best,
 }
 OF_STARTS = ('passes_on',)  # which look at trials before their first step, not after their last
 EVERYWHERE = ('at', 'asks')  # options of every claim: a filter, and the question in words
+NAMING = ('norm', 'than', 'best')  # options that name norms
 
 
 def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-  """Raises a ValueError of one line for a claim or option that does not exist, or is missing."""
+  """Raises a ValueError of one line for a claim that no records could judge.
+
+  That is one whose rule or option does not exist, one that lacks an option, one that compares a
+  norm, or a value, with itself, and one over an axis that no study can have.
+  """
   for name, options in claims:
-    if name not in RULES:
-      raise cells.SelectionError(cells.unknown('claim', name, list(RULES)))
-    parameters = dict(list(inspect.signature(RULES[name]).parameters.items())[1:])
+    signature = inspect.signature(_rule(name))
+    parameters = dict(list(signature.parameters.items())[1:])
+    any_option = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+    parameters = {n: p for n, p in parameters.items() if p.kind != p.VAR_KEYWORD}
+    two_values = across.VALUE in options and bool(across.options_of(parameters))
+    needed = [n for n, p in parameters.items() if p.default is p.empty]
+    valid = [*parameters, *across.options_of(parameters), *EVERYWHERE]
+    if two_values:
+      needed = [across.AXIS, *(option for option in needed if option != NORM)]
+      valid.remove(NORM)
     for option in options:
-      if option not in parameters and option not in EVERYWHERE:
-        valid = [*parameters, *EVERYWHERE]
+      if option not in valid and not any_option:
         raise cells.SelectionError(cells.unknown(f'option of claim {name!r}', option, valid))
-    for option, parameter in parameters.items():
-      if parameter.default is parameter.empty and option not in options:
+    for option in needed:
+      if option not in options:
         raise cells.SelectionError(
           f'claim {name!r} needs the option {option!r}: add it to its options'
         )
+    if not own.is_own(name):
+      _check_axes(options, two_values)
+      _check_sides(name, across.as_norms(options) if two_values else options)
+
+
+def _rule(claim: str) -> Callable[..., Any]:
+  if own.is_own(claim):
+    return own.load(claim)
+  if claim not in RULES:
+    raise cells.SelectionError(
+      f'{cells.unknown("claim", claim, list(RULES))}, or package.module:function'
+    )
+  return RULES[claim]
+
+
+def _check_axes(options: Mapping[str, Any], two_values: bool) -> None:
+  named = [options[key] for key in (across.AXIS, across.OVER) if key in options]
+  if two_values and options[across.AXIS] == NORM:
+    named = named[1:]
+  for axis in [*named, *tuned.axes(options.get('tuned', ()))]:
+    across.check_axis(axis)
+
+
+def _check_sides(claim: str, options: Mapping[str, Any]) -> None:
+  """Nothing is better than itself: to compare it is a slip of the pen."""
+  names = [norm for norm in _norms(options) if isinstance(norm, str)]
+  twice = next((norm for norm in names if names.count(norm) > 1), None)
+  if twice is not None:
+    raise cells.SelectionError(f'claim {claim!r} compares {twice!r} with itself: name another')
 
 
 def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
   """The verdict of the records on one claim: `at` filters the cells, `asks` is carried along.
 
+  The claim is a name of RULES, or a rule of yours as package.module:function.
+
   A norm that the records do not hold leaves the claim undecided; a filter that no trial matches
-  is a ValueError.
+  is a ValueError, as is a rule of yours that fails.
   """
   check([(claim, options)])
   at, asks = dict(options.pop('at', None) or {}), options.pop('asks', '')
-  rows = cells.select((layers.starts if claim in OF_STARTS else cells.finals)(frame), at)
   where = f'at {words.place(at)}' if at else 'over the whole sweep'
+  if own.is_own(claim):
+    found = own.judge(claim, cells.select(frame, at), options)
+    if isinstance(found, Verdict):
+      return found._replace(claim=claim, asks=asks)
+    return _judged(claim, found, where, asks)
+  rows = cells.select((layers.starts if claim in OF_STARTS else cells.finals)(frame), at)
+  if across.asked(options):
+    rows, options = across.relabelled(rows, options), across.as_norms(options)
   absent = [norm for norm in _norms(options) if norm not in set(rows[NORM])]
   if absent:
     held = words.listed(rows[NORM].unique())
     why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
     return _unjudged(claim, _sentence(why, 'undecided'), asks)
-  comparison, sentence = RULES[claim](rows, **options)
+  return _judged(claim, RULES[claim](rows, **options), where, asks)
+
+
+def _judged(claim: str, finding: Finding, where: str, asks: str) -> Verdict:
+  comparison, sentence = finding
   sentence = _sentence(f'{where}, {sentence}', f'{comparison.outcome} {_seeds(comparison)}')
   outcome, effect, low, high, kind, n = comparison[:6]
   return Verdict(claim, outcome, float(effect), (float(low), float(high), kind), n, sentence, asks)
@@ -107,7 +161,7 @@ def _sentence(finding: str, outcome: str) -> str:
 
 
 def _norms(options: Mapping[str, Any]) -> list[str]:
-  named = [options[key] for key in ('norm', 'than', 'best') if key in options]
+  named = [options[key] for key in NAMING if key in options]
   return [norm for each in named for norm in ([each] if isinstance(each, str) else each)]
 
 

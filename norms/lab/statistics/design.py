@@ -10,6 +10,8 @@ import pandas as pd
 
 from norms.lab import columns as schema
 
+INSEPARABLE = 0.9  # of r^2, see `are_inseparable`
+
 
 def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
   """The axes of a study, from what its trials were asked for: `Trial.columns()` of each.
@@ -44,14 +46,64 @@ def varied(frame: pd.DataFrame) -> list[str]:
 
 
 def followers(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
-  """The columns that change only together with an earlier one, and that one: {follower: leader}."""
+  """The columns that change only together with an earlier one, and that one: {follower: leader}.
+
+  A follower has one value for each value of its leader. Where each value of the leader occurs only
+  once, as in a random design, that says nothing, so that the two must be dependent, too.
+  """
   cells = frame[list(columns)].drop_duplicates()
   found: dict[str, str] = {}
   for i, column in enumerate(columns):
     for leader in columns[:i]:
-      together = cells.groupby(leader, dropna=False)[column].nunique(dropna=False).max() == 1
-      if together and leader not in found:
+      one_value = cells.groupby(leader, dropna=False)[column].nunique(dropna=False).max() == 1
+      if one_value and leader not in found and are_inseparable(cells, column, leader):
         found.setdefault(column, leader)
+  return found
+
+
+def are_inseparable(frame: pd.DataFrame, follower: str, leader: str) -> bool:
+  """Whether the effects of two settings cannot be told apart: too few points, or collinear ones.
+
+  In a regression on both, the variance of each effect is 1 / (1 - r^2) times what it is if the two
+  are independent, where r^2 is the variance that they share. INSEPARABLE, r^2 = 0.9, makes that ten
+  times, the usual bound for collinearity. Through at most three points, two effects and a constant
+  fit anything, so that r^2 does not matter.
+
+  Marquardt 1970, https://doi.org/10.2307/1267205
+  """
+  points = frame[[follower, leader]].drop_duplicates()
+  return len(points) <= 3 or shared_variance(points, follower, leader) >= INSEPARABLE
+
+
+def shared_variance(frame: pd.DataFrame, one: str, other: str) -> float:
+  """r^2 of two settings over their pairs of values: 0 if independent, 1 if one tells the other.
+
+  Of numbers it is that of their ranks (Spearman's), since scales and rates are swept by factors; of
+  a number and a text, the share of the ranks' variance that lies between the texts; of two texts,
+  the share of the first one's that the second explains (Goodman and Kruskal's tau).
+  """
+  points = frame[[one, other]].drop_duplicates()
+  if is_numeric(points, one) and is_numeric(points, other):
+    return float(points.rank(na_option='top').corr().iloc[0, 1] ** 2)
+  if is_numeric(points, other):
+    one, other = other, one
+  if is_numeric(points, one):
+    values = points[[one]].rank(na_option='top')
+  else:
+    values = pd.get_dummies(points[one].astype(str), dtype=float)
+  within = values - values.groupby(points[other].astype(str)).transform('mean')
+  around = values - values.mean()
+  return float(1 - (within**2).to_numpy().sum() / (around**2).to_numpy().sum())
+
+
+def scattered(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+  """The axes of which no cell of the others holds two values: those of a random design."""
+  found = []
+  for axis in names:
+    others = [frame[other] for other in names if other != axis]
+    if others and frame[axis].nunique(dropna=False) > 1:
+      in_each_cell = frame[axis].groupby(others, dropna=False).nunique(dropna=False)
+      found += [axis] * bool(in_each_cell.max() == 1)
   return found
 
 

@@ -13,11 +13,12 @@ from norms.lab.columns import label as label
 def norm_name(norm: str) -> str:
   """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is.
 
-  A label may go on in brackets: 'layer (H,W,C)' is 'layer norm (H,W,C)'.
+  A label may go on in brackets: 'layer (H,W,C)' is 'layer norm (H,W,C)'. A value of an axis, such
+  as 'placement=pre', stays as it is, too.
   """
   if norm == 'none':
     return 'the plain net'
-  if '.' in norm or ':' in norm or norm.endswith('norm'):
+  if any(mark in norm for mark in '.:=') or norm.endswith('norm'):
     return norm
   name, bracket, rest = norm.replace('_', ' ').partition(' (')
   return f'{name} norm{bracket}{rest}'

@@ -25,7 +25,7 @@ NOTE = (
 
 def axes(view: View) -> list[str]:
   """The axes over which the start of a net may differ, with values enough to speak of a range."""
-  found = [axis for axis in view.numeric if schema.LATER not in schema.of(axis).traits]
+  found = [axis for axis in view.grid if schema.LATER not in schema.of(axis).traits]
   return [axis for axis in found if view.rows[axis].nunique() > 2]
 
 
@@ -65,6 +65,8 @@ def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
   head = [NORM, *[words.label(axis)] * bool(axis), 'seeds', *columns.values(), TRAINED]
   title = 'Signal and gradient before the first step'
   title += f', by {words.label(axis)}' if axis else ''
+  where = words.place(view.fixed((axis,)))
+  title += f', at {where}' if where else ''
   note = NOTE.format(n=examples(rows)) + ' Geometric means over the seeds'
   note += ', of many values at the ends of each range and beside them.' if axis else '.'
   return tables.Table(f'layers_{axis}'.replace('.', '_'), title, note, head, lines)

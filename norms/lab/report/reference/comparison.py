@@ -62,6 +62,8 @@ def table(view: View) -> tables.Table | None:
   note = f'Reference: {sources}. ' if sources else ''
   note += "Ours is the mean of the runs and its 95% interval (Student's t), below "
   note += f'{statistics.INTERVAL_FROM} runs their median and range; difference = ours - reference.'
+  if any(line.epoch == 'best' for line in lines):
+    note += ' The best epoch is chosen on the data that are shown, as the reference did.'
   return tables.Table('reference', 'Reference beside ours', note, [*columns, 'difference'], rows)
 
 

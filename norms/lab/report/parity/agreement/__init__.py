@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from norms.lab.columns import COMPARED, TITLE
+from norms.lab.parity_columns import COMPARED, TITLE
 from norms.lab.report.figures import writing
 from norms.lab.report.parity.agreement import figures, tables, verdicts
 from norms.lab.report.parity.page import OURS, Part, Report, said

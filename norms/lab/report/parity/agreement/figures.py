@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
-from norms.lab.columns import DTYPE, ERROR, INPUT, LOST, NORM, QUANTITY, TITLE
+from norms.lab.parity_columns import DTYPE, ERROR, INPUT, LOST, NORM, QUANTITY, TITLE
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from norms.lab.columns import (
+from norms.lab.parity_columns import (
   DRAWS,
   DTYPE,
   ERROR,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from norms.lab.columns import (
+from norms.lab.parity_columns import (
   DTYPE,
   ERROR,
   INPUT,

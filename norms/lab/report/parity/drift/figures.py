@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
-from norms.lab.columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
+from norms.lab.parity_columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import (
+from norms.lab.parity_columns import (
   EPOCH,
   FAMILY,
   INDEX,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from norms.lab.columns import EPOCH, FAMILY, LIBRARY, SEED, STEP, TITLE
+from norms.lab.parity_columns import EPOCH, FAMILY, LIBRARY, SEED, STEP, TITLE
 from norms.lab.report.parity.drift.tables import FAULT, shown
 from norms.lab.report.parity.page import OURS, Line, number
 from norms.lab.statistics import words
