@@ -1,0 +1,62 @@
+"""Each norm at its own best value of the axes that a claim `best_against_best` tunes: a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from norms.lab import columns as schema
+from norms.lab import statistics
+from norms.lab.columns import NORM, SCORE
+from norms.lab.report import naming, tables
+from norms.lab.report.view import View
+from norms.lab.statistics import across, cells, tuned, words
+
+CLAIM = 'best_against_best'
+
+
+def tables_of(view: View) -> Iterator[tables.Table]:
+  """A table for each choice that claims of the study ask for, and the records can make."""
+  seen: list[Mapping[str, Any]] = []
+  for claim, options in naming.claims(view.study):
+    # Claims of other norms in the same place have the same table.
+    compared = ('norm', 'asks') if across.asked(options) else ('norm', 'than', 'asks')
+    place = {key: value for key, value in options.items() if key not in compared}
+    if claim == CLAIM and place not in seen:
+      seen.append(place)
+      try:
+        yield _table(view, options, len(seen))
+      except cells.SelectionError:  # the verdict says why
+        continue
+
+
+def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
+  at = dict(options.get('at') or {})
+  axes, metric = tuned.axes(options['tuned']), options.get('metric', SCORE)
+  rows = cells.select(statistics.finals(view.records), at)
+  if across.asked(options):
+    rows = across.relabelled(rows, options)
+  sign, lines, chosen_by = cells.metric_sign(metric), [], metric
+  present = set(rows[NORM])
+  for norm in [norm for norm in view.norms if norm in present] or sorted(present):
+    found = tuned.scores(rows, [norm], axes, metric)
+    chosen_by = found.chosen_by
+    if found.choosing.empty:
+      lines.append(tables.Row([norm, *[tables.ABSENT] * (len(axes) + 4)], False))
+      continue
+    best = found.best(norm)
+    values = [tables.ABSENT if v is None else words.number(v) for v in found.points[best]]
+    judging = sign * found.judging[norm][best]
+    own = statistics.estimate(judging, within=schema.of(metric).limits)
+    spread = tables.spread({'low': own.low, 'high': own.high, 'kind': own.kind})
+    seeds = [str(len(found.choosing)), str(own.n)]
+    lines.append(tables.Row([norm, *values, *seeds, words.score(own.value), spread], False))
+  names = list(map(words.label, axes))
+  where = f' at {words.place(at)}' if at else ''
+  title = f'Each norm at its own best {words.listed(names)}{where}'
+  note = (
+    f'Chosen by {words.label(chosen_by)} with the first half of the seeds; '
+    f'{words.label(metric)} is that of the other half.'
+  )
+  columns = [NORM, *names, 'seeds that choose', 'seeds that judge', words.label(metric)]
+  return tables.Table(f'best_of_each_{number}', title, note, [*columns, 'spread over seeds'], lines)

@@ -1,0 +1,121 @@
+"""Best against best: each norm at its own best value of the axes that are tuned.
+
+The best of several values is partly the luckiest, so that its score on the data that chose it says
+too much. Here the first half of the seeds chooses, on validation data where there are any, and the
+other half judges, on test data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from norms.lab import columns as schema
+from norms.lab.columns import NORM, SEED, TEST_ACCURACY
+from norms.lab.statistics import cells, design, words
+from norms.lab.statistics.comparing import Finding, nothing, spread_of
+from norms.lab.statistics.intervals import Comparison, compare, estimate
+
+Point = tuple[Any, ...]  # a value of each tuned axis
+
+
+class Scores(NamedTuple):
+  """Scores by seed (rows) and by norm and point (columns), more is better; which seeds choose."""
+
+  choosing: pd.DataFrame
+  judging: pd.DataFrame
+  points: list[Point]  # that the numbers in the columns stand for
+  chosen_by: str  # a column of the records
+
+  def best(self, norm: str) -> int:
+    """The point at which `norm` is best for the seeds that choose."""
+    return int(self.choosing[norm].mean().idxmax())
+
+
+def scores(rows: pd.DataFrame, norms: Sequence[str], tuned: Sequence[str], metric: str) -> Scores:
+  """The scores of `norms` over all values of `tuned`, averaged over the cells that all have."""
+  for axis in tuned:
+    if axis not in rows:
+      raise cells.SelectionError(cells.unknown('axis', axis, schema.settings(rows)))
+  rows = rows[rows[NORM].isin(norms)]
+  plain = rows[list(tuned)].astype(object)
+  places = list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
+  points = list(dict.fromkeys(places))
+  number = pd.Series([points.index(place) for place in places], rows.index, name='point')
+  others = [axis for axis in design.axes(rows) if axis not in tuned]
+  keys = [*(rows[key] for key in (SEED, *others, NORM)), number]
+
+  def by_seed(name: str) -> pd.DataFrame:
+    values = cells.metric_sign(name) * cells.scores(rows, name)
+    table = values.groupby(keys, dropna=False).mean().unstack([NORM, 'point']).dropna()
+    return table.groupby(level=SEED).mean()
+
+  validation = schema.validation_of(metric)
+  held_out = validation in rows and rows[validation].notna().any()
+  chosen_by = validation if held_out else metric
+  choosing, judging = by_seed(chosen_by), by_seed(metric)
+  half = len(judging) // 2
+  return Scores(choosing.iloc[:half], judging.iloc[half:], points, chosen_by)
+
+
+def best_against_best(
+  rows: pd.DataFrame,
+  *,
+  norm: str,
+  than: str,
+  tuned: str | Sequence[str],
+  metric: str = TEST_ACCURACY,
+) -> Finding:
+  """At its own best value of `tuned`, `norm` is better than `than` at its own.
+
+  The first half of the seeds chooses a value for each norm, on validation data where the records
+  have them, and the other half judges, on test data. The claim is supported if `norm` at the value
+  chosen for it is above `than` at every value, and refuted if it is the other way round. So a value
+  of `than` that was chosen by bad luck supports nothing: if the best of `than` is as good as the
+  best of `norm`, then one of these comparisons is of two equals, or of a worse with a better, and
+  they all have to hold. Hence without an effect a claim is supported as rarely as one comparison
+  errs (Berger 1982, https://doi.org/10.1080/00401706.1982.10487790), however much was tuned.
+  """
+  tuned = axes(tuned)
+  found = scores(rows, [norm, than], tuned, metric)
+  names = words.listed(map(words.label, tuned))
+  if len(found.points) < 2:
+    return nothing(f'the records hold one value of {names}, which leaves nothing to choose')
+  if found.choosing.empty:
+    return nothing(f'no two seeds have all values of {names} in one cell, to choose and to judge')
+  comparison, sign = judged(found, norm, than), cells.metric_sign(metric)
+  sides = []
+  for name in (norm, than):
+    point = found.best(name)
+    at = words.place(dict(zip(tuned, found.points[point], strict=True)))
+    score = words.score(sign * estimate(found.judging[name][point]).value)
+    sides.append((f'{words.norm_name(name)} ({at})', score))
+  (own, reached), (other, rival) = sides
+  verb = 'reaches' if sign > 0 else 'comes down to'
+  others = words.count(len(found.choosing), 'other seed')
+  return comparison, (
+    f'each at its own best {names}, chosen by {words.label(found.chosen_by)} with {others}: {own} '
+    f'{verb} {reached} in {words.label(metric)} and {other} {rival}; paired by seed, the lead of '
+    f'{words.norm_name(norm)} is {spread_of(comparison)}'
+  )
+
+
+def judged(found: Scores, norm: str, than: str) -> Comparison:
+  """The two at their chosen points; decided if one side is above the other at all its points."""
+  ours, theirs = found.judging[norm], found.judging[than]
+  own, other = ours[found.best(norm)], theirs[found.best(than)]
+  comparison = compare(own, other)
+  outcome = 'undecided'
+  for side, left, rivals in (('supported', own, theirs), ('refuted', other, ours)):
+    if all(compare(left, rivals[point]).outcome == 'supported' for point in rivals):
+      outcome = side
+  apart = outcome == 'undecided' and comparison.outcome != 'undecided'
+  why = 'at another of its values the norm behind is not behind' if apart else comparison.why
+  return comparison._replace(outcome=outcome, why=why)
+
+
+def axes(tuned: str | Sequence[str]) -> list[str]:
+  """The axes that a claim names in `tuned`, one or several."""
+  return [tuned] if isinstance(tuned, str) else list(tuned)
