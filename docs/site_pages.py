@@ -1,7 +1,7 @@
 """Sphinx extension: pages that follow from the code, and sections of the project's own documents.
 
 Before anything is read it writes docs/generated/ (which git ignores): a page per norm from its row,
-the table of config keys, the differences from Flax, and the reference of public names.
+the tables of config keys and columns, the differences from Flax, and the reference of public names.
 """
 
 import importlib.util
@@ -9,6 +9,7 @@ import inspect
 import pathlib
 import re
 
+import column_pages
 from docutils.parsers.rst import directives
 import norm_pages
 import reference
@@ -33,6 +34,7 @@ def generate(app=None) -> None:
     put(f'norms/{row.name}.md', norm_pages.page(row, GENERATED / 'norms'))
   put('norms/index.md', norm_pages.index(rows))
   put('config_keys.inc', config_pages())
+  put('columns.inc', column_pages.tables())
   put('flax_arguments.inc', flax_table())
   put('studies.md', studies())
   for name, text in reference.pages().items():

@@ -5,6 +5,7 @@ yours may be called `error`. Reports of these studies read this table, and so do
 page of all columns.
 """
 
+from norms.lab import columns
 from norms.lab.columns import (
   EPOCH,
   HIGHER,
@@ -89,3 +90,8 @@ def of(name: str) -> Column:
     KeyError: where there is none.
   """
   return {row.name: row for row in COLUMNS}[name]
+
+
+def label(name: str) -> str:
+  """The words for a column."""
+  return of(name).label or columns.label(name)

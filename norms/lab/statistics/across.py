@@ -25,6 +25,13 @@ def asked(options: Mapping[str, Any]) -> bool:
   return AXIS in options and VALUE in options
 
 
+def meant(options: Mapping[str, Any], parameters: Iterable[str]) -> bool:
+  """Whether a claim by a rule with these parameters is to compare two values, be it incomplete."""
+  names = list(parameters)
+  given = [AXIS] * (AXIS not in names) + [VALUE, OVER]
+  return bool(options_of(names)) and any(option in options for option in given)
+
+
 def options_of(parameters: Iterable[str]) -> list[str]:
   """What a rule with these parameters takes where it compares two values; none of one norm."""
   names = list(parameters)

@@ -57,11 +57,11 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     parameters = dict(list(signature.parameters.items())[1:])
     any_option = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
     parameters = {n: p for n, p in parameters.items() if p.kind != p.VAR_KEYWORD}
-    two_values = across.VALUE in options and bool(across.options_of(parameters))
+    two_values = across.meant(options, parameters)
     needed = [n for n, p in parameters.items() if p.default is p.empty]
     valid = [*parameters, *across.options_of(parameters), *EVERYWHERE]
     if two_values:
-      needed = [across.AXIS, *(option for option in needed if option != NORM)]
+      needed = [across.AXIS, across.VALUE, *(option for option in needed if option != NORM)]
       valid.remove(NORM)
     for option in options:
       if option not in valid and not any_option:
@@ -72,7 +72,7 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
           f'claim {name!r} needs the option {option!r}: add it to its options'
         )
     if not own.is_own(name):
-      _check_axes(options, two_values)
+      _check_axes(name, options, two_values)
       _check_sides(name, across.as_norms(options) if two_values else options)
 
 
@@ -86,11 +86,15 @@ def _rule(claim: str) -> Callable[..., Any]:
   return RULES[claim]
 
 
-def _check_axes(options: Mapping[str, Any], two_values: bool) -> None:
+def _check_axes(claim: str, options: Mapping[str, Any], two_values: bool) -> None:
   named = [options[key] for key in (across.AXIS, across.OVER) if key in options]
   if two_values and options[across.AXIS] == NORM:
     named = named[1:]
-  for axis in [*named, *tuned.axes(options.get('tuned', ()))]:
+  if 'tuned' in options:
+    if not tuned.axes(options['tuned']):
+      raise cells.SelectionError(f'claim {claim!r} tunes no axis: name one in `tuned`')
+    named += tuned.axes(options['tuned'])
+  for axis in named:
     across.check_axis(axis)
 
 

@@ -47,7 +47,7 @@ def judge(claim: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
     SelectionError: where the rule fails, or returns something else; it names the rule's file.
   """
   rule = load(claim)
-  source = sys.modules[claim.partition(':')[0]].__file__ or ''
+  source = getattr(sys.modules[claim.partition(':')[0]], '__file__', None) or ''
   name = pathlib.Path(source).name
   try:
     found = rule(frame, **options)
