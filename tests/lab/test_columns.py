@@ -12,7 +12,7 @@ import pytest
 import small
 
 import norms
-from norms.lab import columns, records, report, statistics, study, sweep
+from norms.lab import columns, parity_columns, records, report, statistics, study, sweep
 from norms.lab.report import measurements, tables, view
 from norms.lab.report.figures import sheets, writing
 from norms.lab.statistics import design
@@ -141,8 +141,10 @@ def test_every_key_of_a_trial_is_a_setting_or_a_key_and_no_measurement():
 
 def test_no_other_file_spells_the_name_of_a_column():
   """Words such as norm or seed are other things as well; names with an underscore are not."""
-  constants = {value for name, value in vars(columns).items() if name.isupper()}
-  spelt = {row.name for row in columns.COLUMNS} | {c for c in constants if isinstance(c, str)}
+  schemas = (columns, parity_columns)
+  constants = {c for schema in schemas for name, c in vars(schema).items() if name.isupper()}
+  spelt = {row.name for schema in schemas for row in schema.COLUMNS}
+  spelt |= {c for c in constants if isinstance(c, str)}
   spelt = {name for name in spelt if '_' in name}
   assert {'batch_size', 'test_accuracy', 'two_ulp'} <= spelt
   lab = PACKAGE / 'lab'
