@@ -156,7 +156,12 @@ def test_three_points_tell_no_two_effects_apart():
 def test_repeats_of_a_pair_count_once():
   """Seeds and norms repeat each pair; that one pair was run more often says nothing."""
   frame = pairs([1.0, 2, 3, 4], [3.0, 1, 4, 2])
-  assert together(pd.concat([frame, *[frame.iloc[[0, 2]]] * 50])) == {}
+  repeated = pd.concat([frame, *[frame.iloc[[0, 2]]] * 50])
+  assert together(repeated) == {}
+  assert design.shared_variance(repeated, *frame) == design.shared_variance(frame, *frame)
+  three = pairs([1.0, 2, 3], [3.0, 1, 2])
+  crossed = pd.concat([three.assign(batch_size=size) for size in (4, 64)])
+  assert together(crossed) == {'init_scale': 'learning_rate'}
 
 
 def test_texts_change_together_where_one_tells_the_other():
@@ -175,6 +180,8 @@ def test_texts_change_together_where_one_tells_the_other():
 def test_missing_values_are_a_value():
   frame = pairs([1.0, 2, 3, 4], [np.nan, 10, 20, 30])
   assert together(frame) == {'init_scale': 'learning_rate'}
+  lost = pairs([1.0, 2, 3, 4], [20, 10, 30, np.nan])  # ranks 3, 2, 4, 1: r = 1 - 6 * 14 / 60
+  assert design.shared_variance(lost, *lost) == pytest.approx(0.4**2)
 
 
 def test_the_report_says_what_changed_together_and_how_much_they_share():
@@ -196,6 +203,7 @@ def test_a_random_design_has_a_report_that_shows_every_trial(tmp_path):
   frame = records(RANDOM, test=on_test, validation=on_validation)
   seen = of(frame)
   assert seen.axes == seen.scattered == ['init_scale', 'learning_rate'] and seen.grid == []
+  assert trained_ranges.axes(seen) == []  # between two values another setting has changed, too
   assert not any('cannot be told apart' in said for said in findings.sentences(seen))
   drawn = {d.name: d.figure for d in writing.drawn(which_figures.parts_of(seen))}
   assert 'heat_init_scale' not in drawn

@@ -83,6 +83,13 @@ def test_the_choice_is_made_on_validation_data_and_by_the_first_half_of_the_seed
   assert 'layer norm (learning rate 0.01)' in found.sentence
 
 
+def test_one_lucky_seed_chooses_nothing():
+  frame = records({'layer': {0.1: 0.9, 1.0: 0.8}, 'batch': {0.1: 0.7, 1.0: 0.7}})
+  lucky = (frame['seed'] == 2) & (frame['learning_rate'] == 1.0)
+  frame.loc[lucky, 'validation_accuracy'] = 0.99
+  assert 'layer norm (learning rate 0.1)' in judged(frame).sentence
+
+
 def test_luck_in_the_choice_of_the_rival_supports_nothing():
   """Batch norm's chosen rate is behind, but another of its rates is as good as layer norm's."""
   frame = records({
@@ -293,6 +300,8 @@ def test_a_rule_with_an_axis_of_its_own_takes_it_as_over():
   found = judged(frame, 'depends_less', **ACROSS, over='batch_size')
   assert found.outcome == 'supported' and found.effect == pytest.approx(0.5, abs=5e-3)
   assert judged(frame, 'depends_less', **ACROSS).effect == found.effect  # the default
+  other = judged(frame, 'depends_less', **ACROSS, over='learning_rate')
+  assert 'only one value of learning rate' in other.sentence
   best = judged(frame, **ACROSS, tuned='batch_size')
   assert 'optimizer=adam (batch size' in best.sentence
 
@@ -360,6 +369,7 @@ def test_what_no_records_could_judge_is_refused_in_one_line(case):
 def test_what_is_right_is_not_refused():
   statistics.check([
     ('beats', {'axis': 'model_options.placement', 'value': 'pre', 'than': 'post'}),
+    ('beats', {'axis': 'norm', 'value': 'layer', 'than': 'batch'}),
     ('wider_range', {**ACROSS, 'over': 'learning_rate', 'by': 1.0}),
     ('best_against_best', {**ACROSS, 'tuned': ('learning_rate', 'optimizer_options.momentum')}),
     ('reaches', {'norm': 'layer', 'value': 0.9}),

@@ -72,7 +72,7 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
           f'claim {name!r} needs the option {option!r}: add it to its options'
         )
     if not own.is_own(name):
-      _check_axes(name, options, two_values)
+      _check_axes(name, options)
       _check_sides(name, across.as_norms(options) if two_values else options)
 
 
@@ -86,10 +86,8 @@ def _rule(claim: str) -> Callable[..., Any]:
   return RULES[claim]
 
 
-def _check_axes(claim: str, options: Mapping[str, Any], two_values: bool) -> None:
+def _check_axes(claim: str, options: Mapping[str, Any]) -> None:
   named = [options[key] for key in (across.AXIS, across.OVER) if key in options]
-  if two_values and options[across.AXIS] == NORM:
-    named = named[1:]
   if 'tuned' in options:
     if not tuned.axes(options['tuned']):
       raise cells.SelectionError(f'claim {claim!r} tunes no axis: name one in `tuned`')
