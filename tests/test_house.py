@@ -32,11 +32,11 @@ LIBRARY = (
 )
 LAB = (
   {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
-  {'grid', 'trial'},  # parts of study
+  {'grid', 'measured', 'trial'},  # parts of study
   {'study'},
   {'data', 'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
-  {'models', 'peers'},
+  {'models', 'peers', 'tasks'},
   {'engine'},
   {'runner'},
   {'sweep'},
@@ -48,6 +48,11 @@ ROOMS = {
     {'compiler', 'patches', 'pooling'},
     {'compact', 'convolution'},
     {'gathering', 'loss'},
+  ),
+  'lab/tasks': (
+    {'task'},
+    {'metrics'},
+    {'standard'},
   ),
   'lab/engine': (
     {'chunks', 'optimizer'},
@@ -89,7 +94,7 @@ APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
+  'mistakes', 'numerics', 'columns', 'measured', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
   'plan',
   'records', 'report',
 )  # fmt: skip

@@ -14,9 +14,9 @@ from norms.lab.columns import (
   EVAL_STATS,
   NORM,
   REPLAY,
-  SCORE,
+  RUNNING,
   SEED,
-  TEST_RUNNING,
+  TEST_ACCURACY,
   TRAINED,
   TRIAL,
 )
@@ -72,19 +72,20 @@ def _best(view: View) -> Iterator[str]:
   for values, part in parts:
     at = dict(zip(view.texts, values, strict=True)) | view.fixed(tuple(view.texts))
     where = f'At {words.place(at)}' if at else 'In this study'
-    centres = statistics.summary(part, [NORM], SCORE).set_index(NORM)['value']
-    best = str(centres.idxmax())
-    yield f'{where}, {_lead(part, best, centres)}'
+    centres = statistics.summary(part, [NORM], view.score).set_index(NORM)['value']
+    best = str((view.sign * centres).idxmax())
+    yield f'{where}, {_lead(view, part, best, centres)}'
 
 
-def _lead(rows: pd.DataFrame, best: str, centres: pd.Series) -> str:
+def _lead(view: View, rows: pd.DataFrame, best: str, centres: pd.Series) -> str:
   name = words.norm_name(best)
   if len(centres) == 1:
-    return f'{name} reaches {words.score(centres[best])} in test accuracy.'
-  comparison, sentence = rules.ranking(rows, best=best)
+    return f'{name} reaches {words.score(centres[best])} in {words.label(view.score)}.'
+  comparison, sentence = rules.ranking(rows, best=best, metric=view.score)
   apart = 'is' if comparison.outcome == 'supported' else 'is not'
   seeds = words.count(comparison.n, 'seed')
-  return f'{sentence}. No norm is higher; this lead {apart} separable from none with {seeds}.'
+  better = 'higher' if view.sign > 0 else 'lower'
+  return f'{sentence}. No norm is {better}; this lead {apart} separable from none with {seeds}.'
 
 
 def _failures(view: View) -> Iterator[str]:
@@ -99,9 +100,12 @@ def _failures(view: View) -> Iterator[str]:
     f'{len(failed)} of {total} did not train ({_counts(view, failed)}); in {diverged} the loss '
     'became infinite or not a number. They are counted in every figure of this report.'
   )
-  missing = int(view.rows[SCORE].isna().sum())
+  missing = int(view.rows[view.score].isna().sum())
   if missing:
-    yield f'{words.count(missing, "trial")} ended without an accuracy: each counts as 0.'
+    lost = 'an accuracy: each counts as 0' if view.score == TEST_ACCURACY else (
+      f'a {words.label(view.score)}: each counts as the worst'
+    )  # fmt: skip
+    yield f'{words.count(missing, "trial")} ended without {lost}.'
 
 
 def _counts(view: View, rows: pd.DataFrame) -> str:
@@ -129,9 +133,9 @@ def _running(view: View) -> Iterator[str]:
     return
   rows, at = view.at_usual(view.rows), words.place(view.fixed())
   for norm, part in rows.groupby(NORM, sort=False):
-    running = statistics.scores(part, TEST_RUNNING)
+    running = statistics.scores(part, view.score + RUNNING)
     if running.notna().any() and set(part.get(EVAL_STATS, ())) != {'running'}:
-      exact = statistics.estimate(statistics.scores(part, SCORE)).value
+      exact = statistics.estimate(statistics.scores(part, view.score)).value
       other = statistics.estimate(running).value
       yield (
         f'Evaluated with its running statistics, {words.norm_name(str(norm))} reaches '

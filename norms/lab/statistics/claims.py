@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM
-from norms.lab.statistics import cells, layers, ranges, reported, rules, words
+from norms.lab.statistics import cells, design, layers, ranges, reported, rules, words
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
 
@@ -76,6 +76,8 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
     held = words.listed(rows[NORM].unique())
     why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
     return _unjudged(claim, _sentence(why, 'undecided'), asks)
+  if 'metric' in inspect.signature(RULES[claim]).parameters:
+    options = {'metric': design.score(frame), **options}
   comparison, sentence = RULES[claim](rows, **options)
   sentence = _sentence(f'{where}, {sentence}', f'{comparison.outcome} {_seeds(comparison)}')
   outcome, effect, low, high, kind, n = comparison[:6]
