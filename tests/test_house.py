@@ -94,9 +94,8 @@ APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'measured', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
-  'plan',
-  'records', 'report',
+  'mistakes', 'numerics', 'columns', 'measured', 'grid', 'trial', 'study', 'config_keys', 'data',
+  'statistics', 'plan', 'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

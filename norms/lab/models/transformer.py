@@ -92,10 +92,7 @@ def blocks(
 
   for _ in range(depth):
     for part in (attention, mlp):
-      if placement == 'pre':
-        x = x + part(make.normalize(x))
-      else:
-        x = make.normalize(x + part(x))
+      x = x + part(make.normalize(x)) if placement == 'pre' else make.normalize(x + part(x))
   return make.normalize(x) if placement == 'pre' else x
 
 

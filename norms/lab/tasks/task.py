@@ -38,7 +38,7 @@ class Metric(NamedTuple):
 
 
 class Task:
-  """A task. One of your own is a class derived from this; the config's task_options are given to it.
+  """A task. One of your own is derived from this class; config.task_options are its arguments.
 
   It must have `loss` and `trivial`; all else has a default. `outputs` is what the network returns
   of n examples, (n, *output_shape(sizes)), and `targets` the n targets.
