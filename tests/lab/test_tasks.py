@@ -227,7 +227,8 @@ def test_a_mistake_is_one_line(changes, says, tmp_path):
 
 def test_what_a_file_says_of_its_task_comes_back():
   made = measured.Measured('test_hits', tuple(tasks.rows(static(task='users_tasks:Hinge'))))
-  assert measured.from_json(made.to_json()) == made
+  # As texts: a NaN is not equal to itself.
+  assert repr(measured.from_json(made.to_json())) == repr(made)
   assert measured.from_json(None) == measured.Measured('test_accuracy', ())
   assert measured.Measured(tasks.score(static()), tuple(tasks.rows(static()))) == (
     measured.Measured()

@@ -70,7 +70,7 @@ class TrainSetup:
       state=row.state,
       exact_stats=row.state and static.eval_stats == 'exact',
       task=tasks.of(static),
-      metrics=tasks.metrics(static),
+      metrics=tasks.all_metrics(static),
       absolute=static.weight_scale is not None,
       own=':' not in static.model,
       eval_examples=static.eval_examples,

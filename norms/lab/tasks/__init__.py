@@ -19,7 +19,7 @@ from norms.lab.tasks.task import EVIDENCE, TRIVIAL_LOSS_ROW, Metric, Task
 
 __all__ = [
   'EVIDENCE', 'METRICS', 'TASKS', 'Classification', 'Metric', 'NextToken', 'Regression', 'Task',
-  'check_outputs', 'examples', 'metric', 'metrics', 'of', 'outputs', 'rows', 'score', 'shapes',
+  'all_metrics', 'check_outputs', 'examples', 'metric', 'of', 'outputs', 'rows', 'score', 'shapes',
 ]  # fmt: skip
 
 TASKS: Mapping[str, type[Task]] = {
@@ -46,7 +46,7 @@ def of(static: trial.Trial) -> Task:
   return make(**options)
 
 
-def metrics(static: trial.Trial) -> dict[str, Metric]:
+def all_metrics(static: trial.Trial) -> dict[str, Metric]:
   """What is measured of each split beside the loss: the task's metrics, and those of the config.
 
   Raises:
@@ -77,7 +77,7 @@ def rows(static: trial.Trial) -> list[columns.Column]:
   Of the task's own metrics those of the test split are in the tables of norms.
   """
   own, found = set(of(static).metrics), [TRIVIAL_LOSS_ROW]
-  for name, each in metrics(static).items():
+  for name, each in all_metrics(static).items():
     for row in each.columns(name):
       table = name in own and row.name.startswith('test_')
       found.append(row._replace(shown=columns.TABLE) if table else row)
