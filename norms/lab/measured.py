@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from norms.lab import columns
 from norms.lab.columns import Column
@@ -24,10 +24,13 @@ def from_json(text: bytes | None) -> Measured:
   if text is None:
     return Measured()
   score, rows = json.loads(text)
-  # JSON knows lists only.
-  return Measured(score, tuple(
-    Column(*(tuple(value) if isinstance(value, list) else value for value in row)) for row in rows
-  ))  # fmt: skip
+  return Measured(score, tuple(map(_row, rows)))
+
+
+def _row(values: list[Any]) -> Column:
+  """A row of JSON, which knows lists only."""
+  named = dict(zip(Column._fields, values, strict=True))
+  return Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in named.items()})
 
 
 def register(measured: Iterable[Measured]) -> None:

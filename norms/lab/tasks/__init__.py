@@ -96,7 +96,8 @@ def outputs(static: trial.Trial) -> int:
 
 def examples(task: Task, data: Data) -> Data:
   """The data as the network sees them."""
-  return Data(*(None if split is None else task.examples(split) for split in data))
+  held_out = None if data.validation is None else task.examples(data.validation)
+  return Data(task.examples(data.train), task.examples(data.test), held_out)
 
 
 def shapes(task: Task, sizes: Sizes, count: int) -> Split:

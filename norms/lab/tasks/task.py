@@ -1,7 +1,7 @@
 """What a task says: the loss, what a network is judged by, and when it counts as trained."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 
   def columns(self, name: str) -> list[Column]:
     """The rows of its columns, one of each split."""
-    own = {'better': self.better, 'limits': self.limits}
+    own: dict[str, Any] = {'better': self.better, 'limits': self.limits}
     label = self.label or name.replace('_', ' ')
     return [Column(f'{split}_{name}', label=f'{split} {label}', **own) for split in SPLITS]
 
