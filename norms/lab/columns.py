@@ -147,7 +147,7 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-ADDED: dict[str, Column] = {}  # rows of a task's own columns, which the files of records tell
+added: dict[str, Column] = {}  # rows of a task's own columns, which the files of records tell
 
 
 def of(name: str) -> Column:
@@ -156,12 +156,12 @@ def of(name: str) -> Column:
   A quantity of each layer, such as 'activation', has the row of its pattern 'activation.*'; the
   best of a task's own column, and the same by running statistics, are as that is.
   """
-  for row in (*COLUMNS, *ADDED.values()):
+  for row in (*COLUMNS, *added.values()):
     if name in (row.name, row.name.removesuffix('.*')):
       return row
-  if (base := name.removeprefix(BEST).removesuffix(RUNNING)) in ADDED:
+  if (base := name.removeprefix(BEST).removesuffix(RUNNING)) in added:
     how = {'optional': True} if name.endswith(RUNNING) else {'shown': SUMMARY}
-    return ADDED[base]._replace(name=name, label='', **how)
+    return added[base]._replace(name=name, label='', **how)
   fits = (row for row in COLUMNS if '*' in row.name and fnmatch.fnmatchcase(name, row.name))
   return next(fits, Column(name))
 

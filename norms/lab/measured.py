@@ -35,7 +35,7 @@ def _row(values: list[Any]) -> Column:
 
 def register(measured: Iterable[Measured]) -> None:
   """Makes the rows known to norms.lab.columns, for as long as this process lives."""
-  columns.ADDED.update({row.name: row for each in measured for row in each.rows})
+  columns.added.update({row.name: row for each in measured for row in each.rows})
 
 
 def scores(measured: Iterable[Measured]) -> dict[str, str]:

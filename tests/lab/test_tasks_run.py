@@ -19,8 +19,8 @@ CASES = {
                   'learning_rate': 0.01}, 'test_r2'),
   'next_token': ({'task': 'users_tasks:Pixels', 'model': 'users_tasks:Speaker', 'data': TOKENS,
                   'model_options': {}, 'metrics': ('accuracy',)}, 'test_loss'),
-  'own': ({'task': 'users_tasks:Hinge', 'task_options': {'margin': 2.0}, 'model_options': {'features': (32,)},
-           'metrics': ('users_tasks:spread',)}, 'test_hits'),
+  'own': ({'task': 'users_tasks:Hinge', 'task_options': {'margin': 2.0},
+           'model_options': {'features': (32,)}, 'metrics': ('users_tasks:spread',)}, 'test_hits'),
 }  # fmt: skip
 MEASURED = {
   'smoothing': ['accuracy', 'top5_accuracy'],

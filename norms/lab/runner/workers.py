@@ -106,7 +106,7 @@ def helper() -> Iterator[futures.Executor | None]:
   if context.get_start_method() != 'forkserver':
     yield None
     return
-  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping, initargs=(columns.ADDED,))
+  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping, initargs=(columns.added,))
   resource_tracker.ensure_running()
   started: list[futures.Future] = []
   try:
@@ -119,14 +119,14 @@ def helper() -> Iterator[futures.Executor | None]:
     pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _helping(added: dict[str, columns.Column]) -> None:
+def _helping(rows: dict[str, columns.Column]) -> None:
   """A pool's process begins: to end with who asked it, also if that is killed, and to know the
   columns that a task added.
 
   It holds both ends of its queue, and would else wait there for ever.
   """
   gc.freeze()
-  columns.ADDED.update(added)
+  columns.added.update(rows)
   asking = multiprocessing.parent_process()
   assert asking is not None
 
