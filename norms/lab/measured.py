@@ -29,8 +29,8 @@ def from_json(text: bytes | None) -> Measured:
 
 def _row(values: list[Any]) -> Column:
   """A row of JSON, which knows lists only."""
-  named = dict(zip(Column._fields, values, strict=True))
-  return Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in named.items()})
+  fields: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+  return Column._make(fields)
 
 
 def register(measured: Iterable[Measured]) -> None:
