@@ -124,8 +124,8 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
 def _scores(setup: TrainSetup, split: str, outputs, targets) -> dict[str, jax.Array]:
   """The loss, the task's metrics and those of SCORES, by column."""
   found = {'loss': setup.task.mean_loss(outputs, targets)}
-  functions: dict[str, Callable] = {name: metric for name, metric in setup.metrics.items()}
-  for name, function in (functions | SCORES).items():
+  functions: dict[str, Any] = {**setup.metrics, **SCORES}
+  for name, function in functions.items():
     found[name] = function(outputs, targets)
   return {f'{split}_{name}': value for name, value in found.items()}
 
