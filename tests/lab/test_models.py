@@ -64,8 +64,11 @@ def test_every_norm_fits_every_model(model, norm):
 @pytest.mark.parametrize('norm', ['none', 'weight'])
 def test_kernels_are_numbered_in_the_order_of_the_layers(model, norm):
   """Also beyond ten, where the order of letters is another."""
-  options = SMALL[model] | {'resnet': {'blocks': (2, 2, 2)}, 'vit': {'depth': 2},
-                            'decoder': {'depth': 2}}.get(model, {})
+  options = SMALL[model] | {
+    'resnet': {'blocks': (2, 2, 2)},
+    'vit': {'depth': 2},
+    'decoder': {'depth': 2},
+  }.get(model, {})
   _, variables = built(model, norm, options=options)
   paths = training.kernel_paths(traverse_util.flatten_dict(variables['params']))
   assert [path[-2] for path in paths] == [f'layer_{i}' for i in range(len(paths))]
