@@ -32,11 +32,11 @@ LIBRARY = (
 )
 LAB = (
   {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
-  {'grid', 'trial', 'parity_columns'},  # parts of study, and of reports
+  {'grid', 'measured', 'trial', 'parity_columns'},  # parts of study, and of reports
   {'study'},
   {'data', 'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
-  {'models', 'peers'},
+  {'models', 'peers', 'tasks'},
   {'engine'},
   {'runner'},
   {'sweep'},
@@ -48,6 +48,11 @@ ROOMS = {
     {'compiler', 'patches', 'pooling'},
     {'compact', 'convolution'},
     {'gathering', 'loss'},
+  ),
+  'lab/tasks': (
+    {'task'},
+    {'metrics'},
+    {'standard'},
   ),
   'lab/engine': (
     {'chunks', 'optimizer'},
@@ -90,10 +95,8 @@ APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'parity_columns', 'grid', 'trial', 'study', 'config_keys',
-  'data', 'statistics',
-  'plan',
-  'records', 'report',
+  'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'grid', 'trial', 'study',
+  'config_keys', 'data', 'statistics', 'plan', 'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

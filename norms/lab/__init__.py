@@ -10,6 +10,7 @@ Everything else has a room of its own:
 
     data        data sets as arrays, from downloads that are checked
     models      the networks, whose norm is an argument
+    tasks       what they are trained for: losses, metrics, when a trial counts as trained
     engine      one trial, and one group of trials as compiled programs
     xla_cpu     what is written for XLA on CPUs, beside its plain formula
     runner      groups side by side: checks, processes, progress, timing

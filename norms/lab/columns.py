@@ -20,7 +20,8 @@ AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure
 # Traits of settings: the scale of kernels; a range in which nets train is spoken of; the state
 # before the first step does not depend on it.
 SCALE, RANGE, LATER = 'scale', 'range', 'later'
-AXES = 'axes'  # of a frame's attrs: the axes of the study that its records were made for
+# Of a frame's attrs: the axes of the study that its records were made for, and what it compares.
+AXES, COMPARED_BY = 'axes', 'compared_by'
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
 
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
@@ -31,8 +32,10 @@ TRAIN_ACCURACY, VALIDATION_ACCURACY = 'train_accuracy', 'validation_accuracy'
 TRAIN_LOSS, TEST_LOSS, FINAL_LOSS = 'train_loss', 'test_loss', 'final_loss'
 MINIBATCH_LOSS, FIRST_LOSS, GRAD_NORM = 'minibatch_loss', 'first_loss', 'grad_norm'
 TRAINED, DIVERGED_AT, EPOCH_SECONDS = 'trained', 'diverged_at', 'epoch_seconds'
+TRIVIAL_LOSS = 'trivial_loss'  # of tasks that are judged against a predictor without input
 SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
 CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
+RUNNING = '_running'  # after the name of a measurement: the same by running statistics
 BEST = 'best_'  # before the name of a measurement: its best over the epochs
 # What norms.lab.engine.probes measures of each layer, in columns such as activation.layer_0.
 PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
@@ -131,19 +134,28 @@ COLUMNS: tuple[Column, ...] = (
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
+  Column('task', SETTING, 'text', shown=NOWHERE),
+  Column('metrics', SETTING, 'text', shown=NOWHERE),
   # Of norms.lab.runner.timing, beside the records.
   Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit='s'),
 )  # fmt: skip
 
 
+added: dict[str, Column] = {}  # rows of a task's own columns, which the files of records tell
+
+
 def of(name: str) -> Column:
   """The row of a column: that of its name, else the first whose pattern fits, else the defaults.
 
-  A quantity of each layer, such as 'activation', has the row of its pattern 'activation.*'.
+  A quantity of each layer, such as 'activation', has the row of its pattern 'activation.*'; the
+  best of a task's own column, and the same by running statistics, are as that is.
   """
-  for row in COLUMNS:
+  for row in (*COLUMNS, *added.values()):
     if name in (row.name, row.name.removesuffix('.*')):
       return row
+  if (base := name.removeprefix(BEST).removesuffix(RUNNING)) in added:
+    how = {'optional': True} if name.endswith(RUNNING) else {'shown': SUMMARY}
+    return added[base]._replace(name=name, label='', **how)
   fits = (row for row in COLUMNS if '*' in row.name and fnmatch.fnmatchcase(name, row.name))
   return next(fits, Column(name))
 

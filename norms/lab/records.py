@@ -12,11 +12,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from norms.lab import columns, numerics
+from norms.lab import columns, measured, numerics
 from norms.lab.trial import Trial
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
-_KEY, _AXES = b'norms.provenance', b'norms.axes'
+_KEY, _AXES, _MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
 
 
 def folder(path: str | os.PathLike) -> pathlib.Path:
@@ -31,15 +31,18 @@ def write(
   frame: pd.DataFrame,
   provenance: Mapping[str, Any],
   axes: Iterable[str] | None = None,
+  task: measured.Measured | None = None,
 ):
   """Stores a tile's rows under the hash of its trials; atomic, so kill -9 leaves no torn file.
 
-  axes: the columns that are axes of the study; kept beside the provenance, where they are given.
+  axes: the columns that are axes of the study; kept beside the provenance, where they are given,
+  as is what the task measures.
   """
   target = folder(path) / f'{tile_hash(trials)}.parquet'
   table = pa.Table.from_pandas(frame, preserve_index=False)
   origin = json.dumps({'numerics': numerics.NUMERICS, **provenance}).encode()
   stated = {} if axes is None else {_AXES: json.dumps(list(axes)).encode()}
+  stated |= {} if task is None else {_MEASURED: task.to_json()}
   table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **stated})
   target.parent.mkdir(parents=True, exist_ok=True)
   # The process id keeps two runs on one folder from writing into the same temporary file.
@@ -100,6 +103,9 @@ def load(path) -> pd.DataFrame:
   if None not in stated:
     each = [axis for text in stated if text for axis in json.loads(text)]
     frame.attrs[columns.AXES] = list(dict.fromkeys(each))
+  tasks = [measured.from_json((table.schema.metadata or {}).get(_MEASURED)) for table in tables]
+  measured.register(tasks)
+  frame.attrs |= measured.scores(tasks)
   return frame
 
 

@@ -1,6 +1,6 @@
 """A study: a question and the trials that answer it. Plain data from a config, validated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import dataclasses
 
 from ml_collections import config_dict
@@ -11,7 +11,8 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
         'model', 'optimizer', 'epochs', 'eval_stats')  # fmt: skip
 
 # What belongs to a study and not to its trials.
-UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'references', 'timing')
+UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'references', 'timing',
+           'task', 'metrics')  # fmt: skip
 
 # config.data; an option at its default is no part of a trial, so that new ones change no old trial.
 DATA = {
@@ -52,6 +53,9 @@ def defaults() -> config_dict.ConfigDict:
     'eval_examples': 0,
     'probe': 0,
     'augment': (),
+    'task': trial.TASKS[0],
+    'task_options': {},
+    'metrics': (),
     'replay': '',
     'chunk': 0,
     'sweep': dict.fromkeys(AXES, ()),
@@ -91,9 +95,7 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
   plain['data'] = dict(plain['data'])
   manual_dir = plain['data'].pop('manual_dir', '')
   points = _points(plain['sweep']) if get_hyper is None else get_hyper(grid)
-  trials = trial.assign_replay_order(
-    dict.fromkeys(trial.make(_at(plain, point)) for point in points)
-  )
+  trials = assign_replay_order(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
   return Study(
     name=name,
     question=plain['question'],
@@ -109,6 +111,22 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
     timing=plain['timing'],
     manual_dir=manual_dir,
   )
+
+
+def assign_replay_order(trials: Iterable[trial.Trial]) -> tuple[trial.Trial, ...]:
+  """The trials, replayed ones with their turn: those of one seed draw from one generator."""
+  trials = tuple(trials)
+  lines: dict[int | None, list[str]] = {}
+  for each in trials:
+    if each.replay:
+      lines.setdefault(each.seed, []).append(each.hash)
+  return tuple(
+    dataclasses.replace(t, turn=_turn(t.hash, lines[t.seed])) if t.replay else t for t in trials
+  )
+
+
+def _turn(hash: str, line: list[str]) -> str:
+  return f'{line.index(hash)} of {trial.digest(",".join(line))}'
 
 
 def _names(name: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ import jax
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records, statistics
-from norms.lab.columns import AXES, TRIAL
+from norms.lab import plan, records, statistics, tasks
+from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
@@ -42,6 +42,7 @@ def results(study: Study, workdir) -> pd.DataFrame:
   frame = frame[frame[TRIAL].isin({t.hash for t in study.trials})].reset_index(drop=True)
   # The folder may hold files of a wider study, or from before they told of their study's axes.
   frame.attrs[AXES] = statistics.planned(trial.columns() for trial in study.trials)
+  frame.attrs[COMPARED_BY] = tasks.score(study.trials[0].static)
   return frame
 
 

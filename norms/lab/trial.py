@@ -1,6 +1,5 @@
 """A trial: one network trained once. Plain data, validated, known by the hash of itself."""
 
-from collections.abc import Iterable
 import dataclasses
 import difflib
 import functools
@@ -18,8 +17,11 @@ from norms.lab import numerics
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
+TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 # Keys that came later: at these values they change no old trial.
-HASH_EXEMPT: dict[str, Any] = {'head_scale': None, 'probe': 0}
+HASH_EXEMPT: dict[str, Any] = {
+  'head_scale': None, 'probe': 0, 'task': TASKS[0], 'task_options': (), 'metrics': (),
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Trial:
   turn: str = ''  # of a replayed trial: its place among those that share one generator
   head_scale: float | None = None  # of the last kernel; None: as the others
   probe: int = 0  # how many training examples norms.lab.engine.probes looks at; 0: no probe
+  task: str = TASKS[0]
+  task_options: tuple = ()
+  metrics: tuple[str, ...] = ()  # beside the task's own
   code: str = ''  # hash of the user's own model and norm: another source is another trial
 
   @functools.cached_property
@@ -54,7 +59,7 @@ class Trial:
     row = {k: v for k, v in dataclasses.asdict(self).items() if not _as_before(k, v)}
     if numerics.NUMERICS != numerics.BEFORE:
       row['numerics'] = numerics.NUMERICS
-    return _digest(json.dumps(row, sort_keys=True))
+    return digest(json.dumps(row, sort_keys=True))
 
   @functools.cached_property
   def static(self) -> 'Trial':
@@ -80,10 +85,10 @@ class Trial:
     row: dict[str, Any] = {'trial': self.hash}
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
-      if field.name == 'augment':
-        row['augment'] = '+'.join(self.augment)
-      elif _as_before(field.name, value):
+      if _as_before(field.name, value):
         continue
+      elif field.name in ('augment', 'metrics'):
+        row[field.name] = '+'.join(value)
       elif isinstance(value, tuple):
         row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
       else:
@@ -98,6 +103,8 @@ def make(config: dict[str, Any]) -> Trial:
   if None not in scales:
     raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
   norm, model, head = config['norm'], config['model'], config['head_scale']
+  task = _text('task', config['task'])
+  metrics = tuple(_text('metrics', name) for name in config['metrics'])
   if head is not None and ':' in str(model):
     raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
@@ -122,24 +129,11 @@ def make(config: dict[str, Any]) -> Trial:
     replay=one_of('replay', config['replay'], REPLAYS),
     head_scale=_positive('head_scale', head),
     probe=_whole('probe', config['probe'], 0),
-    code=_source(model) + _source(norm),
+    task=task if ':' in task else one_of('task', task, TASKS),
+    task_options=_pairs(config['task_options']),
+    metrics=metrics,
+    code=''.join(map(_source, (model, norm, task, *metrics))),
   )
-
-
-def assign_replay_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-  """The trials, replayed ones with their turn: those of one seed draw from one generator."""
-  trials = tuple(trials)
-  lines: dict[int | None, list[str]] = {}
-  for trial in trials:
-    if trial.replay:
-      lines.setdefault(trial.seed, []).append(trial.hash)
-  return tuple(
-    dataclasses.replace(t, turn=_turn(t.hash, lines[t.seed])) if t.replay else t for t in trials
-  )
-
-
-def _turn(hash: str, line: list[str]) -> str:
-  return f'{line.index(hash)} of {_digest(",".join(line))}'
 
 
 def one_of(what: str, value, valid) -> Any:
@@ -192,9 +186,10 @@ def _source(name: str) -> str:
     return ''  # named, with what to do, where it is loaded
   if found is None or not found.origin:
     return ''
-  return _digest(pathlib.Path(found.origin).read_bytes())
+  return digest(pathlib.Path(found.origin).read_bytes())
 
 
-def _digest(content: str | bytes) -> str:
+def digest(content: str | bytes) -> str:
+  """A short hash of a text or of a file's bytes."""
   raw = content.encode() if isinstance(content, str) else content
   return hashlib.sha256(raw).hexdigest()[:16]

@@ -23,15 +23,23 @@ SMALL = {
   'cnn': {'channels': (4, 8), 'dense': (8,)},
   'resnet': {'blocks': (1, 1), 'width': 4},
   'vit': {'patch': 4, 'width': 8, 'depth': 1, 'heads': 2},
+  'decoder': {'width': 8, 'depth': 1, 'heads': 2, 'mlp_ratio': 2},
 }
 AUTO = {name: (('num_groups', 'auto'),) for name, row in norms.NORMS.items() if row.groups}
 X = np.random.default_rng(0).normal(size=(6, 8, 8, 1)).astype(np.float32)
+TOKENS = np.random.default_rng(0).integers(0, 10, (6, 5))
 
 
-def built(model, norm='none', x=X, options=None, **roles):
+def inputs(model):
+  """Images, or tokens."""
+  return TOKENS if model == 'decoder' else X
+
+
+def built(model, norm='none', x=None, options=None, **roles):
   """(module, variables) of a small model on x."""
   made = models.factory(model, SMALL[model] if options is None else options)
   module = made(models.Norm(norms.NORMS[norm], AUTO.get(norm, ()), **roles), 10)
+  x = inputs(model) if x is None else x
   return module, jax.eval_shape(functools.partial(module.init, train=True), jax.random.key(0), x)
 
 
@@ -42,20 +50,25 @@ def test_every_norm_fits_every_model(model, norm):
   module, variables = built(model, norm)
   rest = [name for name in variables if name != 'params']
   apply = functools.partial(module.apply, train=True, mutable=rest)
-  logits, new = jax.eval_shape(apply, variables, X)
-  chex.assert_shape(logits, (6, 10))
+  x, shape = inputs(model), (6, 5, 10) if model == 'decoder' else (6, 10)
+  logits, new = jax.eval_shape(apply, variables, x)
+  chex.assert_shape(logits, shape)
   chex.assert_type(logits, jnp.float32)
   chex.assert_trees_all_equal_shapes_and_dtypes(dict(new), {name: variables[name] for name in new})
   running, _ = built(model, norm, training=False)
-  seen = jax.eval_shape(functools.partial(running.apply, train=False), variables, X)
-  chex.assert_shape(seen, (6, 10))
+  seen = jax.eval_shape(functools.partial(running.apply, train=False), variables, x)
+  chex.assert_shape(seen, shape)
 
 
 @pytest.mark.parametrize('model', models.MODELS)
 @pytest.mark.parametrize('norm', ['none', 'weight'])
 def test_kernels_are_numbered_in_the_order_of_the_layers(model, norm):
   """Also beyond ten, where the order of letters is another."""
-  options = SMALL[model] | {'resnet': {'blocks': (2, 2, 2)}, 'vit': {'depth': 2}}.get(model, {})
+  options = SMALL[model] | {
+    'resnet': {'blocks': (2, 2, 2)},
+    'vit': {'depth': 2},
+    'decoder': {'depth': 2},
+  }.get(model, {})
   _, variables = built(model, norm, options=options)
   paths = training.kernel_paths(traverse_util.flatten_dict(variables['params']))
   assert [path[-2] for path in paths] == [f'layer_{i}' for i in range(len(paths))]
@@ -66,7 +79,7 @@ def test_kernels_are_numbered_in_the_order_of_the_layers(model, norm):
 def test_models_draw_nothing(model):
   """One template serves every seed: kernels are zero, for the lab draws them."""
   made = models.factory(model, SMALL[model])(models.Norm(norms.NORMS['batch']), 10)
-  start = [jax.jit(made.init, static_argnames='train')(jax.random.key(s), X, train=True)
+  start = [jax.jit(made.init, static_argnames='train')(jax.random.key(s), inputs(model), train=True)
            for s in (0, 1)]  # fmt: skip
   chex.assert_trees_all_equal(*start)
   flat = traverse_util.flatten_dict(start[0]['params'])
@@ -168,6 +181,26 @@ def test_patches_are_those_of_a_convolution():
   chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-5)  # other orders of 32 terms
 
 
+def test_a_decoder_sees_no_later_token():
+  """A changed token changes the logits of its own place and of later ones, and no others."""
+  made = models.factory('decoder', SMALL['decoder'])(models.Norm(norms.NORMS['layer']), 10)
+  flat = traverse_util.flatten_dict(made.init(jax.random.key(0), TOKENS, train=True)['params'])
+  keys = jax.random.split(jax.random.key(1), len(flat))
+  for path, key in zip(training.kernel_paths(flat), keys, strict=False):
+    flat[path] = jax.random.normal(key, flat[path].shape)
+  variables = {'params': traverse_util.unflatten_dict(flat)}
+  other = TOKENS.copy()
+  other[:, 2] = (other[:, 2] + 1) % 10
+  one, two = (np.asarray(made.apply(variables, x, train=True)) for x in (TOKENS, other))
+  moved = np.abs(one - two).max((0, 2))
+  assert (moved[:2] == 0).all() and (moved[2:] > 1e-3).all()
+
+
+def test_a_decoder_says_that_it_needs_tokens():
+  with pytest.raises(ValueError, match='is no sequence of tokens'):
+    built('decoder', x=X)
+
+
 def test_positions_are_told_apart():
   """Without them the mean over patches could not see where a patch is."""
   position = np.asarray(transformer.sinusoids(49, 10))
@@ -208,6 +241,7 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms():
     ('resnet', {'placement': 'before'}, "use one of pre, post"),
     ('vit', {'heads': 3, 'width': 8}, 'heads=3 does not divide width=8: did you mean 2?'),
     ('vit', {'patch': 3}, 'model_options.patch=3 does not cut an example of shape (8, 8, 1)'),
+    ('decoder', {'heads': 3}, 'heads=3 does not divide width=64'),
     ('vit', {'activation': 'gleu'}, "did you mean 'gelu'"),
   ],
 )  # fmt: skip

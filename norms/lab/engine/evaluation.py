@@ -1,4 +1,4 @@
-"""One trial as it stands: loss and accuracy on each split, by exact or by running statistics."""
+"""One trial as it stands: its task's measures of each split, by exact or by running statistics."""
 
 from collections.abc import Callable, Mapping
 import functools
@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from norms.lab.data import Data, Split
 from norms.lab.engine import training
 from norms.lab.engine.training import State, TrainSetup
-from norms.lab.xla_cpu.loss import cross_entropy
 
 # Examples at once: a layer's outputs for the whole of a large split would take gigabytes.
 MOST = 2000
@@ -27,7 +26,7 @@ def eval_inputs(setup: TrainSetup, data: Data) -> tuple[jax.Array, ...]:
 
 
 def evaluate(setup: TrainSetup, state: State, data: Data, x: tuple) -> dict[str, Any]:
-  """Loss and accuracy on every split; a norm with running statistics is judged as asked.
+  """Loss and metrics of every split; a norm with running statistics is judged as asked.
 
   Exact statistics are those of the training examples, of one pass over them in training mode, in
   batches of at most MOST: their means and variances are pooled by counts.
@@ -36,25 +35,29 @@ def evaluate(setup: TrainSetup, state: State, data: Data, x: tuple) -> dict[str,
   running: Callable[..., Any] = functools.partial(setup.running.apply, train=False)
   rest = {k: v for k, v in variables.items() if k != 'params'}
   if not setup.state:
-    both = logits(lambda x: running(variables, x), x[0])
+    both = outputs(lambda x: running(variables, x), x[0])
     on_train, on_held = jnp.split(both, [len(train.y)])
   elif setup.exact_stats:
     on_train, stats = _exact(setup, variables, x[0])
     each = jax.tree.map(lambda *a: jnp.stack(a), stats, rest)
     params = {'params': variables['params']}
     on_held, by_running = jax.vmap(
-      lambda rest: logits(lambda x: running({**params, **rest}, x), x[1])
+      lambda rest: outputs(lambda x: running({**params, **rest}, x), x[1])
     )(each)
   else:
-    on_train, on_held = (logits(lambda x: running(variables, x), part) for part in x)
+    on_train, on_held = (outputs(lambda x: running(variables, x), part) for part in x)
     by_running = on_held
-  scores: dict[str, Any] = _scores('train', on_train, train.y)
+  scores: dict[str, Any] = _scores(setup, 'train', on_train, train.y)
   start = 0
   for name, split in held(data).items():
-    scores |= _scores(name, on_held[start : start + len(split.y)], split.y)
+    scores |= _scores(setup, name, on_held[start : start + len(split.y)], split.y)
     start += len(split.y)
-  seen = accuracy(by_running[: len(data.test.y)], data.test.y) if setup.state else jnp.nan
-  return {**scores, 'test_accuracy_running': seen}
+  on_test = on_held[: len(data.test.y)]
+  scores |= setup.task.evidence(on_test, data.test.y, data.train.y)
+  if metric := setup.metrics.get(setup.task.primary):
+    seen = metric(by_running[: len(data.test.y)], data.test.y) if setup.state else jnp.nan
+    scores[f'test_{setup.task.primary}_running'] = seen
+  return scores
 
 
 def held(data: Data) -> dict[str, Split]:
@@ -83,20 +86,25 @@ def in_batches(f: Callable, x) -> list:
   return [*made, alone(x[whole * size :])] if len(x) % size else made
 
 
-def logits(f: Callable, x) -> jax.Array:
+def outputs(f: Callable, x) -> jax.Array:
   """f on all of x, batch by batch."""
-  return jnp.concatenate([a.reshape(-1, a.shape[-1]) for a in in_batches(f, x)])
+  return _joined(in_batches(f, x))
+
+
+def _joined(batches: list) -> jax.Array:
+  """(batches, examples of one, ...), once per size of batch, as (examples, ...)."""
+  return jnp.concatenate([a.reshape(-1, *a.shape[2:]) for a in batches])
 
 
 def _exact(setup: TrainSetup, variables: training.Variables, x):
-  """(logits, statistics) of a pass in training mode."""
+  """(outputs, statistics) of a pass in training mode."""
   rest = [k for k in variables if k != 'params']
   # train=False: the norm takes its batch's statistics all the same, and dropout rests.
   seen = in_batches(lambda x: setup.exact.apply(variables, x, train=False, mutable=rest), x)
   made = [a for a, _ in seen]
   weights = jnp.concatenate([jnp.full(len(a), a.shape[1] / len(x)) for a in made])
   stats = jax.tree.map(lambda *a: jnp.concatenate(a), *(stats for _, stats in seen))
-  return jnp.concatenate([a.reshape(-1, a.shape[-1]) for a in made]), pooled(stats, weights)
+  return _joined(made), pooled(stats, weights)
 
 
 def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
@@ -113,14 +121,15 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
   return traverse_util.unflatten_dict(whole)
 
 
-def _scores(name: str, logits, labels) -> dict[str, jax.Array]:
-  return {f'{name}_{score}': function(logits, labels) for score, function in SCORES.items()}
+def _scores(setup: TrainSetup, split: str, outputs, targets) -> dict[str, jax.Array]:
+  """The loss, the task's metrics and those of SCORES, by column."""
+  found = {'loss': setup.task.mean_loss(outputs, targets)}
+  functions: dict[str, Any] = {**setup.metrics, **SCORES}
+  for name, function in functions.items():
+    found[name] = function(outputs, targets)
+  return {f'{split}_{name}': value for name, value in found.items()}
 
 
-def accuracy(logits, labels):
-  """The share of examples whose largest logit is their label's."""
-  return jnp.mean(jnp.argmax(logits, -1) == labels)
-
-
-# What each split is judged by: the end of a column's name, and a function of logits and labels.
-SCORES: dict[str, Callable] = {'loss': cross_entropy, 'accuracy': accuracy}
+# What each split is judged by beside its task's metrics, whatever the task: the end of a column's
+# name, and a function of outputs and targets.
+SCORES: dict[str, Callable] = {}

@@ -5,7 +5,7 @@ where there are fewer):
 
     activation           sqrt(mean(z^2)) over examples, places and units, where z is the layer's
                          output as it goes on: through its norm, if that takes it directly
-    gradient             ||dL/dW||, L the mean loss of these examples
+    gradient             ||dL/dW||, L what training minimises, of these examples
     relative_gradient    ||dL/dW|| / ||W||: that times the learning rate is the share of its length
                          by which plain gradient descent would change W
 
@@ -25,7 +25,6 @@ from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.engine import training
 from norms.lab.engine.training import State, TrainSetup
-from norms.lab.xla_cpu.loss import cross_entropy
 
 SOWN = 'probes'  # the collection in which an apply leaves what it sees
 
@@ -60,8 +59,8 @@ def signals_and_gradients(setup: TrainSetup, state: State, batch: Split, layers:
     variables = {'params': params, **rest}
     options = {'mutable': [*rest, SOWN], 'rngs': rngs}
     with nn.intercept_methods(_watch(setup, layers, norm_of)):
-      logits, new = setup.train.apply(variables, batch.x, train=True, **options)
-    return cross_entropy(logits, batch.y), new.get(SOWN, {})
+      outputs, new = setup.train.apply(variables, batch.x, train=True, **options)
+    return setup.task.objective(outputs, batch.y), new.get(SOWN, {})
 
   grads, sown = jax.grad(objective, has_aux=True)(state.variables['params'])
   seen = {path[:-1]: value for path, value in traverse_util.flatten_dict(sown).items()}

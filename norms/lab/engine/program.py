@@ -74,7 +74,7 @@ def segments(setup: TrainSetup, chunk: int, sizes: tuple[int, ...], which, *args
 
 
 def evaluation(setup: TrainSetup, chunk: int, carry: State, data: Data, inputs: tuple) -> Curves:
-  """A chunk's losses and accuracies as they stand; the same program for all batch sizes."""
+  """A chunk's losses and metrics as they stand; the same program for all batch sizes."""
   one = functools.partial(judge.evaluate, setup)
   return (one if chunk == 1 else jax.vmap(one, (0, None, None)))(carry, data, inputs)
 
@@ -143,7 +143,7 @@ def compiled(
 ) -> dict[int, Callable]:
   """Batch size -> its segment, all of them one program, compiled from shapes alone."""
   chunk = chunks.size(chunk, tile.width)
-  which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape))
+  which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape[:1]))
   run = jax.jit(functools.partial(segments, setup, chunk, sizes), donate_argnums=1)
   lowered = run.lower(which, parts.state, data, order, chunks.blocks(tile, chunk)[0].hyper)
   made = lowered.compile(compiler.options())

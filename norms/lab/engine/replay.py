@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import plan
+from norms.lab import plan, tasks
 from norms.lab.engine import chunks, program, training
 from norms.lab.trial import Trial
 
@@ -64,8 +64,8 @@ class Legacy:
 def kernel_size(trial: Trial) -> int:
   """How many numbers the kernels of a trial's model take."""
   sizes = data_sets.sizes(trial.data)
-  setup = training.TrainSetup.of(trial.static, sizes.classes)
-  x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
+  setup = training.TrainSetup.of(trial.static, tasks.outputs(trial.static))
+  x = tasks.shapes(setup.task, sizes, 1).x
   return training.kernel_size(jax.eval_shape(program.init(setup), 0, x)['params'])
 
 

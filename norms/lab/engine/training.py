@@ -17,12 +17,11 @@ import jax.numpy as jnp
 import optax
 
 from norms import catalogue
-from norms.lab import models, trial
+from norms.lab import models, tasks, trial
 from norms.lab.data import Split, augment
 from norms.lab.engine import optimizer as optimizers
 from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
-from norms.lab.xla_cpu.loss import cross_entropy
 
 Variables = Mapping[str, Any]
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
@@ -40,7 +39,7 @@ class State(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class TrainSetup:
-  """What is static about training: the model in its three roles, and the optimizer."""
+  """What is static about training: the model in its three roles, the optimizer and the task."""
 
   train: nn.Module
   running: nn.Module  # normalises by running statistics
@@ -48,6 +47,8 @@ class TrainSetup:
   optimizer: Callable[[Mapping[str, Any]], optax.GradientTransformation]
   state: bool  # whether the norm has running statistics
   exact_stats: bool  # whether it is judged by exact ones
+  task: tasks.Task
+  metrics: Mapping[str, tasks.Metric]  # of each split, beside the loss
   absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
   own: bool  # whether the model is the lab's, whose kernels the lab draws
   eval_examples: int = 0  # of the training split; 0: all
@@ -57,7 +58,7 @@ class TrainSetup:
 
   @classmethod
   def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
-    """The setup that a trial's static part asks for."""
+    """The setup that a trial's static part asks for; classes: the size of the last layer."""
     row = catalogue.find(static.norm)
     make = models.factory(static.model, dict(static.model_options))
     norm = models.Norm(row, static.norm_options, axis_name=axis_name)
@@ -68,6 +69,8 @@ class TrainSetup:
       optimizer=optimizers.optimizer(static.optimizer, dict(static.optimizer_options)),
       state=row.state,
       exact_stats=row.state and static.eval_stats == 'exact',
+      task=tasks.of(static),
+      metrics=tasks.all_metrics(static),
       absolute=static.weight_scale is not None,
       own=':' not in static.model,
       eval_examples=static.eval_examples,
@@ -144,8 +147,8 @@ def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | 
 
   def objective(params):
     variables = {'params': params, **rest}
-    logits, new = setup.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
-    loss = cross_entropy(logits, batch.y)
+    outputs, new = setup.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
+    loss = setup.task.objective(outputs, batch.y)
     return (loss if axis_name is None else jax.lax.pmean(loss, axis_name)), new
 
   params = state.variables['params']

@@ -19,6 +19,7 @@ from norms.lab.models.norm import Norm as Norm
 
 MODELS: Mapping[str, Callable] = {
   'mlp': mlp.mlp, 'cnn': cnn.cnn, 'resnet': resnet.resnet, 'vit': transformer.vit,
+  'decoder': transformer.decoder,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from norms.lab import columns as schema
 from norms.lab import statistics
-from norms.lab.columns import NORM, SCORE
+from norms.lab.columns import NORM
 from norms.lab.report import naming, tables
 from norms.lab.report.view import View
 from norms.lab.statistics import across, cells, tuned, words
@@ -32,7 +32,7 @@ def tables_of(view: View) -> Iterator[tables.Table]:
 
 def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
   at = dict(options.get('at') or {})
-  axes, metric = tuned.axes(options['tuned']), options.get('metric', SCORE)
+  axes, metric = tuned.axes(options['tuned']), options.get('metric', view.score)
   rows = cells.select(statistics.finals(view.records), at)
   if across.asked(options):
     rows = across.relabelled(rows, options)

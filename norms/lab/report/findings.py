@@ -14,9 +14,9 @@ from norms.lab.columns import (
   EVAL_STATS,
   NORM,
   REPLAY,
-  SCORE,
+  RUNNING,
   SEED,
-  TEST_RUNNING,
+  TEST_ACCURACY,
   TRAINED,
   TRIAL,
 )
@@ -79,18 +79,20 @@ def _best(view: View) -> Iterator[str]:
 
 def _lead(view: View, rows: pd.DataFrame) -> str:
   choices, centres = (
-    statistics.summary(rows, [NORM], metric).set_index(NORM)['value']
-    for metric in (view.choice, SCORE)
+    view.sign * statistics.summary(rows, [NORM], metric).set_index(NORM)['value']
+    for metric in (view.choice, view.score)
   )
   best = str(choices.idxmax())
   if len(centres) == 1:
-    return f'{words.norm_name(best)} reaches {words.score(centres[best])} in test accuracy.'
-  comparison, sentence = rules.ranking(rows, best=best)
+    reached = words.score(view.sign * centres[best])
+    return f'{words.norm_name(best)} reaches {reached} in {words.label(view.score)}.'
+  comparison, sentence = rules.ranking(rows, best=best, metric=view.score)
   apart = 'is' if comparison.outcome == 'supported' else 'is not'
-  highest = 'No norm is higher; this' if centres[best] == centres.max() else 'This'
-  lead = f'{highest} lead {apart} separable from none with {words.count(comparison.n, "seed")}'
+  better = 'higher' if view.sign > 0 else 'lower'
+  first = f'No norm is {better}; this' if centres[best] == centres.max() else 'This'
+  lead = f'{first} lead {apart} separable from none with {words.count(comparison.n, "seed")}'
   # A norm that is chosen on the data that it is judged on leads by luck, too.
-  flatters = ', which flatters it' if view.choice == SCORE else ''
+  flatters = ', which flatters it' if view.choice == view.score else ''
   return f'{sentence}. {lead}. The norm was chosen {view.chosen_on}{flatters}.'
 
 
@@ -106,9 +108,12 @@ def _failures(view: View) -> Iterator[str]:
     f'{len(failed)} of {total} did not train ({_counts(view, failed)}); in {diverged} the loss '
     'became infinite or not a number. They are counted in every figure of this report.'
   )
-  missing = int(view.rows[SCORE].isna().sum())
+  missing = int(view.rows[view.score].isna().sum())
   if missing:
-    yield f'{words.count(missing, "trial")} ended without an accuracy: each counts as 0.'
+    lost = 'an accuracy: each counts as 0' if view.score == TEST_ACCURACY else (
+      f'a {words.label(view.score)}: each counts as the worst'
+    )  # fmt: skip
+    yield f'{words.count(missing, "trial")} ended without {lost}.'
 
 
 def _counts(view: View, rows: pd.DataFrame) -> str:
@@ -136,9 +141,9 @@ def _running(view: View) -> Iterator[str]:
     return
   rows, at = view.at_usual(view.rows), words.place(view.fixed())
   for norm, part in rows.groupby(NORM, sort=False):
-    running = statistics.scores(part, TEST_RUNNING)
+    running = statistics.scores(part, view.score + RUNNING)
     if running.notna().any() and set(part.get(EVAL_STATS, ())) != {'running'}:
-      exact = statistics.estimate(statistics.scores(part, SCORE)).value
+      exact = statistics.estimate(statistics.scores(part, view.score)).value
       other = statistics.estimate(running).value
       yield (
         f'Evaluated with its running statistics, {words.norm_name(str(norm))} reaches '

@@ -10,7 +10,7 @@ import pandas as pd
 
 from norms.lab import columns as schema
 from norms.lab import statistics
-from norms.lab.columns import NORM, SCORE, TEST_RUNNING, TRAINED
+from norms.lab.columns import NORM, RUNNING, TRAINED
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -58,19 +58,20 @@ def sweep(view: View) -> Table:
   rows = []
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
-    best = own.loc[by_choice[own.index].idxmax()]
+    best = own.loc[(view.sign * by_choice[own.index]).idxmax()]
     rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
+  score = words.label(view.score)
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
-  columns += ['diverged', 'mean test accuracy of all cells', f'best cell {view.chosen_on}', 'at']
+  columns += ['diverged', f'mean {score} of all cells', f'best cell {view.chosen_on}', 'at']
   note = f'A cell is trained if every seed in it trained. The best cell is chosen {view.chosen_on}'
-  note += ', which flatters it: ' if view.choice == SCORE else ': '
-  note += 'its test accuracy is shown.'
+  note += ', which flatters it: ' if view.choice == view.score else ': '
+  note += f'its {score} is shown.'
   return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
 
 
 def best_cells(view: View) -> pd.DataFrame:
-  """Test accuracy of every cell, by norm."""
-  return statistics.summary(view.rows, [NORM, *view.axes], SCORE)
+  """The score of every cell, by norm."""
+  return statistics.summary(view.rows, [NORM, *view.axes], view.score)
 
 
 def summary(view: View) -> pd.DataFrame:
@@ -90,20 +91,24 @@ def summary(view: View) -> pd.DataFrame:
 def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Sequence[str]) -> Table:
   """A line per norm and combination of `keys`."""
   by = [NORM, *keys]
+  running = [view.score + RUNNING] * view.running
   metrics = view.recorded(schema.measurements(view.rows, schema.TABLE))
-  tables = {metric: statistics.summary(rows, by, metric) for metric in metrics}
-  main = tables[SCORE]
-  columns = [NORM, *map(words.label, keys), 'seeds', 'test accuracy', 'spread over seeds']
+  metrics = [*running, *(name for name in metrics if name not in (view.score, *running))]
+  main, *others = (statistics.summary(rows, by, metric) for metric in (view.score, *metrics))
+  columns = [NORM, *map(words.label, keys), 'seeds', words.label(view.score), 'spread over seeds']
   columns += ['with running statistics'] * view.running
-  columns += [words.label(metric) for metric in metrics if metric not in (SCORE, TEST_RUNNING)]
+  columns += [words.label(metric) for metric in metrics if metric not in running]
   columns += [TRAINED, 'diverged']
-  others = [tables[metric]['value'] for metric in metrics if metric != SCORE]
   lines_ = []
   for i, line in main.iterrows():
     place = [line[NORM], *(words.number(line[key]) for key in keys), str(line['n'])]
-    found = [words.score(line['value']), spread(line), *(_value(other[i]) for other in others)]
+    found = [
+      words.score(line['value']),
+      spread(line),
+      *(_value(other['value'][i]) for other in others),
+    ]
     lines_.append(Row([*place, *found, trained(line), str(line['diverged'])], _failed(line)))
-  return Table(name, title, _note(main), columns, lines_)
+  return Table(name, title, _note(view, main), columns, lines_)
 
 
 def spread(line: Any) -> str:
@@ -158,14 +163,15 @@ def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
   return rows
 
 
-def _note(table: pd.DataFrame) -> str:
+def _note(view: View, table: pd.DataFrame) -> str:
   """Which centre and spread a table shows."""
   kinds = set(table['kind'])
   words_ = {
     'range': 'the median of the seeds and their range, min to max',
     'interval': "the mean of the seeds and its 95% interval (Student's t)",
   }
-  return f'Test accuracy is {words.listed(words_[kind] for kind in sorted(kinds))}.'
+  score = words.sentence(words.label(view.score))
+  return f'{score} is {words.listed(words_[kind] for kind in sorted(kinds))}.'
 
 
 def _value(value: float) -> str:

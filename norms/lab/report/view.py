@@ -10,18 +10,9 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import (
-  AXES,
-  CORE,
-  EPOCH,
-  NORM,
-  SCORE,
-  SEED,
-  TEST_RUNNING,
-  VALIDATION_ACCURACY,
-)
+from norms.lab.columns import AXES, COMPARED_BY, CORE, EPOCH, NORM, RUNNING, SCORE, SEED
 from norms.lab.report import naming, style
-from norms.lab.statistics import design, words
+from norms.lab.statistics import cells, design, words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +29,7 @@ class View:
   usual: dict[str, Any]  # the cell to look at first
   timing: Mapping[str, Any]  # what norms.lab.runner.timing measured, {} where nothing was
   scattered: list[str]  # axes of a random design: of no other cell are there two values
+  score: str = SCORE  # the column by which norms are compared
 
   @property
   def looks(self) -> dict[str, style.Look]:
@@ -58,23 +50,34 @@ class View:
   @property
   def choice(self) -> str:
     """The measurement by which something best is chosen: on validation data where there are any."""
-    return next(iter(self.recorded([VALIDATION_ACCURACY])), SCORE)
+    return next(iter(self.recorded([self.score_of('validation')])), self.score)
 
   @property
   def chosen_on(self) -> str:
     """'on validation data', or 'on test data' where there are no others."""
-    return f'on {"test" if self.choice == SCORE else "validation"} data'
+    return f'on {"test" if self.choice == self.score else "validation"} data'
 
   @property
   def running(self) -> bool:
     """Whether some norm was also evaluated with running statistics."""
-    return bool(self.recorded([TEST_RUNNING]))
+    return bool(self.recorded([self.score + RUNNING]))
+
+  @property
+  def sign(self) -> int:
+    """+1 where norms with more of the score are better, else -1."""
+    return cells.metric_sign(self.score)
+
+  def score_of(self, split: str) -> str:
+    """The score's column of another split."""
+    return f'{split}_{self.score.removeprefix("test_")}'
 
   def recorded(self, metrics: Sequence[str]) -> list[str]:
     """Those of `metrics` that the records hold; all NaN is absent, unless all trials diverged."""
     found = [metric for metric in metrics if metric in self.rows]
     found = [metric for metric in found if pd.api.types.is_numeric_dtype(self.rows[metric].dtype)]
-    return [metric for metric in found if metric in CORE or self.rows[metric].notna().any()]
+    return [
+      metric for metric in found if metric in (*CORE, self.score) or self.rows[metric].notna().any()
+    ]
 
   def at_usual(self, rows: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pd.DataFrame:
     """The rows at the usual value of every axis that is not free."""
@@ -117,7 +120,7 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
   if frame.empty:
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
-  stated = frame.attrs.get(AXES)
+  stated, score = frame.attrs.get(AXES), design.score(frame)
   frame, replayed = naming.split_replays(naming.named(frame, study))
   axes = design.axes(frame, stated)
   wanted = naming.renamed(order.get(NORM, ()), naming.labels(study))
@@ -126,12 +129,13 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
   ordered = frame.assign(_rank=frame[NORM].map(names.index))
   ordered = ordered.sort_values(['_rank', *numeric, SEED, EPOCH], kind='stable')
   ordered = ordered.drop(columns='_rank').reset_index(drop=True)
+  ordered.attrs[COMPARED_BY] = score
   norms = list(ordered[NORM].unique())
   usual = design.usual(ordered, order, axes)
   rows = statistics.finals(ordered)
   timing = naming.timed(timing or {}, study)
   scattered = design.scattered(rows, axes)
-  return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing, scattered)
+  return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing, scattered, score)
 
 
 def picked(values: list[Any], usual: Any, most: int) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import functools
 
 from norms.lab import columns as schema
-from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TEST_ACCURACY, TRAINED, VALIDATION_ACCURACY
+from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TRAINED, VALIDATION_ACCURACY
 from norms.lab.report import measurements, timing
 from norms.lab.report.figures import against_axis, by_batch, curves, heat_maps
 from norms.lab.report.figures.drawing import Drawing
@@ -48,12 +48,12 @@ def _cells(view: View) -> Iterator[Drawing]:
 def _against(view: View, axis: str) -> Iterator[Drawing]:
   """Accuracies against one axis, a close-up where the panels' scale hides the usual cell."""
   panel = _panel(view, axis)
-  for metric in view.recorded([TEST_ACCURACY, VALIDATION_ACCURACY]):
+  for metric in view.recorded([view.score, view.score_of('validation')]):
     yield against_axis.against(view, axis, panel, metric)
   if panel is not None and _needs_close_up(view, axis, panel):
-    close_up = against_axis.against(view, axis, None, TEST_ACCURACY)
+    close_up = against_axis.against(view, axis, None, view.score)
     yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
-  if is_scale(axis) and view.recorded([VALIDATION_ACCURACY]):
+  if is_scale(axis) and view.recorded([view.score_of('validation')]):
     yield against_axis.bests(view, axis)
   if is_scale(axis) and GRAD_NORM in view.frame:
     yield against_axis.against(view, axis, panel, GRAD_NORM, epoch=1)
@@ -61,8 +61,8 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
 
 def _needs_close_up(view: View, axis: str, panel: str) -> bool:
   """Whether the usual panel would fill less than half of the height that all panels share."""
-  usual = view.at_usual(view.rows, free=(axis,))[TEST_ACCURACY]
-  shared = view.at_usual(view.rows, free=(axis, panel))[TEST_ACCURACY]
+  usual = view.at_usual(view.rows, free=(axis,))[view.score]
+  shared = view.at_usual(view.rows, free=(axis, panel))[view.score]
   return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from norms import catalogue, linen
 from norms.lab import data as data_sets
-from norms.lab import mistakes, plan, records, trial
+from norms.lab import mistakes, plan, records, tasks, trial
 from norms.lab.data import Sizes, augment
 from norms.lab.engine import evaluation
 from norms.lab.engine.training import TrainSetup
@@ -44,7 +44,7 @@ def check(study: Study) -> int:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
     _check_options(static)
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
-      shapes(TrainSetup.of(static, sizes.classes), sizes, examples=static.batch_size)
+      shapes(TrainSetup.of(static, tasks.outputs(static)), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
 
@@ -71,28 +71,24 @@ def lane_bytes(static: Trial) -> int:
 @functools.cache
 def _bytes(static: Trial) -> tuple[int, int]:
   sizes = data_sets.sizes(static.data)
-  variables, layers = shapes(TrainSetup.of(static, sizes.classes), sizes)
+  variables, layers = shapes(TrainSetup.of(static, tasks.outputs(static)), sizes)
   return 4 * size(variables), 2 * size(layers)
 
 
 def shapes(setup: TrainSetup, sizes: Sizes, examples: int = 1):
   """(variables, outputs of all layers) for so many, as shapes; a failing layer is named."""
-  x = jax.ShapeDtypeStruct((examples, *sizes.shape), np.float32)
+  x = tasks.shapes(setup.task, sizes, examples).x
 
   def build(x):
     key = jax.random.key(0)
     variables = setup.train.init({'params': key, 'dropout': key}, x, train=True)
     everything = {'rngs': {'dropout': key}, 'mutable': True, 'capture_intermediates': True}
-    logits, seen = setup.train.apply(variables, x, train=True, **everything)
-    return variables, seen['intermediates'], logits
+    outputs, seen = setup.train.apply(variables, x, train=True, **everything)
+    return variables, seen['intermediates'], outputs
 
   with nn.intercept_methods(_name_the_layer):
-    variables, layers, logits = jax.eval_shape(build, x)
-  if logits.shape != (examples, sizes.classes):
-    raise ValueError(
-      f'the model gives {logits.shape} for an input of shape {x.shape}: give (examples, classes), '
-      f'here ({examples}, {sizes.classes})'
-    )
+    variables, layers, outputs = jax.eval_shape(build, x)
+  tasks.check_outputs(setup.task, setup.metrics, sizes, examples, outputs)
   return variables, layers
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records, statistics
+from norms.lab import measured, plan, records, statistics, tasks
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
 from norms.lab.engine.training import TrainSetup
@@ -43,10 +43,11 @@ class CompiledGroup(NamedTuple):
 def compile_group(group: plan.Group, study: Study, once: Once, device) -> CompiledGroup:
   """Loads and compiles; what groups share is made once."""
   static, first = group.static, group.tiles[0]
-  host = data_sets.load(static.data, study.manual_dir)
-  data = once((static.data, device), lambda: jax.device_put(host, device))
-  setup = TrainSetup.of(static, host.classes)
-  judged = (static.data, static.eval_examples, setup.state, device)
+  setup = TrainSetup.of(static, tasks.outputs(static))
+  host = tasks.examples(setup.task, data_sets.load(static.data, study.manual_dir))
+  shown = (static.data, static.task, static.task_options, device)
+  data = once(shown, lambda: jax.device_put(host, device))
+  judged = (*shown, static.eval_examples, setup.state)
   inputs = once(judged, lambda: evaluation.eval_inputs(setup, data))
   parts = once(
     (group.family, device), lambda: program.shared(setup, first, data, chunk=study.chunk)
@@ -87,13 +88,14 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
   compile_seconds = time.perf_counter() - begun
   source = data_sets.origin(group.static.data, study.manual_dir)
   axes = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
+  measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
     curves = list(train(group, tile, compiled, tick))
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
-    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes)
+    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes, measures)
     compile_seconds = 0.0
   records.forget_error(workdir, group.trials)
 
@@ -140,16 +142,16 @@ def _rectangle(tile: plan.Tile, cut, found) -> dict[str, np.ndarray]:
 def frame(tile: plan.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
   """A tile's records: a row per trial and epoch."""
   by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[0]}
-  n, chance = len(data.test.y), data.chance
+  task = tasks.of(tile.trials[0])
   parts = []
   for at, trial in tile.places():
     rows = {name: values[at] for name, values in by_name.items()}
-    loss, diverged = rows['train_loss'], int(rows.pop('diverged_at')[-1])
+    diverged, trained = int(rows.pop('diverged_at')[-1]), task.trained(rows, data)
+    for name in tasks.EVIDENCE:
+      rows.pop(name, None)
     parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(len(curves)), **rows}))
     parts[-1]['diverged_at'] = pd.array(
       [diverged if diverged >= 0 else pd.NA] * len(curves), 'Int64'
     )
-    parts[-1]['trained'] = statistics.trained(
-      rows['test_accuracy'][-1], n, chance, loss[0], loss[-1]
-    )
+    parts[-1]['trained'] = trained
   return pd.concat(parts, ignore_index=True)

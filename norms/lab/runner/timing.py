@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records
+from norms.lab import plan, records, tasks
 from norms.lab.engine import chunks, program
 from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
@@ -66,9 +66,10 @@ class Lane:
   def __init__(self, trial: Trial, manual_dir: str):
     (group,) = plan.groups([trial])
     self.norm, self._tile = trial.norm, group.tiles[0]
-    self._data = jax.device_put(data_sets.load(trial.data, manual_dir))
+    setup = TrainSetup.of(group.static, tasks.outputs(group.static))
+    seen = tasks.examples(setup.task, data_sets.load(trial.data, manual_dir))
+    self._data = jax.device_put(seen)
     self._batch = trial.batch_size
-    setup = TrainSetup.of(group.static, self._data.classes)
     begun = time.perf_counter()
     parts = program.shared(setup, self._tile, self._data, chunk=1)
     made = program.compiled(setup, (self._batch,), self._tile, self._data, parts, chunk=1)

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
-from norms.lab import records
+from norms.lab import columns, records
 from norms.lab.plan import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
@@ -106,7 +106,7 @@ def helper() -> Iterator[futures.Executor | None]:
   if context.get_start_method() != 'forkserver':
     yield None
     return
-  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping)
+  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping, initargs=(columns.added,))
   resource_tracker.ensure_running()
   started: list[futures.Future] = []
   try:
@@ -119,12 +119,14 @@ def helper() -> Iterator[futures.Executor | None]:
     pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _helping() -> None:
-  """A pool's process begins: to end with who asked it, also if that is killed.
+def _helping(rows: dict[str, columns.Column]) -> None:
+  """A pool's process begins: to end with who asked it, also if that is killed, and to know the
+  columns that a task added.
 
   It holds both ends of its queue, and would else wait there for ever.
   """
   gc.freeze()
+  columns.added.update(rows)
   asking = multiprocessing.parent_process()
   assert asking is not None
 

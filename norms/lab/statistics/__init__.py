@@ -6,11 +6,12 @@ epoch.
 
 from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, numbers, scores, select, summary
 from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
-from norms.lab.statistics.design import axes, planned, usual
+from norms.lab.statistics.design import axes, planned, score, usual
 from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
   Comparison,
   Estimate,
+  above_zero,
   compare,
   estimate,
   interval,
@@ -26,6 +27,7 @@ __all__ = [
   'Comparison',
   'Estimate',
   'Verdict',
+  'above_zero',
   'axes',
   'by_seed',
   'check',
@@ -37,6 +39,7 @@ __all__ = [
   'numbers',
   'paired_differences',
   'planned',
+  'score',
   'scores',
   'select',
   'summary',

@@ -38,6 +38,12 @@ def finals(frame: pd.DataFrame) -> pd.DataFrame:
   trials = ordered.groupby(TRIAL)
   bests = {row.name: row.name.removeprefix(schema.BEST) for row in schema.COLUMNS}
   found = {best: trials[name].max() for best, name in bests.items() if best != name in frame}
+  end = design.score(frame).removeprefix('test_')
+  for name in (f'{split}_{end}' for split in ('train', 'validation', 'test')):
+    if name in frame and schema.BEST + name not in found:
+      found[schema.BEST + name] = (
+        trials[name].max() if metric_sign(name) > 0 else trials[name].min()
+      )
   if {schema.STEP, schema.MINIBATCH_LOSS} <= set(frame):
     recent = ordered[trials[STEP].transform('max') - ordered[STEP] < LAST_STEPS]
     recent = recent[recent[EPOCH] > 0]

@@ -11,7 +11,18 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM
-from norms.lab.statistics import across, cells, layers, own, ranges, reported, rules, tuned, words
+from norms.lab.statistics import (
+  across,
+  cells,
+  design,
+  layers,
+  own,
+  ranges,
+  reported,
+  rules,
+  tuned,
+  words,
+)
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
 
@@ -128,6 +139,8 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
     held = words.listed(rows[NORM].unique())
     why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
     return _unjudged(claim, _sentence(why, 'undecided'), asks)
+  if 'metric' in inspect.signature(RULES[claim]).parameters:
+    options = {'metric': design.score(frame), **options}
   return _judged(claim, RULES[claim](rows, **options), where, asks)
 
 

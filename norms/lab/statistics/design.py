@@ -107,6 +107,11 @@ def scattered(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
   return found
 
 
+def score(frame: pd.DataFrame) -> str:
+  """The column by which norms are compared: what the records' task says, else the accuracy."""
+  return frame.attrs.get(schema.COMPARED_BY, schema.SCORE)
+
+
 def is_numeric(frame: pd.DataFrame, column: str) -> bool:
   """Whether a column can be the axis of a figure."""
   kind = frame[column].dtype

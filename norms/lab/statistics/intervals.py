@@ -54,6 +54,18 @@ def trained(
   return bool(p_value < 1e-3 and last_loss <= 0.99 * first_loss)
 
 
+def above_zero(mean: float, deviation: float, n: int) -> bool:
+  """Whether n values have a mean above zero: Student's t-test, one-sided, at p < 0.001.
+
+  With t = mean sqrt(n) / deviation, where the deviation has n - 1 in its denominator, P(T >= t) <
+  0.001 for Student's t with n - 1 degrees of freedom. Values that are all equal and positive are
+  above zero; fewer than two, or a NaN, say nothing.
+  """
+  if n < 2 or not mean > 0 or np.isnan(deviation):
+    return False
+  return bool(deviation == 0 or special.stdtr(n - 1, -mean * np.sqrt(n) / deviation) < 1e-3)
+
+
 def interval(
   values: Values, level: float = 0.95, *, within: tuple[float, float] = (-np.inf, np.inf)
 ) -> tuple[float, float, str]:

@@ -24,6 +24,11 @@ def norm_name(norm: str) -> str:
   return f'{name} norm{bracket}{rest}'
 
 
+def sentence(text: str) -> str:
+  """The text with a capital at its beginning, and else as it is."""
+  return text[:1].upper() + text[1:]
+
+
 def number(value: Any) -> str:
   """A value of an axis: whole numbers in full, others to three digits, text as it is."""
   if isinstance(value, (bool, np.bool_, str)) or value is None:

@@ -15,9 +15,7 @@ from norms.lab.columns import (
   FINAL_LOSS,
   NORM,
   SCORE,
-  TRAIN_ACCURACY,
   TRAINED,
-  VALIDATION_ACCURACY,
 )
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
@@ -51,17 +49,17 @@ def against(
   sheets.scale_y(axes, metric, table[['low', 'high', 'value']])
   sheets.outer_labels(axes, columns, words.label(axis), words.label(metric))
   sheets.legend(figure, view.looks, hollow=True)
-  title = f'{words.label(metric).capitalize()} against {words.label(axis)}'
+  title = f'{words.sentence(words.label(metric))} against {words.label(axis)}'
   when = 'After the last epoch' if epoch is None else f'Mean over the steps of epoch {epoch}'
   return Drawing(f'{metric}_by_{axis}', title, caption(view, when, free), figure)
 
 
 def bests(view: View, axis: str) -> Drawing:
-  """Best accuracies over the epochs, and the final training loss, against a numeric axis.
+  """Best scores over the epochs, and the final training loss, against a numeric axis.
 
-  The best epoch of a trial is that of its validation accuracy, never of its test accuracy.
+  The best epoch of a trial is that of its validation data, never of its test data.
   """
-  metrics = [BEST + TRAIN_ACCURACY, BEST + VALIDATION_ACCURACY, FINAL_LOSS]
+  metrics = [BEST + view.score_of('train'), BEST + view.score_of('validation'), FINAL_LOSS]
   rows = view.at_usual(view.rows, free=(axis,))
   top = sheets.legend_height(view.norms)
   figure, axes = sheets.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
@@ -74,7 +72,8 @@ def bests(view: View, axis: str) -> Drawing:
     ax.set_ylabel(words.label(metric))
   sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
   sheets.legend(figure, view.looks, hollow=True)
-  title = f'Best accuracies and final training loss against {words.label(axis)}'
+  best = 'accuracies' if view.score == SCORE else words.label(view.score)
+  title = f'Best {best} and final training loss against {words.label(axis)}'
   what = (
     f'Best over the epochs; the loss is the mean of the last {statistics.LAST_STEPS} steps in '
     'whole epochs, and absent where it is not finite'
@@ -83,11 +82,11 @@ def bests(view: View, axis: str) -> Drawing:
 
 
 def seeds(view: View) -> Drawing:
-  """Final test accuracy of every seed at the usual cell, joined by seed across the norms."""
+  """Final score of every seed at the usual cell, joined by seed across the norms."""
   rows = view.at_usual(view.rows)
-  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], SCORE)
-  rows = rows.assign(score=statistics.scores(rows, SCORE))
-  centres = statistics.summary(rows, [NORM], SCORE)
+  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], view.score)
+  rows = rows.assign(score=statistics.scores(rows, view.score))
+  centres = statistics.summary(rows, [NORM], view.score)
   left = sheets.names_width(view.norms)
   high = 0.4 * len(view.norms)
   figure, (ax,) = sheets.sheet(1, columns=1, high=high, left=left, width=7.2)
@@ -100,8 +99,8 @@ def seeds(view: View) -> Drawing:
   ax.set_yticks(range(len(view.norms)), view.norms)
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
   ax.grid(visible=False, axis='y')
-  ax.set_xlabel(words.label(SCORE))
-  ax.set_xlim(*sheets.limits(SCORE, rows['score'], centres[['low', 'high']]))
+  ax.set_xlabel(words.label(view.score))
+  ax.set_xlim(*sheets.limits(view.score, rows['score'], centres[['low', 'high']]))
   what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
   return Drawing('accuracy_by_seed', 'Every seed', caption(view, what, ()), figure)
 

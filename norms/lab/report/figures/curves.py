@@ -13,11 +13,8 @@ from norms.lab import statistics
 from norms.lab.columns import (
   EPOCH,
   NORM,
-  TEST_ACCURACY,
-  TRAIN_ACCURACY,
   TRAIN_LOSS,
   TRAINED,
-  VALIDATION_ACCURACY,
 )
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
@@ -46,9 +43,10 @@ def curves(view: View) -> Drawing:
 
 
 def watched(view: View) -> list[str]:
-  """What training curves show: the loss, and the accuracies on the splits in use."""
-  held_out = view.recorded([VALIDATION_ACCURACY])
-  return [TRAIN_LOSS, *([TRAIN_ACCURACY, *held_out] if held_out else [TEST_ACCURACY])]
+  """What training curves show: the loss, and the scores of the splits in use."""
+  held_out = view.recorded([view.score_of('validation')])
+  shown = [view.score_of('train'), *held_out] if held_out else [view.score]
+  return list(dict.fromkeys([TRAIN_LOSS, *shown]))  # the score may be the loss
 
 
 def curve_columns(view: View, across: str) -> Drawing:

@@ -13,28 +13,36 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import NORM, TEST_ACCURACY
+from norms.lab.columns import NORM, TRIVIAL_LOSS
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
+RULE = (
+  'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) '
+  'and its training loss is finite and fell by at least 1%.'
+)
+RULE_OF_MARGIN = (
+  'A trial trained if its losses on the test examples are below those of a predictor that sees no '
+  "input (Student's paired t-test, one-sided, p < 0.001)."
+)
 DARK, LIGHT = '#101010', '#fefefe'  # ink on a cell: not the page's ink, which changes with it
 CROSS = '\N{MULTIPLICATION SIGN}'
 
 
 def accuracy(view: View, column: str, panel: str | None) -> Drawing:
-  """Test accuracy of each norm at each value of `column`, a panel per value of `panel`."""
+  """The score of each norm at each value of `column`, a panel per value of `panel`."""
   free = (column, panel) if panel else (column,)
   rows = view.at_usual(view.rows, free=free)
   values = [None] if panel is None else sorted(rows[panel].dropna().unique())
   values = values if panel is None else picked(values, view.usual[panel], 8)
   parts = [rows if panel is None else rows[rows[panel] == value] for value in values]
-  tables = [statistics.summary(part, [NORM, column], TEST_ACCURACY) for part in parts]
+  tables = [statistics.summary(part, [NORM, column], view.score) for part in parts]
   titles = ['' if panel is None else words.place({panel: value}) for value in values]
   figure = _sheet(view, column, list(zip(titles, tables, strict=True)), 'viridis', 'value')
-  title = f'Test accuracy by norm and {words.label(column)}'
+  title = f'{words.sentence(words.label(view.score))} by norm and {words.label(column)}'
   title += f', for each {words.label(panel)}' if panel else ''
   centre = caption(view, 'After the last epoch', free, 'the centre')
   marks = f'{CROSS} marks the cells in which not every seed trained.'
@@ -43,14 +51,12 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
 
 def failures(view: View, column: str) -> Drawing:
   """The share of trials that did not train, by norm and `column`, over all else."""
-  table = statistics.summary(view.rows, [NORM, column], TEST_ACCURACY)
+  table = statistics.summary(view.rows, [NORM, column], view.score)
   table['failed'] = 1 - table['share_trained']
   figure = _sheet(view, column, [('', table)], 'Oranges', 'failed')
   trials = view.rows.groupby([NORM, column]).size().max()
-  what = (
-    f'Over all other axes and {view.seeds()}, {words.count(int(trials), "trial")} a cell. '
-    'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) '
-    'and its training loss is finite and fell by at least 1%.'
+  what = f'Over all other axes and {view.seeds()}, {words.count(int(trials), "trial")} a cell. ' + (
+    RULE_OF_MARGIN if TRIVIAL_LOSS in view.rows else RULE
   )
   title = f'Share of trials that did not train, by norm and {words.label(column)}'
   return Drawing(f'did_not_train_by_{column}', title, what, figure)
@@ -67,6 +73,7 @@ def _sheet(
     len(parts), columns=columns, high=high, left=left, top=0.45, gap=0.14, width=width
   )
   found = pd.concat([table[value] for _, table in parts])
+  found = found[np.isfinite(found)] if np.isfinite(found).any() else pd.Series([0.0])
   low, most = (0.0, 1.0) if value == 'failed' else (float(found.min()), float(found.max()))
   paint = ScalarMappable(Normalize(low, max(most, low + 1e-3)), colours)
   inches = axes[0].get_position().width * width / view.rows[column].nunique()
@@ -79,7 +86,7 @@ def _sheet(
     _names(ax, wide[value], inches)
     ax.set_title(title, loc='left')
   sheets.outer_labels(axes, columns, words.label(column), '')
-  _bar(figure, left, paint, 'did not train' if value == 'failed' else 'test accuracy')
+  _bar(figure, left, paint, 'did not train' if value == 'failed' else words.label(view.score))
   return figure
 
 
