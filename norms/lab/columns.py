@@ -89,9 +89,7 @@ COLUMNS: tuple[Column, ...] = (
   Column('optimizer', SETTING, 'text', shown=AXIS),
   Column(EVAL_STATS, SETTING, 'text', 'evaluation statistics', shown=AXIS),
   Column('epochs', SETTING, 'int', shown=AXIS, traits=(LATER,), unit='epochs'),
-  Column(
-    BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2, unit='examples'
-  ),
+  Column(BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2, unit='examples'),
   Column(INIT_SCALE, SETTING, label='initial scale', shown=AXIS, traits=(SCALE, RANGE), usual=1.0),
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
@@ -170,13 +168,6 @@ def label(name: str) -> str:
   row = of(name)
   named = row.label and name in (row.name, row.name.removesuffix('.*'))
   return row.label if named else name.split('.')[-1].replace('_', ' ')
-
-
-def validation_of(metric: str) -> str:
-  """The same measurement on validation data: 'validation_loss' of 'test_loss', else itself."""
-  test, validation = (name.partition('_')[0] for name in (TEST_ACCURACY, VALIDATION_ACCURACY))
-  split, _, rest = metric.partition('_')
-  return f'{validation}_{rest}' if split == test and rest else metric
 
 
 def settings(names: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from norms.lab import columns, parity_columns, report, statistics
 from norms.lab.report import findings, tables, trained_ranges, view, which_figures
 from norms.lab.report.figures import writing
 from norms.lab.report.probes import at_start
-from norms.lab.statistics import design
+from norms.lab.statistics import design, tuned
 
 DOCS = pathlib.Path(__file__).parents[2] / 'docs'
 
@@ -282,8 +282,8 @@ def test_the_documents_list_every_column_of_both_schemas(pages):
 
 
 def test_a_choice_is_made_on_validation_data_of_the_same_measurement():
-  assert columns.validation_of('test_loss') == 'validation_loss'
-  assert columns.validation_of('test_accuracy') == 'validation_accuracy'
+  assert tuned.validation_of('test_loss') == 'validation_loss'
+  assert tuned.validation_of('test_accuracy') == 'validation_accuracy'
   for name in ('train_loss', 'testing', 'validation_loss', 'test'):
-    assert columns.validation_of(name) == name
-  assert statistics.scores(BOTH, columns.validation_of('test_accuracy')).max() > 0.7
+    assert tuned.validation_of(name) == name
+  assert statistics.scores(BOTH, tuned.validation_of('test_accuracy')).max() > 0.7

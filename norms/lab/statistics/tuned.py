@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from norms.lab import columns as schema
-from norms.lab.columns import NORM, SEED, TEST_ACCURACY
+from norms.lab.columns import NORM, SEED, TEST_ACCURACY, VALIDATION_ACCURACY, settings
 from norms.lab.statistics import cells, design, words
 from norms.lab.statistics.comparing import Finding, nothing, spread_of
 from norms.lab.statistics.intervals import Comparison, compare, estimate
@@ -38,7 +37,7 @@ def scores(rows: pd.DataFrame, norms: Sequence[str], tuned: Sequence[str], metri
   """The scores of `norms` over all values of `tuned`, averaged over the cells that all have."""
   for axis in tuned:
     if axis not in rows:
-      raise cells.SelectionError(cells.unknown('axis', axis, schema.settings(rows)))
+      raise cells.SelectionError(cells.unknown('axis', axis, settings(rows)))
   rows = rows[rows[NORM].isin(norms)]
   plain = rows[list(tuned)].astype(object)
   places = list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
@@ -52,7 +51,7 @@ def scores(rows: pd.DataFrame, norms: Sequence[str], tuned: Sequence[str], metri
     table = values.groupby(keys, dropna=False).mean().unstack([NORM, 'point']).dropna()
     return table.groupby(level=SEED).mean()
 
-  validation = schema.validation_of(metric)
+  validation = validation_of(metric)
   held_out = validation in rows and rows[validation].notna().any()
   chosen_by = validation if held_out else metric
   choosing, judging = by_seed(chosen_by), by_seed(metric)
@@ -114,6 +113,13 @@ def judged(found: Scores, norm: str, than: str) -> Comparison:
   apart = outcome == 'undecided' and comparison.outcome != 'undecided'
   why = 'at another of its values the norm behind is not behind' if apart else comparison.why
   return comparison._replace(outcome=outcome, why=why)
+
+
+def validation_of(metric: str) -> str:
+  """The same measurement on validation data: 'validation_loss' of 'test_loss', else itself."""
+  test, validation = (name.partition('_')[0] for name in (TEST_ACCURACY, VALIDATION_ACCURACY))
+  split, _, rest = metric.partition('_')
+  return f'{validation}_{rest}' if split == test and rest else metric
 
 
 def axes(tuned: str | Sequence[str]) -> list[str]:
