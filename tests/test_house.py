@@ -31,8 +31,10 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
-  {'grid', 'trial'},  # parts of study
+  {'numerics', 'columns', 'mistakes', 'source', 'values', 'written'},  # parts of what is below
+  {'grid', 'trial'},
+  {'overrides'},
+  {'narrowing'},  # the parts of study
   {'study'},
   {'data', 'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
@@ -57,7 +59,8 @@ ROOMS = {
     {'replay'},
   ),
   'lab/runner': (
-    {'checks', 'once', 'progress', 'provenance'},
+    {'once', 'options', 'progress', 'provenance'},
+    {'checks'},
     {'execution'},
     {'workers', 'timing'},
   ),
@@ -89,9 +92,8 @@ APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'grid', 'trial', 'study', 'config_keys', 'data', 'statistics',
-  'plan',
-  'records', 'report',
+  'mistakes', 'numerics', 'columns', 'source', 'values', 'written', 'grid', 'trial', 'overrides',
+  'narrowing', 'study', 'config_keys', 'data', 'statistics', 'plan', 'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 
