@@ -13,8 +13,8 @@ from ml_collections import config_dict
 from norms.lab import written
 from norms.lab.trial import one_of
 
-# Which of a study's dicts take names that are not there yet; who uses an option knows its name.
-OPEN = ('model_options', 'norm_options', 'optimizer_options', 'labels')
+# These dicts of a study take names that are not there yet: who is given an option knows its name.
+OPEN = re.compile(r'\w+_options|labels')
 SWEEP = 'sweep.'
 
 
@@ -96,7 +96,7 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:
   part, names = config, parts(key)
-  is_open = names[0] in OPEN and 'kind' not in config
+  is_open = OPEN.fullmatch(names[0]) and 'kind' not in config
   for i, name in enumerate(names):
     where = ''.join(f'.{each}' for each in names[:i])
     if not isinstance(part, config_dict.ConfigDict):
@@ -108,7 +108,7 @@ def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:
         return written.literal(text)
       one_of(f'config{where} key', name, part)
     kind, part = part.get_type(name), part[name]
-  return _of_type(kind, is_open and len(names) > 1, key, text)
+  return _of_type(kind, bool(is_open) and len(names) > 1, key, text)
 
 
 def _of_type(kind: type, is_option: bool, key: str, text: str) -> Any:

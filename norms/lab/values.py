@@ -103,9 +103,9 @@ def listed(key: str, value) -> tuple:
 
 
 def names(value) -> tuple:
-  """Names in a tuple, or in one text with + between them, as a column of the records has them."""
+  """Names in a tuple, or in one text with + between them, as a column has them; 'none': no name."""
   if isinstance(value, str):
-    return tuple(filter(None, value.split('+')))
+    return tuple(filter(None, value.split('+'))) if value != 'none' else ()
   return tuple(value) if isinstance(value, list | tuple) else () if value is None else (value,)
 
 
