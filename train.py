@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
   get_hyper, doc = config_module()
   config = CONFIG.value
   if not isinstance(config, config_dict.ConfigDict):
-    raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as study.defaults() is one')
+    raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
   if not DRY_RUN.value and 'kind' not in config:
     prepare()
   from norms.lab import overrides, records, study, sweep

@@ -89,7 +89,7 @@ PARITY_DRIFT: Mapping[str, str] = {
 
 # What --help says of axes beside their names.
 SWEEPING = (
-  'values of an axis: 0.1,1 or batch,layer or log(1e-3,1,9) or lin(0,1,5); quote what has brackets, '
+  'values of an axis: 0.1,1 or batch,layer or log(1e-3,1,9) or lin(0,1,5); quote brackets, '
   "as in --config.sweep.learning_rate='log(1e-3,1,9)', and tuples are values in "
   "--config.sweep.model_options.features='(64,),(64,64)'",
   'where a config has get_hyper, --config.sweep.KEY gives new values to an axis of a product, '

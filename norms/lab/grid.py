@@ -28,7 +28,7 @@ class Point(dict):
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-  """The values from `low` to `high` that `random` and `sobol` draw from; on a scale of logs or not."""
+  """Values from `low` to `high`, for `random` and `sobol`; of `logs`, decades are alike."""
 
   key: str
   low: float
@@ -148,8 +148,9 @@ def _points(what: str, part: Any) -> Points:
     raise ValueError(
       f'hyper.{what} got a range of {part.key}: give it to hyper.random or hyper.sobol'
     )
-  points = list(part) if isinstance(part, Iterable) and not isinstance(part, str | Mapping) else None
-  if points is None or not all(isinstance(point, Mapping) for point in points):
+  is_list = isinstance(part, Iterable) and not isinstance(part, str | Mapping)
+  points = list(part) if is_list else [part]
+  if not is_list or not all(isinstance(point, Mapping) for point in points):
     raise ValueError(f'hyper.{what} got {part!r}: give it a list of what hyper.sweep returns')
   return points
 

@@ -17,7 +17,11 @@ def points(
       raise ValueError(f'config.{key} and config.sweep.{key} are both given: drop one of them')
   if get_hyper is not None:
     made = get_hyper(grid)
-    if not made or not isinstance(made, list | tuple) or not all(isinstance(p, Mapping) for p in made):
+    if (
+      not made
+      or not isinstance(made, list | tuple)
+      or not all(isinstance(p, Mapping) for p in made)
+    ):
       raise ValueError(f'get_hyper gives {made!r}: return a list of points, as hyper.product does')
     return narrowed(list(made), overridden, 'get_hyper of this config')
   axes = flat(sweep) | swept(overridden)

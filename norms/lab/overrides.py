@@ -75,7 +75,9 @@ def put(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str,
   head, *inner = path
   below = config.get(head, {})
   if inner and not isinstance(below, Mapping):
-    raise ValueError(f'{".".join(path)}: {head} is {below!r}, which has no keys: give {head} itself')
+    raise ValueError(
+      f'{".".join(path)}: {head} is {below!r}, which has no keys: give {head} itself'
+    )
   return {**config, head: put(below, inner, value) if inner else value}
 
 

@@ -65,7 +65,7 @@ def plain(what: str, value) -> Any:
   value = _own(value)
   if value is None or isinstance(value, str | int | float):
     return value
-  raise ValueError(f'{what}={value!r}: give a number, a text, True, False, None or a tuple of these')
+  raise ValueError(f'{what}={value!r}: give a number, text, True, False, None or a tuple of these')
 
 
 def folder(what: str, name) -> str:

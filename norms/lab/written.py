@@ -1,4 +1,4 @@
-"""Values of an axis as they are written on the command line: 0.1,1 or batch,layer or log(1e-3,1,9)."""
+"""Values of an axis as the command line has them: 0.1,1 or batch,layer or log(1e-3, 1, 9)."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ def values(text: str) -> tuple:
 
 
 def spread(text: str) -> tuple:
-  """The values of an axis that a config gives as texts: names stay texts, log and lin are numbers."""
+  """The values of an axis that a config gives as a text: names stay texts, log and lin count."""
   return tuple(each for part in split(text) for each in _spread(part, str))
 
 

@@ -111,7 +111,8 @@ def test_an_axis_from_the_command_line_is_as_one_of_the_file():
     ('data.train=200,300', 'data', [(('name', 'digits'), ('train', n)) for n in (200, 300)]),
     ('model_options.activation=tanh,relu', 'model_options',
      [(('activation', a), ('features', (8,))) for a in ('tanh', 'relu')]),
-    ('optimizer_options.momentum=0,0.5', 'optimizer_options', [(('momentum', m),) for m in (0, 0.5)]),
+    ('optimizer_options.momentum=0,0.5', 'optimizer_options',
+     [(('momentum', m),) for m in (0, 0.5)]),
     ('augment=none,flip,pad_crop+flip', 'augment', [(), ('flip',), ('pad_crop', 'flip')]),
     ('head_scale=None,2', 'head_scale', [None, 2.0]),
     ('probe=0,5', 'probe', [0, 5]),
@@ -198,7 +199,8 @@ def test_a_pair_alone_is_a_pair():
 def test_drawn_values_are_chosen_among():
   drawn = lambda hyper: hyper.random([hyper.uniform('learning_rate', 0.1, 0.2)], 3)  # noqa: E731
   rates = [t.learning_rate for t in designed(drawn)]
-  assert [t.learning_rate for t in designed(drawn, f'--config.learning_rate={rates[1]}')] == [rates[1]]
+  (chosen,) = designed(drawn, f'--config.learning_rate={rates[1]}')
+  assert chosen.learning_rate == rates[1]
   assert 'draws the values' in refused(designed, drawn, '--config.sweep.learning_rate=0.5')
 
 
@@ -247,7 +249,8 @@ def test_comparisons_of_libraries_take_overrides():
 
 
 def test_hyper_fixes_and_pairs_through_products():
-  points = grid.product([grid.fixed('a', 1), grid.zipit([grid.sweep('b', [1]), grid.sweep('c', [2])])])
+  pair = grid.zipit([grid.sweep('b', [1]), grid.sweep('c', [2])])
+  points = grid.product([grid.fixed('a', 1), pair])
   assert points == [{'a': 1, 'b': 1, 'c': 2}]
   assert points[0].bound == {'a': 'fixes', 'b': 'pairs', 'c': 'pairs'}
 

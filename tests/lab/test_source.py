@@ -1,4 +1,4 @@
-"""The identity of a user's own object: its source, and that of what it imports, read and not run."""
+"""The identity of a user's object: its source, and that of what it imports, read, not run."""
 
 import hashlib
 import sys
@@ -18,9 +18,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(folder, **files):
-  """A file per module; a__b is a/b, and what it holds raises where it is run."""
+  """A file per module: a__b is a/b.py, and a__INIT is a/__init__.py."""
   for name, text in files.items():
-    path = folder.joinpath(*name.split('__')).with_suffix('.py')
+    path = folder.joinpath(f'{name.replace("__", "/").replace("INIT", "__init__")}.py')
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
@@ -42,7 +42,7 @@ def test_a_module_without_imports_of_its_own_keeps_its_hash(folder):
 
 def test_names_of_the_project_have_no_source():
   assert source.digest('batch') == source.digest('normlab_missing:Net') == ''
-  assert source.digest('math:sin') == source.digest('sys:path') == ''
+  assert source.digest('sys:path') == source.digest('__main__:Net') == ''
 
 
 def test_a_trial_is_another_where_an_imported_module_changes(folder):
@@ -72,11 +72,11 @@ def test_a_trial_is_another_where_an_imported_module_changes(folder):
 def test_every_way_to_import_counts(statement, folder):
   write(
     folder,
-    normlab_p____init__='', normlab_p__a____init__='', normlab_p__a__deep='raise SystemExit',
+    normlab_p__INIT='', normlab_p__a__INIT='', normlab_p__a__deep='raise SystemExit',
     normlab_step='import normlab_p.a.deep', normlab_top=f'{statement}\n',
   )  # fmt: skip
   assert changes(folder, 'normlab_top:Net', normlab_p__a__deep='raise SystemExit(2)')
-  assert changes(folder, 'normlab_top:Net', normlab_p____init__='raise SystemExit(3)')
+  assert changes(folder, 'normlab_top:Net', normlab_p__INIT='raise SystemExit(3)')
   assert not changes(folder, 'normlab_top:Net', normlab_p__a__other='1')
   assert not any(name.startswith('normlab_') for name in sys.modules)
 
@@ -94,14 +94,14 @@ def test_every_way_to_import_counts(statement, folder):
 def test_relative_imports(statement, counts, folder):
   write(
     folder,
-    normlab_r__net=f'{statement}\n', normlab_r__x='', normlab_r__inner____init__='from .. import x',
+    normlab_r__net=f'{statement}\n', normlab_r__x='', normlab_r__inner__INIT='from .. import x',
     normlab_r__inner__z='',
   )  # fmt: skip
   assert changes(folder, 'normlab_r.net:Net', normlab_r__x='changed = 1') is counts
 
 
 def test_a_package_imports_from_itself(folder):
-  write(folder, normlab_q____init__='from .x import Net', normlab_q__x='Net = 1')
+  write(folder, normlab_q__INIT='from .x import Net', normlab_q__x='Net = 1')
   assert changes(folder, 'normlab_q:Net', normlab_q__x='Net = 2')
 
 

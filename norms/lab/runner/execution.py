@@ -87,13 +87,14 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
   compile_seconds = time.perf_counter() - begun
   source = data_sets.origin(group.static.data, study.manual_dir)
   varied = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
+  axes = study.with_drawn(varied)
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
     curves = list(train(group, tile, compiled, tick))
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
-    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, study.with_drawn(varied))
+    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes)
     compile_seconds = 0.0
   records.forget_error(workdir, group.trials)
 

@@ -84,6 +84,6 @@ def _check_type(what: str, option: str, value: Any, usual: Mapping[str, inspect.
   default = usual[option].default if option in usual else None
   if isinstance(default, bool) and not isinstance(value, bool):
     raise ValueError(f'{what} cannot be: use True or False')
-  if isinstance(default, int | float) and not isinstance(default, bool):
-    if not isinstance(value, int | float) or isinstance(value, bool):
-      raise ValueError(f'{what} cannot be: use a number, as {default!r}')
+  is_number = isinstance(value, int | float) and not isinstance(value, bool)
+  if isinstance(default, int | float) and not isinstance(default, bool) and not is_number:
+    raise ValueError(f'{what} cannot be: use a number, as {default!r}')
