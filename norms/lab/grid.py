@@ -176,7 +176,7 @@ def _drawn(parts: list[Any], shares: list[float]) -> Point:
 def _union(points: Iterable[dict], how: str = '') -> Point:
   """One point of all keys; with `how` each key that is not bound yet is bound so."""
   points = list(points)
-  values = functools.reduce(lambda a, b: {**a, **b}, points, {})
+  values: dict = functools.reduce(lambda a, b: {**a, **b}, points, {})
   bound = dict.fromkeys(values, how) if how else {}
   for point in points:
     bound |= getattr(point, 'bound', {})

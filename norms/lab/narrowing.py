@@ -85,7 +85,7 @@ def _narrowed(
   if not is_axis and grid.FIXED in reasons and set(old) != set(new):
     raise ValueError(f'{flag}: {source} fixes {key} to {_listed(old)}: change it there')
   if missing := [value for value in new if value not in old]:
-    how = next(iter(sorted(reasons)), grid.PAIRED)
+    how = min(filter(None, reasons), default=grid.PAIRED)
     raise ValueError(
       f'{flag}: {source} {how} the values of {key}, and {missing[0]!r} is not among them: '
       f'use some of {_listed(old)}, or change it there'

@@ -20,7 +20,9 @@ SWEEP = 'sweep.'
 
 def taken(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
   """The arguments without those of the config's keys, and (key, text) of each of these."""
-  rest, given, waiting = [], [], list(argv)
+  rest: list[str] = []
+  given: list[tuple[str, str]] = []
+  waiting = list(argv)
   while waiting:
     argument = waiting.pop(0)
     flag = re.fullmatch(r'--?config\.([^=]+)(?:=(.*))?', argument, re.DOTALL)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import norms
-from norms.lab import mistakes, overrides, study, trial
+from norms.lab import grid, mistakes, study, trial
 from norms.lab.data import augment, splits
 from norms.lab.mistakes import LayerError
 from norms.lab.statistics import cells
@@ -51,7 +51,7 @@ RAISED = [
 ]
 # Called by ours: Python, NumPy's C, pandas, JAX with its frames and without. By a user: a raise.
 OTHERS = [
-  (overrides.parts, 5),
+  (grid.Range('seed', -1, 1, True, False).at, 0.5),
   (splits.laid_out, np.zeros((2, 2)), 'flat_channels_first'),
   (cells.numbers, pd.Series(['a'])),
   (augment.pad_crop, jax.random.key(0), jnp.zeros((2, 2))),
