@@ -28,6 +28,8 @@ def taken(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     flag = re.fullmatch(r'--?config\.([^=]+)(?:=(.*))?', argument, re.DOTALL)
     if argument == '--':
       return [*rest, argument, *waiting], given
+    if re.match(r'--?noconfig\.', argument):
+      raise ValueError(f'{argument}: no key can be switched off so: write --config.KEY=VALUE')
     if not flag:
       rest.append(argument)
       continue

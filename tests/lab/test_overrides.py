@@ -45,6 +45,7 @@ def test_flags_of_the_config_are_taken_and_others_left():
   assert pairs == [('seed', '3'), ('norm', 'none')]
   assert 'write --config.seed=VALUE' in refused(overrides.taken, ['--config.seed'])
   assert 'write --config.seed=VALUE' in refused(overrides.taken, ['--config.seed', '--dry_run'])
+  assert 'write --config.KEY=VALUE' in refused(overrides.taken, ['--noconfig.seed'])
 
 
 @pytest.mark.parametrize(
