@@ -33,7 +33,8 @@ def digest(name: str) -> str:
   waiting = [*_parents(module), *_imports(files[module], module, _is_package(path))]
   while waiting:
     each = waiting.pop()
-    if each in files or each.partition('.')[0] in NOT_OWN:
+    top = each.partition('.')[0]
+    if each in files or top in NOT_OWN or _is_package_of_others(top, tuple(sys.path)):
       continue
     files[each] = b''  # also where there is no file: it is not looked for again
     waiting += _parents(each)
@@ -150,6 +151,14 @@ def _is_package(path: pathlib.Path) -> bool:
 def _installed_folders() -> tuple[pathlib.Path, ...]:
   paths = [sysconfig.get_path(key) for key in ('stdlib', 'platstdlib', 'purelib', 'platlib')]
   return tuple(map(pathlib.Path, [*paths, *site.getsitepackages(), site.getusersitepackages()]))
+
+
+@functools.cache
+def _is_package_of_others(name: str, folders: tuple[str, ...]) -> bool:
+  """Whether all of a top-level name is installed; kept, since each trial asks for the same ones."""
+  file, inner = _find(name, folders)
+  places = [file] if file else list(map(pathlib.Path, inner))
+  return bool(places) and all(map(_installed, places))
 
 
 def _installed(path: pathlib.Path) -> bool:
