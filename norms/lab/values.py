@@ -32,8 +32,7 @@ def prose(what: str, value) -> str:
 
 def positive(what: str, value, optional: bool = True) -> float | None:
   """The value as a float, if it is positive and finite; or None, where that is allowed."""
-  number = isinstance(value, int | float) and not isinstance(value, bool)
-  if not (optional and value is None) and not (number and 0 < value < math.inf):
+  if not (optional and value is None) and not (is_number(value) and 0 < value < math.inf):
     raise ValueError(f'{what}={value!r}: use a positive, finite number')
   return None if value is None else float(value)
 
@@ -44,6 +43,11 @@ def whole(what: str, value, least: int) -> int:
   if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
     raise ValueError(f'{what}={value!r}: use a whole number from {least} on')
   return value
+
+
+def is_number(value) -> bool:
+  """Whether a value is an int or a float, which True is not."""
+  return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def mapping(what: str, value) -> Mapping[str, Any]:

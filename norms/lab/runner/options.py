@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from norms import catalogue, linen
-from norms.lab import mistakes, trial
+from norms.lab import mistakes, trial, values
 from norms.lab.engine import optimizer as optimizers
 from norms.lab.study import Study
 from norms.lab.trial import Trial
@@ -84,6 +84,5 @@ def _check_type(what: str, option: str, value: Any, usual: Mapping[str, inspect.
   default = usual[option].default if option in usual else None
   if isinstance(default, bool) and not isinstance(value, bool):
     raise ValueError(f'{what} cannot be: use True or False')
-  is_number = isinstance(value, int | float) and not isinstance(value, bool)
-  if isinstance(default, int | float) and not isinstance(default, bool) and not is_number:
+  if values.is_number(default) and not values.is_number(value):
     raise ValueError(f'{what} cannot be: use a number, as {default!r}')
