@@ -87,6 +87,8 @@ def claim(given) -> tuple[str, dict]:
     raise ValueError(
       f"config.claims has {given!r}: give (name, {{options}}), as ('ranking', {{'best': 'layer'}})"
     )
+  if not isinstance(given[1].get('at') or {}, Mapping):
+    raise ValueError(f'claim {given[0]!r}: at={given[1]["at"]!r}: give a dict, as {{"seed": 0}}')
   return given[0], dict(given[1])
 
 
@@ -96,6 +98,7 @@ def reference(entry) -> dict:
     raise ValueError(
       f"config.references has {entry!r}: give a dict, as {{'says': 'layer norm is better'}}"
     )
+  prose('config.references: says', entry.get('says', ''))
   return dict(entry)
 
 

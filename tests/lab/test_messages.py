@@ -47,6 +47,8 @@ def test_a_flag_that_cannot_be_gets_one_line(arguments, says):
     ({'claims': ('ranking', {})}, "config.claims has 'ranking'"),
     ({'claims': ((5, {}),)}, 'config.claims has (5, {})'),
     ({'claims': 5}, 'config.claims=5: give a tuple'),
+    ({'claims': (('beats', {'at': 5}),)}, "claim 'beats': at=5: give a dict"),
+    ({'references': ({'says': 5},)}, 'config.references: says=5 is not a text'),
     ({'labels': {'batch': 5}}, 'config.labels.batch=5 is not a text'),
     ({'labels': ('batch',)}, "config.labels=('batch',): give a dict"),
     ({'labels': {'bacth': 'b'}}, "config.labels key='bacth' is not known: did you mean 'batch'"),
@@ -79,6 +81,33 @@ def test_a_flag_that_cannot_be_gets_one_line(arguments, says):
 )
 def test_a_config_that_cannot_be_gets_one_line(changes, says, tmp_path):
   assert says in refused(planned, changes, tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('norm', 'options', 'says'),
+  [
+    ('group', {'num_groups': 'x'}, "norm_options.group: num_groups='x' cannot be ("),
+    ('group', {'num_groups': 3}, 'layer norm_0: num_groups=3 does not divide 8 channels'),
+    ('group', {'num_groups': 'auto'}, None),
+    (
+      'group',
+      {'num_group': 2},
+      "option of norm group='num_group' is not known: did you mean 'num_g",
+    ),
+    ('batch', {'momentum': 'x'}, "momentum='x' cannot be"),
+    ('layer', {'epsilon': None}, 'give each what norms.linen.LayerNorm takes'),
+    ('layer', {'use_bias': 'x'}, "use_bias='x' cannot be: use True or False"),
+    ('layer', {'feature_axes': 'x'}, "feature_axes='x' cannot be"),
+    ('layer', {'feature_axes': -1, 'epsilon': 1}, None),
+    ('weight', {'feature_axes': 'x'}, "feature_axes='x' cannot be"),
+  ],
+)
+def test_options_of_a_norm_are_held_to_what_it_takes(norm, options, says, tmp_path):
+  changes = {'norm': norm, 'norm_options': {norm: options}}
+  if says is None:
+    assert planned(changes, tmp_path)
+  else:
+    assert says in refused(planned, changes, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 import inspect
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 import optax
 
 from norms import catalogue, linen
-from norms.lab import mistakes, trial, values
+from norms.lab import mistakes, models, trial, values
 from norms.lab.engine import optimizer as optimizers
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 
 # A step is tried on the shapes of these: a vector and a matrix, as models have them.
+INPUT = np.zeros((4, 8, 8, 16), np.float32)
 PARAMETERS = {'bias': np.zeros(2, np.float32), 'kernel': np.zeros((2, 2), np.float32)}
 
 
@@ -36,8 +38,18 @@ def check(study: Study) -> None:
     check_norm(static)
 
 
+class Alone(nn.Module):
+  """A layer and its norm, by which the norm's options are tried."""
+
+  norm: models.Norm
+
+  @nn.compact
+  def __call__(self, x):
+    return self.norm.activation()(self.norm.layer(nn.Dense(16))(x))
+
+
 def check_norm(static: Trial) -> None:
-  """ValueError at an option that the norm's module has not."""
+  """ValueError at an option that the norm's module has not, or of another type than it takes."""
   row = catalogue.find(static.norm)
   if row.kind == 'none':
     return
@@ -46,6 +58,22 @@ def check_norm(static: Trial) -> None:
     valid = [name for name in parameters if name not in ('parent', 'name')]  # Flax's, of modules
     for option, _ in static.norm_options:
       trial.one_of(f'option of norm {static.norm}', option, valid)
+  if ':' in static.norm or not static.norm_options:  # what ends a user's own norm is shown whole
+    return
+  for option, value in static.norm_options:
+    what = f'norm_options.{static.norm}: {option}={value!r}'
+    _check_flag(what, value, parameters[option].default if option in parameters else None)
+  module = Alone(models.Norm(row, static.norm_options))
+  try:
+    jax.eval_shape(lambda x: module.init(jax.random.key(0), x), INPUT)
+  except Exception as error:
+    if mistakes.mendable(error):
+      return  # of this input; the model's own are tried later, and the layer is named
+    given = ', '.join(f'{option}={value!r}' for option, value in static.norm_options)
+    raise ValueError(
+      f'norm_options.{static.norm}: {given} cannot be ({mistakes.line(error)}): give each what '
+      f'norms.linen.{linen.module(row).__name__} takes'
+    ) from error
 
 
 def check_optimizer(name: str, given: Mapping[str, Any]) -> None:
@@ -82,7 +110,11 @@ def _check_type(what: str, option: str, value: Any, usual: Mapping[str, inspect.
   if 'mask' in option and not isinstance(value, bool | None):
     raise ValueError(f'{what} cannot be: a mask is a function, which a config cannot hold: drop it')
   default = usual[option].default if option in usual else None
-  if isinstance(default, bool) and not isinstance(value, bool):
-    raise ValueError(f'{what} cannot be: use True or False')
+  _check_flag(what, value, default)
   if values.is_number(default) and not values.is_number(value):
     raise ValueError(f'{what} cannot be: use a number, as {default!r}')
+
+
+def _check_flag(what: str, value: Any, default: Any) -> None:
+  if isinstance(default, bool) and not isinstance(value, bool):
+    raise ValueError(f'{what} cannot be: use True or False')
