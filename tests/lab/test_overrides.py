@@ -7,7 +7,7 @@ import pytest
 import small
 from test_train import train
 
-from norms.lab import grid, overrides, parity, study
+from norms.lab import grid, numerics, overrides, parity, study
 
 
 def given(*arguments, config=None):
@@ -89,6 +89,21 @@ def test_keys_with_dots_reach_inside_and_leave_the_config_as_it_was():
   assert found['model_options'] == {'features': (8,), 'width': 4}
   assert found['norm_options'] == {'group': {'num_groups': 2}, 'a.b:C': {'d': 1}}
   assert config.model_options.to_dict() == {'features': (8,)}
+
+
+# Of the last trial of each, as version 0.1.0 had them before any key could be swept.
+HASHES = {
+  'sweep': 'ab4e29c0e0c30cbe',
+  'cifar_few_features': 'aebe70815147a96d',
+  'mnist_mlp': '6a3e53d696d8a3c8',
+  'cifar_depth': 'a272851073bf60d7',
+}
+
+
+@pytest.mark.parametrize('name', HASHES)
+def test_new_keys_and_axes_leave_hashes_as_they_were(name, monkeypatch):
+  monkeypatch.setattr(numerics, 'NUMERICS', 2)
+  assert plan(name)[-1].hash == HASHES[name]
 
 
 # ---- axes of config.sweep
