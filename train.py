@@ -22,10 +22,15 @@ import threading
 import traceback
 
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import config_dict, config_flags
 
+# What parse() leaves: the command line that absl reads, and (key, text) of each --config.KEY=text.
+ARGV: list[str] = []
+GIVEN: list[tuple[str, str]] = []
 # The default is put on the command line by parse(): absl would read it here, outside of any guard.
-CONFIG = config_flags.DEFINE_config_file('config', None, 'The study, default configs/sweep.py.')
+CONFIG = config_flags.DEFINE_config_file(
+  'config', None, 'The study, default configs/sweep.py.', sys_argv=ARGV
+)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; default: results/<study name>.')
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Prints the plan and stops.')
 FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that fails.')
@@ -43,16 +48,23 @@ def main(argv: list[str]) -> int:
     )
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
   get_hyper, doc = config_module()
-  if not DRY_RUN.value and 'kind' not in CONFIG.value:
+  config = CONFIG.value
+  if not isinstance(config, config_dict.ConfigDict):
+    raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
+  if not DRY_RUN.value and 'kind' not in config:
     prepare()
-  from norms.lab import records, study, sweep
+  from norms.lab import overrides, records, study, sweep
   from norms.lab.runner import checks, timing, workers
   from norms.lab.runner.progress import Progress
 
   command = shlex.join(['python', *sys.argv])
-  if 'kind' in CONFIG.value:
-    return compare(CONFIG.value, doc, command)
-  asked = study.from_config(CONFIG.value, get_hyper=get_hyper, doc=doc, command=command)
+  changed = overrides.typed(config, GIVEN)
+  if 'kind' in config:
+    config = config_dict.ConfigDict(overrides.applied(config.to_dict(), changed))
+    return compare(config, doc, command)
+  asked = study.from_config(
+    config, get_hyper=get_hyper, doc=doc, command=command, overridden=changed
+  )
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
   groups = sweep.pending(asked, workdir)
   if DRY_RUN.value:
@@ -147,20 +159,14 @@ def parse(argv: list[str]) -> list[str]:
     # absl prints the docstring of the main module, and then the flags.
     sys.modules['__main__'].__doc__ = f'{__doc__}\n{config_keys.text()}\n'
   try:
-    return flags.FLAGS([*argv[:1], *default, *map(quoted, argv[1:])])
+    from norms.lab import overrides
+
+    rest, GIVEN[:] = overrides.taken(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
+    ARGV[:] = [*argv[:1], *default, *rest]
+    return flags.FLAGS(ARGV)
   except MISTAKES as error:
     stop(error)
     raise
-
-
-def quoted(argument: str) -> str:
-  """--config.sweep.norm=batch,mine:Norm with its names quoted, which absl's tuples need."""
-  flag, equals, value = argument.partition('=')
-  names = [name.strip() for name in value.split(',')]
-  bare = all(re.fullmatch(r'[A-Za-z_][\w.:-]*', name) for name in names)
-  if not (re.match(r'--?config\.sweep\.', flag) and equals and bare):
-    return argument
-  return f'{flag}={tuple(names)!r}'
 
 
 def stop(error: BaseException) -> None:

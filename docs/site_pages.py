@@ -63,7 +63,7 @@ def config_pages() -> str:
       default = repr(key.default).replace('|', '\\|')
       lines.append(f'| `{key.name}` | {key.kind} | `{default}` | {key.meaning} |')
     found.append('\n'.join(lines))
-  axes = ', '.join(f'`{name}`' for name in study.AXES)
+  axes = ', '.join(f'`{name}`' for name in config_keys.axes())
   found[0] += f'\n\n`sweep` has a key for each of these: {axes}.'
   return '\n\n'.join(found) + '\n'
 

@@ -79,7 +79,9 @@ def test_commands_name_files_and_keys_that_exist(command):
   assert (ROOT / given.pop('config').partition(':')[0]).is_file()
   known = config_keys.names(study.defaults())
   for flag in given:
-    assert flag in ('workdir', 'dry_run') or flag.removeprefix('config.') in known, flag
+    key = flag.removeprefix('config.')
+    options = any(key.startswith(f'{name}.') for name in known if name.endswith('_options'))
+    assert flag in ('workdir', 'dry_run') or key in known or options, flag
 
 
 def test_the_table_of_studies_is_that_of_the_committed_reports(monkeypatch):

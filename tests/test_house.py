@@ -31,8 +31,10 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
-  {'grid', 'measured', 'trial', 'parity_columns'},  # parts of study, and of reports
+  {'numerics', 'columns', 'mistakes', 'source', 'values', 'written'},  # parts of what is below
+  {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
+  {'overrides'},
+  {'narrowing'},  # the parts of study
   {'study'},
   {'data', 'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
@@ -62,7 +64,8 @@ ROOMS = {
     {'replay'},
   ),
   'lab/runner': (
-    {'checks', 'once', 'progress', 'provenance'},
+    {'once', 'options', 'progress', 'provenance'},
+    {'checks'},
     {'execution'},
     {'workers', 'timing'},
   ),
@@ -95,8 +98,9 @@ APART = {'': {'lab'}, 'lab': {'report'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statistics', 'report'}
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
-  'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'grid', 'trial', 'study',
-  'config_keys', 'data', 'statistics', 'plan', 'records', 'report',
+  'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
+  'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics', 'plan',
+  'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

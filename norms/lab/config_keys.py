@@ -90,6 +90,17 @@ PARITY_DRIFT: Mapping[str, str] = {
 }
 
 
+# What --help says of axes beside their names.
+SWEEPING = (
+  'values of an axis: 0.1,1 or batch,layer or log(1e-3,1,9) or lin(0,1,5); quote brackets, '
+  "as in --config.sweep.learning_rate='log(1e-3,1,9)', and tuples are values in "
+  "--config.sweep.model_options.features='(64,),(64,64)'",
+  'where a config has get_hyper, --config.sweep.KEY gives new values to an axis of a product, '
+  'chooses among values that are paired with others, and is refused where KEY is fixed; '
+  '--config.KEY=VALUE of an axis is the same with one value; the seed always takes new values',
+)
+
+
 class Key(NamedTuple):
   """A key of a config: its dotted name, its type, its default and what it means."""
 
@@ -126,14 +137,24 @@ def names(config: config_dict.ConfigDict, whole: tuple[str, ...] = ()) -> list[s
   return found
 
 
+def axes() -> list[str]:
+  """What config.sweep takes: the keys of a trial, and options by their dotted names."""
+  config = study.defaults()
+  # What holds no key yet takes the options of a model, norm or optimizer.
+  options = [key for key, value in config.items() if value == config_dict.ConfigDict()]
+  examples = {'norm_options': 'norm_options.NORM.OPTION'}
+  found = names(config.sweep)
+  return [examples.get(key, f'{key}.OPTION') if key in options else key for key in found]
+
+
 def text() -> str:
   """The keys of a study as aligned lines, for --help."""
   lines = ['keys of a config, as in --config.KEY=VALUE: KEY (type, default): meaning', '']
   for key in keys(study.defaults(), STUDY):
     line = f'{key.name} ({key.kind}, {key.default!r}): {key.meaning}'
     lines += textwrap.wrap(line, 98, initial_indent='  ', subsequent_indent='      ')
-  swept = ', '.join(study.AXES)
-  lines += textwrap.wrap(f'--config.sweep.KEY=A,B takes: {swept}', 98, subsequent_indent='      ')
+  for line in (f'--config.sweep.KEY=A,B takes: {", ".join(axes())}', *SWEEPING):
+    lines += textwrap.wrap(line, 98, subsequent_indent='      ')
   return '\n'.join(lines)
 
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+from typing import Any
 
 from ml_collections import config_dict
 
-from norms.lab import grid, trial
+from norms.lab import columns, grid, narrowing, overrides, trial, values
+from norms.lab.written import lin as lin
+from norms.lab.written import log as log
 
+# The axes that are most often swept, in the order in which config.sweep multiplies them.
 AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed',
         'model', 'optimizer', 'epochs', 'eval_stats')  # fmt: skip
 
 # What belongs to a study and not to its trials.
-UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'references', 'timing',
-           'task', 'metrics')  # fmt: skip
+UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
+           'timing', 'task', 'metrics')  # fmt: skip
 
 # config.data; an option at its default is no part of a trial, so that new ones change no old trial.
 DATA = {
@@ -31,7 +35,7 @@ def defaults() -> config_dict.ConfigDict:
 
   norms/lab/config_keys.py says what each key means.
   """
-  return config_dict.ConfigDict({
+  config: dict = {
     'name': '',
     'question': '',
     'expectation': '',
@@ -58,12 +62,18 @@ def defaults() -> config_dict.ConfigDict:
     'metrics': (),
     'replay': '',
     'chunk': 0,
-    'sweep': dict.fromkeys(AXES, ()),
+    'sweep': {},
     'claims': (),
     'labels': {},
     'references': (),
     'timing': 0,
-  })  # fmt: skip
+  }
+  # Every key that a trial has is an axis, in this order; a dict holds axes of its own.
+  for key in dict.fromkeys([*AXES, *(key for key in config if key not in UNSWEPT)]):
+    value = config[key]
+    config['sweep'][key] = dict.fromkeys(value, ()) if isinstance(value, dict) else ()
+  del config['sweep']['data']['manual_dir']  # no part of a trial
+  return config_dict.ConfigDict(config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,33 +93,51 @@ class Study:
   references: tuple[dict, ...] = ()
   timing: int = 0
   manual_dir: str = ''  # where the data's originals lie: no part of a trial
+  drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
+  options_for: tuple[str, ...] = ()  # the norms that config.norm_options names
+
+  def with_drawn(self, axes: Iterable[str]) -> list[str]:
+    """The axes, and all that were drawn: each of them is one, though none varies by itself."""
+    return columns.settings(dict.fromkeys([*axes, *self.drawn]))
 
 
-def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', command: str = ''):
-  """The study of a ConfigDict; `get_hyper` and `doc` are its file's, where it has them."""
-  plain = config.to_dict() if isinstance(config, config_dict.ConfigDict) else dict(config)
-  name = trial.one_of('config.name', plain['name'], _names(plain['name']))
-  chunk = plain['chunk']
-  if not isinstance(chunk, int) or chunk < 0:
-    raise ValueError(f'config.chunk={chunk!r}: use 0 (automatic), 1 (exact) or a whole number')
-  plain['data'] = dict(plain['data'])
+def from_config(
+  config,
+  *,
+  get_hyper: Callable | None = None,
+  doc: str = '',
+  command: str = '',
+  overridden: Mapping[str, Any] | None = None,
+) -> Study:
+  """The study of a ConfigDict; `get_hyper` and `doc` are its file's, where it has them.
+
+  overridden: what the command line changes, by dotted key: norms.lab.overrides makes it, and
+    norms.lab.narrowing says what it does to the axes.
+
+  Raises:
+    ValueError: of one line, at the first thing that is wrong.
+  """
+  overridden = overridden or {}
+  plain = _complete(overrides.applied(_plain(config), overridden))
   manual_dir = plain['data'].pop('manual_dir', '')
-  points = _points(plain['sweep']) if get_hyper is None else get_hyper(grid)
+  points = narrowing.points(plain['sweep'], get_hyper, overridden)
   trials = assign_replay_order(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
   return Study(
-    name=name,
-    question=plain['question'],
-    expectation=plain['expectation'],
+    name=values.folder('config.name', plain['name']),
+    question=values.prose('config.question', plain['question']),
+    expectation=values.prose('config.expectation', plain['expectation']),
     doc=doc,
     command=command,
-    claims=tuple((claim, dict(options)) for claim, options in plain['claims']),
+    claims=tuple(map(values.claim, values.listed('claims', plain['claims']))),
     axes=grid.axes(points),
     trials=trials,
-    chunk=chunk,
-    labels=dict(plain['labels']),
-    references=tuple(map(dict, plain['references'])),
-    timing=plain['timing'],
-    manual_dir=manual_dir,
+    chunk=values.whole('config.chunk', plain['chunk'], 0),
+    labels={k: values.prose(f'config.labels.{k}', v) for k, v in plain['labels'].items()},
+    references=tuple(map(values.reference, values.listed('references', plain['references']))),
+    timing=values.whole('config.timing', plain['timing'], 0),
+    manual_dir=values.prose('config.data.manual_dir', manual_dir),
+    drawn=tuple(map(narrowing.column, grid.drawn(points))),
+    options_for=tuple(plain['norm_options']),
   )
 
 
@@ -129,36 +157,31 @@ def _turn(hash: str, line: list[str]) -> str:
   return f'{line.index(hash)} of {trial.digest(",".join(line))}'
 
 
-def _names(name: str) -> tuple[str, ...]:
-  fits = name and all(c.isalnum() or c in '-_' for c in name)
-  return (name,) if fits else ('a name of letters, digits, - and _',)
+def _plain(config) -> Mapping[str, Any]:
+  is_dict = isinstance(config, config_dict.ConfigDict)
+  return values.mapping('config', config.to_dict() if is_dict else config)
 
 
-def _points(sweep: dict) -> grid.Points:
-  return grid.product(grid.sweep(key, _values(key, v)) for key, v in sweep.items() if v != ())
+def _complete(plain: Mapping[str, Any]) -> dict[str, Any]:
+  """The config with every key, and without a key that means nothing."""
+  usual = defaults().to_dict()
+  for key in plain:
+    trial.one_of('config key', key, usual)
+  plain = {**usual, **plain}
+  for key, value in usual.items():
+    if isinstance(value, dict):
+      values.mapping(f'config.{key}', plain[key])
+  for norm, options in plain['norm_options'].items():
+    values.mapping(f'config.norm_options.{norm}', options)
+  return plain | {'data': dict(plain['data'])}
 
 
-def _values(key: str, values) -> tuple:
-  if not isinstance(values, tuple | list):
-    raise ValueError(f'config.sweep.{key}={values!r}: give a tuple, as in {(values,)!r}')
-  if not all(isinstance(v, str) for v in values):
-    return tuple(values)
-  # On the command line a,b arrives as the one string 'a,b'.
-  return tuple(part.strip() for v in values for part in v.split(',') if part.strip())
-
-
-def _at(plain: dict, point: dict) -> dict:
+def _at(plain: dict, point: Mapping[str, Any]) -> dict:
   """The config with a point's values, each key known and dotted keys reaching inside."""
   config = dict(plain)
   for key, value in point.items():
-    head, _, rest = key.partition('.')
-    trial.one_of('swept key', head, [k for k in plain if k not in UNSWEPT])
-    config[head] = _at_open(config[head], rest, value) if rest else value
+    path = overrides.parts(key)
+    trial.one_of('swept key', path[0], [k for k in plain if k not in UNSWEPT])
+    config = overrides.put(config, path, value)
   data = config['data'].items()
   return config | {'data': {k: v for k, v in data if k == 'name' or v != DATA.get(k)}}
-
-
-def _at_open(options: dict, key: str, value) -> dict:
-  """Options with one more value; they belong to the model or norm, which checks their names."""
-  head, _, rest = key.partition('.')
-  return {**options, head: _at_open(options.get(head, {}), rest, value) if rest else value}

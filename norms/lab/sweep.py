@@ -41,7 +41,8 @@ def results(study: Study, workdir) -> pd.DataFrame:
     return frame
   frame = frame[frame[TRIAL].isin({t.hash for t in study.trials})].reset_index(drop=True)
   # The folder may hold files of a wider study, or from before they told of their study's axes.
-  frame.attrs[AXES] = statistics.planned(trial.columns() for trial in study.trials)
+  varied = statistics.planned(trial.columns() for trial in study.trials)
+  frame.attrs[AXES] = study.with_drawn(varied)
   frame.attrs[COMPARED_BY] = tasks.score(study.trials[0].static)
   return frame
 

@@ -1,16 +1,21 @@
 """A trial: one network trained once. Plain data, validated, known by the hash of itself."""
 
 import dataclasses
-import difflib
 import functools
 import hashlib
-import importlib.util
 import json
 import math
-import pathlib
 from typing import Any
 
 from norms.lab import numerics
+from norms.lab.source import digest as _source
+from norms.lab.values import mapping as _mapping
+from norms.lab.values import names as _names
+from norms.lab.values import one_of as one_of
+from norms.lab.values import pairs as _pairs
+from norms.lab.values import positive as _positive
+from norms.lab.values import text as _text
+from norms.lab.values import whole as _whole
 
 # Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
 # options.) Every other key is static: another value is another group and another compilation.
@@ -104,20 +109,21 @@ def make(config: dict[str, Any]) -> Trial:
     raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
   norm, model, head = config['norm'], config['model'], config['head_scale']
   task = _text('task', config['task'])
-  metrics = tuple(_text('metrics', name) for name in config['metrics'])
+  metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
   if head is not None and ':' in str(model):
     raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
     raise ValueError(f'replay={config["replay"]!r} is for the own models, not {model!r}: drop it')
   return Trial(
-    data=_pairs(config['data']),
+    data=_pairs(config['data'], 'data'),
     model=_text('model', model),
-    model_options=_pairs(config['model_options']),
+    model_options=_pairs(config['model_options'], 'model_options'),
     norm=_text('norm', norm),
-    norm_options=_pairs(config['norm_options'].get(norm, {})),
+    norm_options=_pairs(_mapping('norm_options', config['norm_options']).get(norm, {}),
+                        f'norm_options.{norm}'),
     optimizer=_text('optimizer', config['optimizer']),
-    optimizer_options=_pairs(config['optimizer_options']),
-    learning_rate=_positive('learning_rate', config['learning_rate']),
+    optimizer_options=_pairs(config['optimizer_options'], 'optimizer_options'),
+    learning_rate=_positive('learning_rate', config['learning_rate'], optional=False),
     batch_size=_whole('batch_size', config['batch_size'], 1),
     epochs=_whole('epochs', config['epochs'], 1),
     init_scale=_positive('init_scale', 1.0 if scales == (None, None) else scales[0]),
@@ -125,24 +131,15 @@ def make(config: dict[str, Any]) -> Trial:
     seed=_whole('seed', config['seed'], 0),
     eval_stats=one_of('eval_stats', config['eval_stats'], ('exact', 'running')),
     eval_examples=_whole('eval_examples', config['eval_examples'], 0),
-    augment=tuple(one_of('augment', name, AUGMENTATIONS) for name in config['augment']),
+    augment=tuple(one_of('augment', each, AUGMENTATIONS) for each in _names(config['augment'])),
     replay=one_of('replay', config['replay'], REPLAYS),
     head_scale=_positive('head_scale', head),
     probe=_whole('probe', config['probe'], 0),
     task=task if ':' in task else one_of('task', task, TASKS),
-    task_options=_pairs(config['task_options']),
+    task_options=_pairs(config['task_options'], 'task_options'),
     metrics=metrics,
     code=''.join(map(_source, (model, norm, task, *metrics))),
-  )
-
-
-def one_of(what: str, value, valid) -> Any:
-  """The value where it is valid; else a ValueError that names the nearest and the valid ones."""
-  if value in valid:
-    return value
-  near = difflib.get_close_matches(str(value), [str(v) for v in valid], n=1)
-  hint = f'did you mean {near[0]!r}? ' if near else ''
-  raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')
+  )  # fmt: skip
 
 
 def _as_before(key: str, value) -> bool:
@@ -150,43 +147,8 @@ def _as_before(key: str, value) -> bool:
   return key in HASH_EXEMPT and value == HASH_EXEMPT[key]
 
 
-def _pairs(options: dict) -> tuple:
-  return tuple(sorted((k, tuple(v) if isinstance(v, list) else v) for k, v in options.items()))
-
-
 def _plain(option):
   return option if isinstance(option, str | int | float) else json.dumps(option)
-
-
-def _text(what: str, value) -> str:
-  if not isinstance(value, str) or not value:
-    raise ValueError(f'{what}={value!r} is not a name: give a name, or package.module:object')
-  return value
-
-
-def _positive(what: str, value) -> float | None:
-  number = isinstance(value, int | float) and not isinstance(value, bool)
-  if value is not None and not (number and 0 < value < math.inf):
-    raise ValueError(f'{what}={value!r}: use a positive, finite number')
-  return None if value is None else float(value)
-
-
-def _whole(what: str, value, least: int) -> int:
-  if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
-    raise ValueError(f'{what}={value!r}: use a whole number from {least} on')
-  return value
-
-
-def _source(name: str) -> str:
-  """A hash of the file of package.module:object; '' for what the project itself has."""
-  module = name.partition(':')[0]
-  try:
-    found = importlib.util.find_spec(module) if ':' in name else None
-  except ImportError:
-    return ''  # named, with what to do, where it is loaded
-  if found is None or not found.origin:
-    return ''
-  return digest(pathlib.Path(found.origin).read_bytes())
 
 
 def digest(content: str | bytes) -> str:

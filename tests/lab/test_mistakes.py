@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import norms
-from norms.lab import mistakes, study, trial
+from norms.lab import grid, mistakes, study, trial
 from norms.lab.data import augment, splits
 from norms.lab.mistakes import LayerError
 from norms.lab.statistics import cells
@@ -47,10 +47,11 @@ RAISED = [
   (trial.one_of, 'norm', 'bacth', ['batch']),
   (shapes, jax.jit(lambda x: norms.layer_norm(x, feature_axes=7)), 2, 3),
   (splits.complete, {'name': 'digit'}),
+  (unknown_claim_options,),
 ]
 # Called by ours: Python, NumPy's C, pandas, JAX with its frames and without. By a user: a raise.
 OTHERS = [
-  (unknown_claim_options,),
+  (grid.Range('seed', -1, 1, True, False).at, 0.5),
   (splits.laid_out, np.zeros((2, 2)), 'flat_channels_first'),
   (cells.numbers, pd.Series(['a'])),
   (augment.pad_crop, jax.random.key(0), jnp.zeros((2, 2))),

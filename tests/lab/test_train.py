@@ -66,10 +66,15 @@ def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_
 
 
 def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path):
-  """Here a ValueError of Python's own, in a file of the lab."""
-  done = train(*ONE_GROUP, f'--workdir={tmp_path}', "--config.claims=(('ranking', 'ab'),)")
+  """Here one of Python's own, in a file of the lab."""
+  (tmp_path / 'mine.py').write_text(
+    '"""A range below zero on a scale of logs."""\nfrom norms.lab import study\n'
+    'get_config = study.defaults\ndef get_hyper(hyper):\n'
+    '  return hyper.random([hyper.Range("seed", -1, 1, True, True)], 2)\n'
+  )
+  done = train(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 1, done.stderr
-  assert done.stderr.count('Traceback') == 1 and 'norms/lab/study.py", line' in done.stderr
+  assert done.stderr.count('Traceback') == 1 and 'norms/lab/grid.py", line' in done.stderr
   assert 'train.py: ' not in done.stderr
 
 

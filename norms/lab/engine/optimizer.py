@@ -5,6 +5,8 @@ import functools
 import inspect
 from typing import Any
 
+import jax
+import numpy as np
 import optax
 
 from norms.lab import trial
@@ -22,8 +24,8 @@ def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
     ValueError: where optax has no such optimizer, or it no such option.
   """
   make: Any = getattr(optax, name, None)
-  if not _takes_rate(make):
-    trial.one_of('optimizer', name, NAMES)
+  if not is_optimizer(name):
+    trial.one_of('optimizer', name, names())
   for option in options:
     trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
 
@@ -33,9 +35,28 @@ def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
   return (lambda hyper: gathered(made(hyper))) if name in ELEMENTWISE else made
 
 
-def _takes_rate(make) -> bool:
+@functools.cache
+def is_optimizer(name: str) -> bool:
+  """Whether optax.<name>(learning_rate=0.1) takes steps that need nothing but gradients."""
+  make: Any = getattr(optax, name, None)
   factory = inspect.isfunction(make) or isinstance(make, functools.partial)  # nadam is the latter
-  return factory and 'learning_rate' in inspect.signature(make).parameters
+  # scale_by_learning_rate is a part of an optimizer.
+  if not factory or name.startswith(('_', 'scale_')):
+    return False
+  if 'learning_rate' not in inspect.signature(make).parameters:
+    return False
+
+  def step(params):
+    made = make(learning_rate=0.1)
+    return made.update(params, made.init(params), params)
+
+  try:
+    jax.eval_shape(step, {'kernel': jax.ShapeDtypeStruct((2, 2), np.float32)})
+  except Exception:  # a schedule, a wrapper, or one whose steps need the loss, as lbfgs
+    return False
+  return True
 
 
-NAMES = [n for n in dir(optax) if n[0] != '_' and _takes_rate(getattr(optax, n))]
+def names() -> list[str]:
+  """The optimizers that there are."""
+  return [name for name in dir(optax) if is_optimizer(name)]

@@ -2,20 +2,20 @@
 
 import dataclasses
 import functools
-import inspect
 import os
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from norms import catalogue, linen
+from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import mistakes, plan, records, tasks, trial
+from norms.lab import mistakes, plan, records, tasks
 from norms.lab.data import Sizes, augment
 from norms.lab.engine import evaluation
 from norms.lab.engine.training import TrainSetup
 from norms.lab.mistakes import LayerError
+from norms.lab.runner import options
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 
@@ -30,6 +30,7 @@ def check(study: Study) -> int:
   Raises:
     ValueError: at the first thing that is wrong.
   """
+  options.check(study)
   largest = 1
   for static in dict.fromkeys(each.static for each in study.trials):
     sizes = data_sets.sizes(static.data)
@@ -42,23 +43,10 @@ def check(study: Study) -> int:
       )
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
-    _check_options(static)
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
       shapes(TrainSetup.of(static, tasks.outputs(static)), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
-
-
-def _check_options(static: Trial) -> None:
-  """ValueError at an option that the norm's module has not."""
-  row = catalogue.find(static.norm)
-  if row.kind == 'none':
-    return
-  parameters = inspect.signature(linen.module(row)).parameters
-  if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
-    valid = [name for name in parameters if name not in ('parent', 'name')]  # Flax's, of modules
-    for option, _ in static.norm_options:
-      trial.one_of(f'option of norm {static.norm}', option, valid)
 
 
 def lane_bytes(static: Trial) -> int:

@@ -87,7 +87,8 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
   compiled = compile_group(group, study, once, device)
   compile_seconds = time.perf_counter() - begun
   source = data_sets.origin(group.static.data, study.manual_dir)
-  axes = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
+  varied = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
+  axes = study.with_drawn(varied)
   measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:

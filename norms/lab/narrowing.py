@@ -1,0 +1,121 @@
+"""The points of a study, with what the command line changes: new values, or some of the old."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from norms.lab import grid, values, written
+from norms.lab.grid import Point, Points
+from norms.lab.overrides import SWEEP, flat, parts, swept
+
+
+def points(
+  sweep: Mapping[str, Any], get_hyper: Callable | None, overridden: Mapping[str, Any]
+) -> Points:
+  """The design: of get_hyper where there is one, else the product of the axes."""
+  for key in swept(overridden):
+    if key in overridden:
+      raise ValueError(f'config.{key} and config.sweep.{key} are both given: drop one of them')
+  if get_hyper is not None:
+    made = get_hyper(grid)
+    if (
+      not made
+      or not isinstance(made, list | tuple)
+      or not all(isinstance(p, Mapping) for p in made)
+    ):
+      raise ValueError(f'get_hyper gives {made!r}: return a list of points, as hyper.product does')
+    return narrowed(list(made), overridden, 'get_hyper of this config')
+  axes = flat(sweep) | swept(overridden)
+  made = grid.product(grid.sweep(key, _values(key, v)) for key, v in axes.items() if v != ())
+  single = {key: v for key, v in overridden.items() if not key.startswith(SWEEP)}
+  return narrowed(made, single, 'config.sweep')
+
+
+def column(key: str) -> str:
+  """The column of the records that holds a key of a point."""
+  head, *inner = parts(key)
+  if head == 'norm_options':  # a norm has its own options only
+    inner = inner[1:]
+  return 'data' if key == 'data.name' else '.'.join([head, *inner])
+
+
+def narrowed(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
+  """The points with overridden keys: by new values, or by those of the points that have them.
+
+  source: where the points come from, in words. An axis that is in a product with all others takes
+  new values, and so does the seed; among values that are paired with others, or were drawn, the
+  command line chooses.
+
+  Raises:
+    ValueError: at a key that is fixed, or a value that a paired or drawn key has not.
+  """
+  axes = swept(overrides)
+  single = flat({k: v for k, v in overrides.items() if not k.startswith(SWEEP)})
+  for key, new in axes.items():
+    if not new:
+      raise ValueError(f'config.sweep.{key} has no values: give at least one, or drop it')
+    points = _narrowed(points, key, new, source)
+  for key, value in single.items():
+    points = _narrowed(points, key, (value,), source, is_axis=False)
+  return points
+
+
+def _values(key: str, given) -> tuple:
+  given = values.listed(f'sweep.{key}', given)
+  # A text may be several values, as a,b on a command line that knows no tuples.
+  return tuple(
+    each for v in given for each in (written.spread(v) if isinstance(v, str) and v else (v,))
+  )
+
+
+def _narrowed(
+  points: Points, key: str, given: tuple, source: str, *, is_axis: bool = True
+) -> Points:
+  flag = f'config.{SWEEP if is_axis else ""}{key}={",".join(map(str, given))}'
+  held = {name for point in points for name in point}
+  for name in sorted(held):
+    if name.startswith(f'{key}.') or key.startswith(f'{name}.'):
+      raise ValueError(f'{flag}: {source} sets {name}: override that key, or change it there')
+  if key not in held:
+    return grid.product([points, grid.sweep(key, given)]) if is_axis else points
+  old = grid.axes(points)[key]
+  new = tuple(map(grid.hashable, given))
+  reasons = {getattr(point, 'bound', {}).get(key) for point in points} - {None}
+  if key == 'seed' or (not reasons and _is_factor(points, key)):
+    return _replaced(points, key, given)
+  if not is_axis and grid.FIXED in reasons and set(old) != set(new):
+    raise ValueError(f'{flag}: {source} fixes {key} to {_listed(old)}: change it there')
+  if missing := [value for value in new if value not in old]:
+    how = min(filter(None, reasons), default=grid.PAIRED)
+    raise ValueError(
+      f'{flag}: {source} {how} the values of {key}, and {missing[0]!r} is not among them: '
+      f'use some of {_listed(old)}, or change it there'
+    )
+  # Where a point lacks the key, the config's own value counts, which a single override has changed.
+  return [p for p in points if (grid.hashable(p[key]) in new if key in p else not is_axis)]
+
+
+def _is_factor(points: Points, key: str) -> bool:
+  """Whether all values of a key go with all combinations of the other keys."""
+  found: dict[Any, set] = {}
+  for point in points:
+    found.setdefault(_others(point, key), set()).add(grid.hashable(point.get(key)))
+  return len(set(map(frozenset, found.values()))) == 1
+
+
+def _replaced(points: Points, key: str, given: tuple) -> Points:
+  """New values of a key with every combination of the others."""
+  rests = {_others(point, key): point for point in reversed(points)}
+  first = dict.fromkeys(_others(point, key) for point in points)
+  return [
+    Point({**rests[each], key: value}, getattr(rests[each], 'bound', {}))
+    for each in first
+    for value in given
+  ]
+
+
+def _others(point: Mapping[str, Any], key: str) -> Any:
+  return tuple(sorted((k, repr(grid.hashable(v))) for k, v in point.items() if k != key))
+
+
+def _listed(values: Iterable) -> str:
+  return ', '.join(map(str, values))

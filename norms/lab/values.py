@@ -1,0 +1,122 @@
+"""Values of config keys: each is held to what it can be, and what is wrong is told in one line."""
+
+from collections.abc import Iterable, Mapping
+import difflib
+import math
+from typing import Any
+
+
+def one_of(what: str, value, valid: Iterable) -> Any:
+  """The value where it is valid; else a ValueError that names the nearest and the valid ones."""
+  valid = list(valid)
+  if value in valid:
+    return value
+  near = difflib.get_close_matches(str(value), [str(v) for v in valid], n=1)
+  hint = f'did you mean {near[0]!r}? ' if near else ''
+  raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')
+
+
+def text(what: str, value) -> str:
+  """The value, if it is a name."""
+  if not isinstance(value, str) or not value:
+    raise ValueError(f'{what}={value!r} is not a name: give a name, or package.module:object')
+  return value
+
+
+def prose(what: str, value) -> str:
+  """The value, if it is a text, which may be empty."""
+  if not isinstance(value, str):
+    raise ValueError(f'{what}={value!r} is not a text: put it in quotes')
+  return value
+
+
+def positive(what: str, value, optional: bool = True) -> float | None:
+  """The value as a float, if it is positive and finite; or None, where that is allowed."""
+  if not (optional and value is None) and not (is_number(value) and 0 < value < math.inf):
+    raise ValueError(f'{what}={value!r}: use a positive, finite number')
+  return None if value is None else float(value)
+
+
+def whole(what: str, value, least: int) -> int:
+  """The value, if it is a whole number from `least` on; one of numpy.arange is, too."""
+  value = _own(value)
+  if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+    raise ValueError(f'{what}={value!r}: use a whole number from {least} on')
+  return value
+
+
+def is_number(value) -> bool:
+  """Whether a value is an int or a float, which True is not."""
+  return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def mapping(what: str, value) -> Mapping[str, Any]:
+  """The value, if it is a dict of names."""
+  if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    raise ValueError(f"{what}={value!r}: give a dict, such as {{'name': value}}")
+  return value
+
+
+def pairs(options, what: str = 'options') -> tuple:
+  """Options as sorted pairs of names and plain values, so that a trial has a hash."""
+  return tuple(sorted((k, plain(f'{what}.{k}', v)) for k, v in mapping(what, options).items()))
+
+
+def plain(what: str, value) -> Any:
+  """The value, lists as tuples, if it can be written down in words and numbers."""
+  if isinstance(value, list | tuple):
+    return tuple(plain(what, each) for each in value)
+  value = _own(value)
+  if value is None or isinstance(value, str | int | float):
+    return value
+  raise ValueError(f'{what}={value!r}: give a number, text, True, False, None or a tuple of these')
+
+
+def folder(what: str, name) -> str:
+  """The name, if a folder can have it everywhere."""
+  fits = isinstance(name, str) and name and all(c.isalnum() or c in '-_' for c in name)
+  if not fits:
+    raise ValueError(f'{what}={name!r}: use a name of letters, digits, - and _')
+  return name
+
+
+def claim(given) -> tuple[str, dict]:
+  """One of config.claims: a name and its options."""
+  pair = isinstance(given, list | tuple) and len(given) == 2
+  if not pair or not isinstance(given[0], str) or not isinstance(given[1], Mapping):
+    raise ValueError(
+      f"config.claims has {given!r}: give (name, {{options}}), as ('ranking', {{'best': 'layer'}})"
+    )
+  if not isinstance(given[1].get('at') or {}, Mapping):
+    raise ValueError(f'claim {given[0]!r}: at={given[1]["at"]!r}: give a dict, as {{"seed": 0}}')
+  return given[0], dict(given[1])
+
+
+def reference(entry) -> dict:
+  """One of config.references."""
+  if not isinstance(entry, Mapping):
+    raise ValueError(
+      f"config.references has {entry!r}: give a dict, as {{'says': 'layer norm is better'}}"
+    )
+  prose('config.references: says', entry.get('says', ''))
+  return dict(entry)
+
+
+def listed(key: str, value) -> tuple:
+  """The value, if it is a list or a tuple."""
+  if not isinstance(value, list | tuple):
+    raise ValueError(f'config.{key}={value!r}: give a tuple, as in {(value,)!r}')
+  return tuple(value)
+
+
+def names(value) -> tuple:
+  """Names in a tuple, or in one text with + between them, as a column has them; 'none': no name."""
+  if isinstance(value, str):
+    return tuple(filter(None, value.split('+'))) if value != 'none' else ()
+  return tuple(value) if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _own(value):
+  """A scalar of NumPy as Python's own."""
+  scalar = type(value).__module__ == 'numpy' and getattr(value, 'shape', None) == ()
+  return value.item() if scalar else value

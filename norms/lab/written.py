@@ -1,0 +1,94 @@
+"""Values of an axis as the command line has them: 0.1,1 or batch,layer or log(1e-3, 1, 9)."""
+
+import ast
+from collections.abc import Callable, Iterator
+import math
+import re
+from typing import Any
+
+_OPEN, _CLOSE = '([{', ')]}'
+
+
+def values(text: str) -> tuple:
+  """The values of an axis: Python's own literals, or names, `log` and `lin` between commas.
+
+  A tuple in parentheses, ('batch', 'layer'), is a list of values, too; several tuples are values.
+  """
+  try:
+    value = ast.literal_eval(text.strip())
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
+    return tuple(each for part in split(text) for each in _spread(part, literal))
+  return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def spread(text: str) -> tuple:
+  """The values of an axis that a config gives as a text: names stay texts, log and lin count."""
+  return tuple(each for part in split(text) for each in _spread(part, str))
+
+
+def literal(text: str) -> Any:
+  """One value: Python's own literal, true or false, else the text itself."""
+  text = text.strip()
+  try:
+    return ast.literal_eval({'true': 'True', 'false': 'False'}.get(text, text))
+  except (SyntaxError, ValueError, RecursionError, MemoryError):
+    return text
+
+
+def split(text: str) -> Iterator[str]:
+  """The parts between commas, but for commas in brackets."""
+  depth, part = 0, ''
+  for character in f'{text},':
+    depth += (character in _OPEN) - (character in _CLOSE)
+    if character == ',' and depth <= 0:
+      if part.strip():
+        yield part.strip()
+      part = ''
+    else:
+      part += character
+  if part.strip(' ,'):
+    raise ValueError(f'{text!r} has a bracket that is not closed: close it')
+
+
+def log(low: float, high: float, n: int) -> tuple[float, ...]:
+  """`n` values from `low` to `high`, each the same multiple of the one before."""
+  if not (finite(low, high) and low > 0 and high > 0 and is_count(n)):
+    raise ValueError(f'log({low!r}, {high!r}, {n!r}): give two positive numbers and how many')
+  return _between(low, high, n, lambda share: low * (high / low) ** share)
+
+
+def lin(low: float, high: float, n: int) -> tuple[float, ...]:
+  """`n` values from `low` to `high`, at equal distances."""
+  if not (finite(low, high) and is_count(n)):
+    raise ValueError(f'lin({low!r}, {high!r}, {n!r}): give two numbers and how many')
+  return _between(low, high, n, lambda share: low + (high - low) * share)
+
+
+def finite(*numbers: Any) -> bool:
+  """Whether all are numbers, and none is infinite or NaN."""
+  fits = all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers)
+  return fits and all(map(math.isfinite, numbers))
+
+
+def is_count(n: Any) -> bool:
+  """Whether it is a whole number from 1 on."""
+  return isinstance(n, int) and not isinstance(n, bool) and n > 0
+
+
+AXES: dict[str, Callable[..., tuple[float, ...]]] = {'log': log, 'lin': lin}
+
+
+def _spread(part: str, single: Callable[[str], Any]) -> tuple:
+  found = re.fullmatch(r'(log|lin)\s*\((.*)\)', part, re.DOTALL)
+  if not found:
+    return (single(part),)
+  name, arguments = found[1], [literal(each) for each in split(found[2])]
+  if len(arguments) != 3:
+    raise ValueError(f'{part} has {len(arguments)} numbers: write {name}(low, high, how many)')
+  return AXES[name](*arguments)
+
+
+def _between(low: float, high: float, n: int, at: Callable[[float], float]) -> tuple[float, ...]:
+  # Twelve digits are the same on every machine, whatever its logarithms.
+  inner = [float(f'{at(k / (n - 1)):.12g}') for k in range(1, n - 1)]
+  return (float(low), *inner, float(high))[:n]
