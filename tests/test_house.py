@@ -33,8 +33,9 @@ LIBRARY = (
 LAB = (
   {'numerics', 'columns', 'mistakes'},  # parts of trial, records and checks
   {'grid', 'trial'},  # parts of study
+  {'data'},  # whose content is part of a trial's identity
   {'study'},
-  {'data', 'statistics', 'config_keys'},
+  {'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
   {'models', 'peers'},
   {'engine'},

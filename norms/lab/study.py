@@ -5,6 +5,7 @@ import dataclasses
 
 from ml_collections import config_dict
 
+from norms.lab import data as data_sets
 from norms.lab import grid, trial
 
 AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed',
@@ -13,16 +14,7 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
 # What belongs to a study and not to its trials.
 UNSWEPT = ('name', 'question', 'expectation', 'sweep', 'claims', 'labels', 'references', 'timing')
 
-# config.data; an option at its default is no part of a trial, so that new ones change no old trial.
-DATA = {
-  'name': 'digits',
-  'train': 0,
-  'validation': 0,
-  'test': 0,
-  'normalize': 'standardise',
-  'layout': '',
-  'source': 'originals',
-}
+DATA = data_sets.OPTIONS  # of config.data
 
 
 def defaults() -> config_dict.ConfigDict:
@@ -92,7 +84,7 @@ def from_config(config, *, get_hyper: Callable | None = None, doc: str = '', com
   manual_dir = plain['data'].pop('manual_dir', '')
   points = _points(plain['sweep']) if get_hyper is None else get_hyper(grid)
   trials = trial.assign_replay_order(
-    dict.fromkeys(trial.make(_at(plain, point)) for point in points)
+    dict.fromkeys(trial.make(_at(plain, point, manual_dir)) for point in points)
   )
   return Study(
     name=name,
@@ -129,15 +121,19 @@ def _values(key: str, values) -> tuple:
   return tuple(part.strip() for v in values for part in v.split(',') if part.strip())
 
 
-def _at(plain: dict, point: dict) -> dict:
-  """The config with a point's values, each key known and dotted keys reaching inside."""
+def _at(plain: dict, point: dict, manual_dir: str) -> dict:
+  """The config with a point's values, each key known and dotted keys reaching inside.
+
+  Data of a user's own bring the sha256 of their content, so that other data are other trials.
+  """
   config = dict(plain)
   for key, value in point.items():
     head, _, rest = key.partition('.')
     trial.one_of('swept key', head, [k for k in plain if k not in UNSWEPT])
     config[head] = _at_open(config[head], rest, value) if rest else value
-  data = config['data'].items()
-  return config | {'data': {k: v for k, v in data if k == 'name' or v != DATA.get(k)}}
+  given = config['data'].items()
+  data = {k: v for k, v in given if k == 'name' or v != DATA.get(k)}
+  return config | {'data': data_sets.identified(data, manual_dir)}
 
 
 def _at_open(options: dict, key: str, value) -> dict:

@@ -33,6 +33,7 @@ def check(study: Study) -> int:
   largest = 1
   for static in dict.fromkeys(each.static for each in study.trials):
     sizes = data_sets.sizes(static.data)
+    _classified(static, sizes)
     examples = sizes.train
     augment.check(static.augment, sizes.shape)
     if static.batch_size > examples:
@@ -47,6 +48,15 @@ def check(study: Study) -> int:
       shapes(TrainSetup.of(static, sizes.classes), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
+
+
+def _classified(static: Trial, sizes: Sizes) -> None:
+  """ValueError where targets are no classes, which is all that the lab can learn to tell."""
+  if sizes.kind != 'classes':
+    raise ValueError(
+      f'data.name={dict(static.data)["name"]!r} has {sizes.kind} for targets, and the lab tells '
+      'classes: give whole numbers from 0 on, one for each example'
+    )
 
 
 def _check_options(static: Trial) -> None:
@@ -77,7 +87,7 @@ def _bytes(static: Trial) -> tuple[int, int]:
 
 def shapes(setup: TrainSetup, sizes: Sizes, examples: int = 1):
   """(variables, outputs of all layers) for so many, as shapes; a failing layer is named."""
-  x = jax.ShapeDtypeStruct((examples, *sizes.shape), np.float32)
+  x = jax.ShapeDtypeStruct((examples, *sizes.shape), sizes.dtype)
 
   def build(x):
     key = jax.random.key(0)

@@ -45,7 +45,7 @@ def compile_group(group: plan.Group, study: Study, once: Once, device) -> Compil
   static, first = group.static, group.tiles[0]
   host = data_sets.load(static.data, study.manual_dir)
   data = once((static.data, device), lambda: jax.device_put(host, device))
-  setup = TrainSetup.of(static, host.classes)
+  setup = TrainSetup.of(static, data_sets.sizes(static.data).classes)
   judged = (static.data, static.eval_examples, setup.state, device)
   inputs = once(judged, lambda: evaluation.eval_inputs(setup, data))
   parts = once(

@@ -68,7 +68,7 @@ class Lane:
     self.norm, self._tile = trial.norm, group.tiles[0]
     self._data = jax.device_put(data_sets.load(trial.data, manual_dir))
     self._batch = trial.batch_size
-    setup = TrainSetup.of(group.static, self._data.classes)
+    setup = TrainSetup.of(group.static, data_sets.sizes(trial.data).classes)
     begun = time.perf_counter()
     parts = program.shared(setup, self._tile, self._data, chunk=1)
     made = program.compiled(setup, (self._batch,), self._tile, self._data, parts, chunk=1)
