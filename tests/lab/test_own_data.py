@@ -16,7 +16,9 @@ LOAD = {'name': 'users_data:load'}
 
 def write(path, given):
   """A .npz file of a mapping as a function gives it."""
-  arrays = {f'{part}_{s}': a for s, pair in given.items() for part, a in zip('xy', pair, strict=True)}
+  arrays = {
+    f'{part}_{s}': a for s, pair in given.items() for part, a in zip('xy', pair, strict=True)
+  }
   np.savez(path, **arrays)
   return {'name': str(path)}
 
@@ -83,7 +85,7 @@ def test_a_validation_split_of_its_own_takes_nothing_from_training():
 
 
 def test_digits_given_as_images_are_the_built_in_digits_to_the_bit(monkeypatch):
-  """With the layout that digits have by default; the same images of three axes and as int64, too."""
+  """In the layout that digits have by default; of three axes and as int64, too."""
   raw = data.digits()
   mapping = {'train': tuple(raw.train), 'test': tuple(raw.test)}
   flat = {'layout': 'flat', 'train': 500, 'validation': 300}
@@ -121,7 +123,11 @@ def test_floats_are_scaled_by_the_training_split_less_validation(normalize, shap
     'mean_image': (pool.mean(0), 1),
     'none': (0, 1),
   }[normalize]
-  for split, x in (('train', pool), ('validation', given['train'][0][70:]), ('test', given['test'][0])):
+  for split, x in (
+    ('train', pool),
+    ('validation', given['train'][0][70:]),
+    ('test', given['test'][0]),
+  ):
     expected = ((x - shift) / scale).astype(np.float32)
     np.testing.assert_allclose(getattr(made, split).x, expected, rtol=1e-6, atol=1e-6)
 
@@ -221,9 +227,9 @@ def test_the_content_is_part_of_a_trial_and_nothing_else_is_new(monkeypatch):
 def test_trials_of_built_in_sets_keep_their_hash():
   """As of the version that had no data but these."""
   config = small.config()
-  assert study.from_config(config).trials[0].hash == 'HASH_DIGITS'
+  assert study.from_config(config).trials[0].hash == '2d7fad4538114971'
   config.data.update({'name': 'mnist', 'train': 1000, 'source': 'tfds', 'layout': 'flat'})
-  assert study.from_config(config).trials[0].hash == 'HASH_MNIST'
+  assert study.from_config(config).trials[0].hash == '8371be38ce70996f'
 
 
 def test_the_content_can_be_pinned(monkeypatch):

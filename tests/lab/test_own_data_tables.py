@@ -1,9 +1,4 @@
-"""Promises of tables: CSV and Parquet files, what tensorflow-datasets has prepared, and what Hugging
-Face's package has; one column to predict, the others features."""
-
-import subprocess
-import sys
-import types
+"""Promises of CSV and Parquet files: one column to predict, the others features."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +6,7 @@ import pytest
 import users_data
 
 from norms.lab import data
-from norms.lab.data import hugging_face, tables, tfds_sets
+from norms.lab.data import arrays
 
 RAW = {'normalize': 'none'}
 
@@ -45,8 +40,6 @@ def test_a_fifth_of_the_rows_is_for_testing_by_a_seed(suffix, tmp_path):
     np.testing.assert_array_equal(split.y, y[rows])
   assert data.sizes(options) == (72, 0, 18, (4,), 3, 'classes', (), 'float32', 0)
   function = {'train': (x[order[18:]], y[order[18:]]), 'test': (x[order[:18]], y[order[:18]])}
-  from norms.lab.data import arrays
-
   assert data.identified(options)['sha256'] == arrays.checked('mine', function).sha256
 
 
@@ -98,7 +91,10 @@ def test_a_parquet_file_may_hold_an_array_in_each_row(tmp_path):
     ({'height': 'tall'}, "column 'height' holds 'tall' in row 1, no number"),
     ({'species': lambda f: ['setosa', *f.species[1:]]}, "column 'species' holds 'setosa' in row 1"),
     ({'width': lambda f: [*f.width[:4], 'wide', *f.width[5:]]}, "holds 'wide' in row 5, no number"),
-    ({'width': lambda f: [*f.width[:4], None, *f.width[5:]]}, "'width' has no number in row 5 (nan)"),
+    (
+      {'width': lambda f: [*f.width[:4], None, *f.width[5:]]},
+      'has no number in row 5 (nan)',
+    ),
     ({'species': lambda f: [None, *f.species[1:]]}, "column 'species' has no number in row 1"),
     ({'split': 'tset'}, "a value of column split='tset' is not known: did you mean 'test'"),
     ({'split': 'train'}, "has no split 'test'"),
@@ -121,7 +117,10 @@ def test_a_wrong_column_gets_one_line(change, says, tmp_path):
 @pytest.mark.parametrize(
   ('values', 'says'),
   [
-    (lambda i: [1] * (3 if i == 4 else 2), 'of shape (3,) in row 5 and of (2,) in row 1: pad or cut'),
+    (
+      lambda i: [1] * (3 if i == 4 else 2),
+      'of shape (3,) in row 5 and of (2,) in row 1: pad',
+    ),
     (lambda i: ['a'] if i == 4 else ['b'], 'in row 1, no number'),
   ],
 )
@@ -134,7 +133,7 @@ def test_arrays_in_rows_must_be_numbers_of_one_length(values, says, tmp_path):
 
 def test_an_array_in_each_row_has_no_features_beside_it(tmp_path):
   frame = table().assign(text=[[1, 2]] * 90)
-  with pytest.raises(ValueError, match="column 'text' has an array in each row, and there are other"):
+  with pytest.raises(ValueError, match="'text' has an array in each row, and there are other"):
     data.identified(written(tmp_path / 'mine.parquet', frame))
   with pytest.raises(ValueError, match="has no column beside the target 'species': give features"):
     data.identified(written(tmp_path / 'mine.parquet', frame[['species']]))
@@ -149,45 +148,3 @@ def test_a_file_that_is_none_gets_one_line(suffix, tmp_path):
   with pytest.raises(ValueError, match=f'cannot be read as {suffix} ') as error:
     data.identified({'name': str(path), 'target': 'a'})
   assert '\n' not in str(error.value) and str(path) in str(error.value)
-
-
-MADE = """
-import sys
-import numpy as np
-import tensorflow_datasets as tfds
-
-root, form = sys.argv[1:]
-x = np.arange(40 * 3, dtype=np.float32).reshape(40, 3)
-features = {
-  'size': tfds.features.Tensor(shape=(3,), dtype=np.float32),
-  'label': tfds.features.ClassLabel(num_classes=2),
-  'price': tfds.features.Scalar(dtype=np.float32),
-  'image': tfds.features.Image(shape=(2, 2, 1)),
-}
-examples = [
-  {'size': x[i], 'label': i % 2, 'price': i / 2, 'image': np.full((2, 2, 1), i, np.uint8)}
-  for i in range(40)
-]
-if 'named' in form:
-  del features['image'], features['price']
-  examples = [{key: each[key] for key in features} for each in examples]
-tfds.dataset_builders.store_as_tfds_dataset(
-  name='tiny', version='1.2.0', data_dir=root, file_format=form.split('-')[0],
-  config='named' if 'named' in form else None,
-  features=tfds.features.FeaturesDict(features),
-  split_datasets={'train': examples[:30], 'test': examples[30:]} if 'one' not in form
-  else {'train': examples},
-)
-"""
-
-
-@pytest.fixture(scope='module')
-def prepared(tmp_path_factory):
-  """A tiny set, prepared by tensorflow-datasets, which needs TensorFlow for that."""
-  pytest.importorskip('tensorflow', reason='preparing a set needs TensorFlow (extra peers)')
-  root = tmp_path_factory.mktemp('tfds')
-  done = subprocess.run(
-    [sys.executable, '-c', MADE, str(root), 'array_record'], capture_output=True, text=True
-  )
-  assert done.returncode == 0, done.stderr[-2000:]
-  return root

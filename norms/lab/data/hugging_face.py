@@ -25,8 +25,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
   """
   if importlib.util.find_spec('datasets') is None:
     raise ValueError(
-      f"data.name={name!r} needs the package datasets: pip install 'norms[hf]', or pip install "
-      'datasets'
+      f'data.name={name!r} needs the package datasets (the extra hf): pip install datasets'
     )
   splits = _loaded(name)
   if 'train' not in splits:

@@ -17,6 +17,9 @@ from norms.lab.data.arrays import SPLITS
 SPLIT = 'split'  # the column
 SHARE = 5  # one row of so many is for testing
 _NUMPY = {'b': np.int32, 'i': np.int64, 'u': np.uint64, 'f': np.float64}  # by kind of dtype
+# Numbers to their last bit: what newer versions do by themselves, and older ones when asked.
+_NEWER = tuple(map(int, pd.__version__.split('.')[:2])) >= (3, 1)
+_EXACT: dict[str, Any] = {} if _NEWER else {'float_precision': 'round_trip'}
 Columns = Mapping[str, Any]
 
 
@@ -31,8 +34,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
     pass
   try:
     if path.suffix.lower() == '.csv':
-      # float_precision: else the last bit of a number is not always that of its digits.
-      table = pd.read_csv(path, float_precision='round_trip', low_memory=False)
+      table = pd.read_csv(path, low_memory=False, **_EXACT)
     else:
       table = pd.read_parquet(path)
   except (ValueError, OSError) as error:
