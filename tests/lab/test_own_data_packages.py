@@ -107,7 +107,7 @@ def test_without_a_test_split_a_fifth_of_the_examples_is_one(root, monkeypatch):
   ):
     data.load(options)
   with pytest.raises(
-    ValueError, match="data.target='' is not known: use one of size, label, price"
+    ValueError, match="data.target='' is not known: use one of label, price, size"
   ):
     data.load({**options, 'target': ''})
   with pytest.raises(ValueError, match="data.target='lable' is not known: did you mean 'label'"):

@@ -52,7 +52,7 @@ def checked(name: str, given: Any, kind: str = '') -> Own:
           f'{what}: an example of {part} has shape {array.shape[1:]} in split {split} and '
           f'{arrays["train"].shape[1:]} in train: give one shape'
         )
-  data = Data(*(Split(x[split], y[split]) if split in x else None for split in SPLITS))
+  data = Data(**{split: Split(x[split], y[split]) for split in x})
   facts = _facts(what, data, kind, classes)
   return Own(data, facts, sha256(data, facts))
 

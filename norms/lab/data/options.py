@@ -38,11 +38,10 @@ def complete(options: Options) -> dict[str, Any]:
   for key in dict(options):
     trial.one_of('config.data option', key, tuple(OPTIONS))
   chosen = {**OPTIONS, **dict(options)}
-  for key, valid in (('source', SOURCES), ('normalize', NORMALIZE)):
-    trial.one_of(f'data.{key}', chosen[key], valid)
-  for key, valid in (('layout', LAYOUTS), ('kind', KINDS)):
-    if chosen[key]:
-      trial.one_of(f'data.{key}', chosen[key], valid)
+  valid = {'source': SOURCES, 'normalize': NORMALIZE, 'layout': LAYOUTS, 'kind': KINDS}
+  for key, values in valid.items():
+    if chosen[key] or OPTIONS[key]:  # a layout or a kind may be left open
+      trial.one_of(f'data.{key}', chosen[key], values)
   for key in ('train', 'validation', 'test'):
     if not isinstance(chosen[key], int) or isinstance(chosen[key], bool) or chosen[key] < 0:
       raise ValueError(f'data.{key}={chosen[key]!r}: use a whole number of examples, 0 for default')

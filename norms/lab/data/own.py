@@ -53,7 +53,7 @@ def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Any]:
   if where == 'function':
     return _function(name), None
   if where == 'tfds':
-    return tfds_sets.folder(name.removeprefix('tfds:'), manual_dir), None
+    return tfds_sets.folder(name, manual_dir), None
   if where == 'hf':
     return name, None
   state = pathlib.Path(name).expanduser().stat()
@@ -98,14 +98,13 @@ def npz(name: str) -> dict[str, Any]:
     ValueError: at a file that is no .npz, a key that is missing or unknown, and objects.
   """
   keys = [f'{part}_{split}' for split in SPLITS for part in 'xy']
-  path = pathlib.Path(name).expanduser()
-  try:
-    file = np.load(path, allow_pickle=False)
-  except (ValueError, zipfile.BadZipFile, EOFError) as error:
-    raise ValueError(f'{name} is no .npz file ({error}): write it with np.savez') from error
-  if not isinstance(file, np.lib.npyio.NpzFile):
-    raise ValueError(f'{name} holds one array, as .npy files do: write it with np.savez')
-  with file:
+  with pathlib.Path(name).expanduser().open('rb') as opened:  # NumPy's own is left open at an error
+    try:
+      file = np.load(opened, allow_pickle=False)
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+      raise ValueError(f'{name} is no .npz file ({error}): write it with np.savez') from error
+    if not isinstance(file, np.lib.npyio.NpzFile):
+      raise ValueError(f'{name} holds one array, as .npy files do: write it with np.savez')
     content = {key: _member(name, file, key) for key in file.files}
   for key in content:
     trial.one_of(f'{name}: key', key, (*keys, 'classes'))

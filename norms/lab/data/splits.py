@@ -132,7 +132,7 @@ def make(raw: Data, options: Options) -> Data:
   known = facts(chosen)
   pool = raw.train.x if raw.validation else raw.train.x[: len(raw.train.x) - want.validation]
   tokens, layout = want.dtype == 'int32', chosen['layout']
-  shift, scale = (None, 1.0) if tokens else factors(pool, chosen['normalize'], known.top)
+  shift, scale = factors(pool, 'none' if tokens else chosen['normalize'], known.top)
 
   def split(whole: Split, rows: slice) -> Split:
     x, y = laid_out(whole.x[rows], layout), whole.y[rows]

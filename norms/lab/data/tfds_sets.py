@@ -26,7 +26,7 @@ def folder(name: str, manual_dir: str) -> pathlib.Path:
     ValueError: where no such set is prepared, or more than one config of it.
   """
   root = pathlib.Path(manual_dir).expanduser() if manual_dir else originals.tfds_folder()
-  path, _, version = name.partition(':')
+  path, _, version = name.removeprefix('tfds:').partition(':')
   found = sorted(file.parent for file in (root / path).glob(f'**/{INFO}'))
   configs = sorted({str(place.parent.relative_to(root)) for place in found})
   if len(configs) > 1:
@@ -78,7 +78,7 @@ def read(name: str, place: pathlib.Path, target: str) -> dict[str, tuple]:
 
 
 def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndarray]:
-  """Feature by feature, the values of all examples."""
+  """Feature by feature, in the order of the alphabet, the values of all examples."""
   form = json.loads((place / INFO).read_text(encoding='utf-8')).get('fileFormat', 'tfrecord')
   if form == 'array_record':
     examples = builder.as_data_source(split=split)
@@ -91,7 +91,7 @@ def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndar
     import tensorflow_datasets as tfds
 
     examples = list(tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)))
-  names = builder.info.features.keys()
+  names = sorted(builder.info.features.keys())  # a set that is read back has no order of its own
   rows = [examples[i] for i in range(len(examples))]
   return {name: _stacked([row[name] for row in rows]) for name in names}
 
