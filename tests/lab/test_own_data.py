@@ -9,7 +9,7 @@ import small
 import users_data
 
 from norms.lab import data, study, sweep
-from norms.lab.data import own
+from norms.lab.data import arrays, own
 from norms.lab.engine.training import TrainSetup
 
 LOAD = {'name': 'users_data:load'}
@@ -150,6 +150,16 @@ def test_tokens_are_never_scaled():
   assert sizes == (30, 0, 10, (8,), 7, 'sequences', (8,), 'int32', 7)
 
 
+def test_a_vocabulary_has_every_token_of_inputs_and_targets(monkeypatch):
+  given = users_data.tokens()
+  given['test'][0][3, 0] = 11
+  assert data.sizes(of(monkeypatch, given))[4:] == (12, 'sequences', (8,), 'int32', 12)
+  given['train'][1][3, 0] = 20
+  assert data.sizes(of(monkeypatch, given))[4:] == (21, 'sequences', (8,), 'int32', 21)
+  given = {s: (x, np.arange(len(x)) % 2) for s, (x, _) in given.items()}
+  assert data.sizes(of(monkeypatch, given))[4:] == (2, 'classes', (), 'int32', 12)
+
+
 def test_targets_of_none_are_the_inputs(monkeypatch):
   x = users_data.tokens()['train'][0]
   options = of(monkeypatch, {'train': (x[:20], None), 'test': (x[20:], None)})
@@ -220,9 +230,18 @@ def test_the_content_is_part_of_a_trial_and_nothing_else_is_new(monkeypatch):
         given[name] = (given[name][0].astype(np.float32), given[name][1])
       seen.add(trial(of(monkeypatch, given)).hash)
   given = {'train': (x, y), 'test': test}
-  seen.add(trial(of(monkeypatch, {**given, 'classes': 4})).hash)
+  for classes in (4, 5):
+    seen.add(trial(of(monkeypatch, {**given, 'classes': classes})).hash)
   seen.add(trial(of(monkeypatch, {**given, 'validation': test})).hash)
-  assert len(seen) == 11
+  assert len(seen) == 12
+
+
+def test_the_same_bytes_of_another_dtype_or_shape_are_other_content():
+  made = arrays.checked('mine:load', users_data.load())
+  x, y = made.data.train
+  for other in (x.view(np.int64), x.reshape(-1, 2, 2), x[:45].repeat(2, 0)):
+    changed = made.data._replace(train=data.Split(other, y))
+    assert arrays.sha256(changed, made.facts) != made.sha256
 
 
 def test_trials_of_built_in_sets_keep_their_hash():
