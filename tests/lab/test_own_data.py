@@ -151,7 +151,7 @@ def test_tokens_are_never_scaled():
 
 
 def test_a_vocabulary_has_every_token_of_inputs_and_targets(monkeypatch):
-  given = users_data.tokens()
+  given = {s: (x.copy(), y.copy()) for s, (x, y) in users_data.tokens().items()}
   given['test'][0][3, 0] = 11
   assert data.sizes(of(monkeypatch, given))[4:] == (12, 'sequences', (8,), 'int32', 12)
   given['train'][1][3, 0] = 20
