@@ -8,7 +8,7 @@ import pytest
 import small
 import users_data
 
-from norms.lab import data, study, sweep
+from norms.lab import columns, data, study, sweep
 from norms.lab.data import arrays, own
 from norms.lab.engine.training import TrainSetup
 
@@ -141,13 +141,15 @@ def test_a_feature_that_is_constant_becomes_zero_and_the_others_are_scaled(monke
   np.testing.assert_allclose(np.delete(made, 1, 1), data.load(LOAD).train.x)
 
 
-def test_tokens_are_never_scaled():
+def test_tokens_are_never_scaled(monkeypatch):
   made, sizes = data.load({'name': 'users_data:tokens'}), data.sizes({'name': 'users_data:tokens'})
   (x, y), (test_x, test_y) = users_data.tokens().values()
   for a, b in zip((*made.train, *made.test), (x, y, test_x, test_y), strict=True):
     np.testing.assert_array_equal(a, b)
     assert a.dtype == np.int32
   assert sizes == (30, 0, 10, (8,), 7, 'sequences', (8,), 'int32', 7)
+  same = {'train': (0 * x, y), 'test': (0 * x, y)}  # which floats may not be
+  assert (data.load(of(monkeypatch, same)).train.x == 0).all()
 
 
 def test_a_vocabulary_has_every_token_of_inputs_and_targets(monkeypatch):
@@ -282,6 +284,10 @@ def test_a_reloaded_function_and_a_changed_file_are_read_anew(monkeypatch, tmp_p
   assert before['sha256'] == first['sha256'] != data.identified(file)['sha256']
 
 
+def test_the_content_is_no_axis():
+  assert columns.settings(['data.sha256', 'data.target', 'data']) == ['data', 'data.target']
+
+
 def test_several_data_sets_are_an_axis_and_their_content_is_none(tmp_path):
   def get_hyper(hyper):
     return hyper.sweep('data.name', ('users_data:load', 'users_data:judged'))
@@ -304,6 +310,14 @@ def test_more_classes_than_labels_are_logits(monkeypatch, tmp_path):
   monkeypatch.setattr(TrainSetup, 'of', lambda *args: widths.append(args[1]) or make(*args))
   _, failed, _ = small.run(made, tmp_path)
   assert not failed and set(widths) == {5} and len(widths) > 1
+
+
+def test_tokens_reach_a_users_model_as_whole_numbers(tmp_path):
+  """Where the study is planned, too: an embedding refuses all else."""
+  config = small.config(batch_size=10, model='users_data:Bag', model_options={}, norm='layer')
+  config.data.name = 'users_data:parities'
+  frame, failed, _ = small.run(config, tmp_path)
+  assert not failed and np.isfinite(frame.train_loss).all() and len(frame) == 3
 
 
 def test_the_lab_tells_classes_and_says_so_of_other_targets(tmp_path):

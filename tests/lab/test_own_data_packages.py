@@ -92,6 +92,9 @@ def test_a_prepared_set_is_read_as_it_names_input_and_target(root, options):
   made = data.load({**options, **RAW}, root)
   assert holds(made.train, 'label') == list(range(15))
   assert holds(made.test, 'label') == list(range(15, 20))
+  other = "split train: column 'size' has an array in each row, and there are other features .label"
+  with pytest.raises(ValueError, match=other):
+    data.load({**options, 'target': 'price'}, root)
   identified = data.identified(options, root)
   assert data.sizes(identified) == (15, 0, 5, (3,), 2, 'classes', (), 'float32', 0)
   assert data.origin(identified, root)['source'] == 'tfds'

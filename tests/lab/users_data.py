@@ -3,6 +3,7 @@
 import os
 import time
 
+import flax.linen as nn
 import numpy as np
 
 CENTRES = np.array([[0, 0, 0, 0], [3, 0, 30, 0], [0, 3, 0, 300]], np.float64)
@@ -50,6 +51,25 @@ def hourly():
 def needs(path, split='all'):
   """Cannot be called without an argument."""
   raise AssertionError((path, split))
+
+
+def parities():
+  """Sequences of eight tokens, and whether the first is odd."""
+  splits = tokens().items()
+  return {split: (x, x[:, 0] % 2) for split, (x, _) in splits}
+
+
+class Bag(nn.Module):
+  """A model of tokens: the mean of their embeddings, normalised."""
+
+  norm: object
+  classes: int
+
+  @nn.compact
+  def __call__(self, x, train):
+    del train
+    x = nn.Embed(7, 4)(x).mean(1)
+    return nn.Dense(self.classes)(self.norm.activation()(x))
 
 
 class Frozen:
