@@ -35,8 +35,9 @@ LAB = (
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides'},
   {'narrowing'},  # the parts of study
+  {'data'},  # whose content is part of a trial's identity
   {'study'},
-  {'data', 'statistics', 'config_keys'},
+  {'statistics', 'config_keys'},
   {'plan', 'records', 'xla_cpu'},
   {'models', 'peers', 'tasks'},
   {'engine'},

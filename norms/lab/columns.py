@@ -94,6 +94,7 @@ COLUMNS: tuple[Column, ...] = (
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
   Column('learning_rate', SETTING, shown=AXIS, traits=(RANGE, LATER)),
+  Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),
   Column('data.*', SETTING, 'any', shown=AXIS),
   Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),
   Column('*_options.*scale', SETTING, 'any', shown=AXIS, traits=(SCALE,)),

@@ -7,6 +7,7 @@ from typing import Any
 from ml_collections import config_dict
 
 from norms.lab import columns, grid, narrowing, overrides, trial, values
+from norms.lab import data as data_sets
 from norms.lab.written import lin as lin
 from norms.lab.written import log as log
 
@@ -18,16 +19,7 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
 UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
            'timing', 'task', 'metrics')  # fmt: skip
 
-# config.data; an option at its default is no part of a trial, so that new ones change no old trial.
-DATA = {
-  'name': 'digits',
-  'train': 0,
-  'validation': 0,
-  'test': 0,
-  'normalize': 'standardise',
-  'layout': '',
-  'source': 'originals',
-}
+DATA = data_sets.OPTIONS  # of config.data
 
 
 def defaults() -> config_dict.ConfigDict:
@@ -121,7 +113,9 @@ def from_config(
   plain = _complete(overrides.applied(_plain(config), overridden))
   manual_dir = plain['data'].pop('manual_dir', '')
   points = narrowing.points(plain['sweep'], get_hyper, overridden)
-  trials = assign_replay_order(dict.fromkeys(trial.make(_at(plain, point)) for point in points))
+  trials = assign_replay_order(
+    dict.fromkeys(trial.make(_at(plain, point, manual_dir)) for point in points)
+  )
   return Study(
     name=values.folder('config.name', plain['name']),
     question=values.prose('config.question', plain['question']),
@@ -176,12 +170,16 @@ def _complete(plain: Mapping[str, Any]) -> dict[str, Any]:
   return plain | {'data': dict(plain['data'])}
 
 
-def _at(plain: dict, point: Mapping[str, Any]) -> dict:
-  """The config with a point's values, each key known and dotted keys reaching inside."""
+def _at(plain: dict, point: Mapping[str, Any], manual_dir: str) -> dict:
+  """The config with a point's values, each key known and dotted keys reaching inside.
+
+  Data of a user's own bring the sha256 of their content, so that other data are other trials.
+  """
   config = dict(plain)
   for key, value in point.items():
     path = overrides.parts(key)
     trial.one_of('swept key', path[0], [k for k in plain if k not in UNSWEPT])
     config = overrides.put(config, path, value)
-  data = config['data'].items()
-  return config | {'data': {k: v for k, v in data if k == 'name' or v != DATA.get(k)}}
+  given = config['data'].items()
+  data = {k: v for k, v in given if k == 'name' or v != DATA.get(k)}
+  return config | {'data': data_sets.identified(data, manual_dir)}

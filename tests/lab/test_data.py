@@ -12,6 +12,7 @@ import small
 
 from norms.lab import data, study, trial
 from norms.lab.data import splits
+from norms.lab.data.options import LAYOUTS, NORMALIZE
 
 DIGITS = {'name': 'digits'}
 
@@ -66,7 +67,7 @@ def test_validation_is_the_end_of_the_training_split_and_train_its_beginning(tin
   assert {a.dtype for split in made for a in split} == {np.dtype('f4'), np.dtype('i4')}
 
 
-@pytest.mark.parametrize('normalize', splits.NORMALIZE)
+@pytest.mark.parametrize('normalize', NORMALIZE)
 def test_normalisation_is_of_the_training_split_less_validation(tiny, normalize):
   """To the bit: float64 throughout, rounded once."""
   options = {'name': 'tiny', 'train': 12, 'validation': 7, 'normalize': normalize}
@@ -88,7 +89,7 @@ def test_normalisation_is_of_the_training_split_less_validation(tiny, normalize)
 def test_nothing_that_judges_has_a_part_in_the_normalisation(tiny):
   other = tiny._replace(test=data.Split(tiny.test.x // 2, tiny.test.y))
   other.train.x[23:] //= 3
-  for normalize in splits.NORMALIZE:
+  for normalize in NORMALIZE:
     options = {'name': 'tiny', 'validation': 7, 'normalize': normalize}
     made = [splits.make(each, options).train.x for each in (tiny, other)]
     np.testing.assert_array_equal(*made)
@@ -99,12 +100,12 @@ def test_layouts_hold_the_same_numbers(tiny, normalize):
   """(H, W, C), its features in a row, and channels first as in CIFAR-10's files."""
   image, flat, first = (
     splits.make(tiny, {'name': 'tiny', 'layout': layout, 'normalize': normalize}).train.x
-    for layout in splits.LAYOUTS
+    for layout in LAYOUTS
   )
   assert image.shape == (30, 2, 3, 2)
   np.testing.assert_array_equal(flat, image.reshape(30, 12))
   np.testing.assert_array_equal(first, image.transpose(0, 3, 1, 2).reshape(30, 12))
-  for layout in splits.LAYOUTS:
+  for layout in LAYOUTS:
     wanted = (2, 3, 2) if layout == 'image' else (12,)
     assert data.sizes({'name': 'tiny', 'layout': layout}).shape == wanted
 

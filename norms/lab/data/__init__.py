@@ -1,4 +1,10 @@
-"""Data sets by name, as plain arrays: inputs scaled, labels whole numbers, splits explicit."""
+"""Data sets by name, as plain arrays: inputs scaled, splits explicit.
+
+The project's own sets are those of `known`, which `originals`, `formats`, `prepared` and `cache`
+read. Data of a user's own, `own`, are a function, a file (`tables`) or what another package has
+(`tfds_sets`, `hugging_face`); `arrays` checks them, with `inputs` and `targets`. `options` has the
+keys of config.data, and `splits` cuts, `scaling` scales what was read.
+"""
 
 import functools
 import hashlib
@@ -8,11 +14,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from norms.lab.data import cache, formats, originals, prepared, splits
+from norms.lab.data import cache, formats, originals, own, prepared, splits
 from norms.lab.data.known import DATA, Known
-from norms.lab.data.splits import Data, Options, Sizes, Split, sizes
+from norms.lab.data.options import OPTIONS, Options, complete
+from norms.lab.data.options import origin as form
+from norms.lab.data.own import identified
+from norms.lab.data.splits import Data, Sizes, Split
 
-__all__ = ['DATA', 'Data', 'Known', 'Origin', 'Sizes', 'Split', 'load', 'origin', 'sizes']
+__all__ = [
+  'DATA', 'OPTIONS', 'Data', 'Known', 'Origin', 'Sizes', 'Split', 'identified', 'load', 'origin',
+  'sizes',
+]  # fmt: skip
 
 
 class Origin(NamedTuple):
@@ -27,23 +39,44 @@ class Origin(NamedTuple):
 def load(options: Options, manual_dir: str = '') -> Data:
   """The data set that `config.data` names; `manual_dir` has originals that need no download.
 
+  Inputs are float32 (examples, ...), or tokens, int32 (examples, length). Targets are classes,
+  int32 (examples,); of a user's own data also numbers, float32 (examples, outputs), or sequences,
+  int32 (examples, length): `sizes(options).kind` says which.
+
   Raises:
-    ValueError: one line, at a wrong option, a wrong file, or originals that cannot be had.
+    ValueError: one line, at a wrong option, a wrong file, or data that cannot be had.
   """
-  return _load(tuple(sorted(dict(options).items())), manual_dir)
+  return _load(tuple(sorted(identified(options, manual_dir).items())), manual_dir)
+
+
+def sizes(options: Options) -> Sizes:
+  """How many examples each split has, their shapes and kind; of our own sets nothing is read.
+
+  Raises:
+    ValueError: where a split asks for more than there is, and as `load` of a user's own data.
+  """
+  chosen = complete(options)
+  if chosen['name'] not in DATA and chosen['sha256'] not in splits.OWN:
+    chosen = complete(identified(chosen))
+  return splits.sizes(chosen)
 
 
 def origin(options: Options, manual_dir: str = '') -> dict[str, Any]:
   """What goes on record with every result that these data gave."""
-  chosen = splits.complete(options)
+  chosen = complete(options)
+  if chosen['name'] not in DATA:
+    sha256 = own.read(chosen, manual_dir).sha256
+    return Origin(chosen['name'], form(chosen), sha256, False)._asdict()
   return _raw(chosen['name'], chosen['source'], manual_dir)[1]._asdict()
 
 
 # A handful: a full data set is up to 740 MB.
 @functools.lru_cache(maxsize=4)
 def _load(options: tuple, manual_dir: str) -> Data:
-  chosen = splits.complete(options)
+  chosen = complete(options)
   sizes(chosen)  # what it asks for and is not there is said before anything is read
+  if chosen['name'] not in DATA:
+    return splits.make(own.read(chosen, manual_dir).data, chosen)
   return splits.make(_raw(chosen['name'], chosen['source'], manual_dir)[0], chosen)
 
 

@@ -1,25 +1,22 @@
-"""From raw images to the splits of a study: how many of each, how scaled, in which layout."""
+"""From raw inputs to the splits of a study: how many of each, how scaled, in which layout."""
 
-from collections.abc import Callable, Mapping
-from concurrent import futures
+from collections.abc import Mapping
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from norms.lab import study, trial
-from norms.lab.data.known import DATA, Known
-
-NORMALIZE = ('standardise', 'unit', 'mean_image', 'none')
-LAYOUTS = ('image', 'flat', 'flat_channels_first')
-SOURCES = ('originals', 'tfds')
-Options = Mapping[str, Any] | tuple  # config.data, or a trial's pairs of it
-# Images taken at once: small enough that the float64 between is never in memory as a whole.
-_BLOCK = 256
+from norms.lab.data.known import DATA
+from norms.lab.data.options import Options, complete
+from norms.lab.data.scaling import factors, laid_out, scaled
 
 
 class Split(NamedTuple):
-  """Inputs (examples, ...), float32, raw ones uint8; labels (examples,), int32."""
+  """Inputs (examples, ...), float32, raw ones uint8; labels (examples,), int32.
+
+  Data of your own may have tokens for inputs, int32 (examples, length), and for targets numbers,
+  float32 (examples, outputs), or sequences, int32 (examples, length).
+  """
 
   x: Any  # np.ndarray; jax.Array where a compiled function has taken it
   y: Any
@@ -44,124 +41,121 @@ class Data(NamedTuple):
 
 
 class Sizes(NamedTuple):
-  """What is known of a data set's splits before it is read."""
+  """What is known of a data set's splits before they are made."""
 
   train: int
   validation: int
   test: int
   shape: tuple[int, ...]  # of one input
-  classes: int
+  classes: int  # the width of a model's last layer: classes, or numbers per target
+  kind: str = 'classes'  # of targets, of KINDS
+  target_shape: tuple[int, ...] = ()  # of one target: (outputs,) of floats, (length,) of sequences
+  dtype: str = 'float32'  # of inputs; int32: tokens
+  vocabulary: int = 0  # of tokens: the largest one and 1
 
 
-def complete(options: Options) -> dict[str, Any]:
-  """config.data with every option, each checked.
+class Facts(NamedTuple):
+  """What is known of raw splits: all of them, as they were read."""
+
+  sizes: Sizes
+  validation: int = 0  # examples of a validation split of their own
+  top: int = 0  # the largest value of a pixel; 0: of inputs that are no images
+  counted: bool = True  # classes are those that the labels name, not a number that was given
+
+
+# What was found in data of your own, by the sha256 of their arrays.
+OWN: dict[str, Facts] = {}
+
+
+def facts(chosen: Mapping[str, Any]) -> Facts:
+  """What is known of the data set of these options, which are complete.
 
   Raises:
-    ValueError: at an unknown option or value.
+    KeyError: where these are a user's own data, and nobody has read them yet.
   """
-  for key in dict(options):
-    trial.one_of('config.data option', key, tuple(study.DATA))
-  chosen = {**study.DATA, **dict(options)}
-  known = DATA[trial.one_of('data', chosen['name'], DATA)]
-  chosen['layout'] = chosen['layout'] or known.layout
-  for key, valid in (('normalize', NORMALIZE), ('layout', LAYOUTS), ('source', SOURCES)):
-    trial.one_of(f'data.{key}', chosen[key], valid)
-  if chosen['source'] == 'tfds' and not known.forms:
-    raise ValueError(f'data.source=tfds: tensorflow-datasets has no {chosen["name"]}, leave it out')
-  for key in ('train', 'validation', 'test'):
-    if not isinstance(chosen[key], int) or isinstance(chosen[key], bool) or chosen[key] < 0:
-      raise ValueError(f'data.{key}={chosen[key]!r}: use a whole number of examples, 0 for default')
-  return chosen
+  if chosen['name'] not in DATA:
+    return OWN[chosen['sha256']]
+  known = DATA[chosen['name']]
+  made = Sizes(known.train, 0, known.test, known.shape, known.classes)
+  if chosen['kind'] == 'floats':
+    made = made._replace(classes=1, kind='floats', target_shape=(1,))
+  return Facts(made, top=known.top)
 
 
 def sizes(options: Options) -> Sizes:
   """How many examples each split has, and their shape: arithmetic, nothing is read.
 
   Raises:
-    ValueError: where a split asks for more than there is.
+    ValueError: where a split asks for more than there is, or for a layout that is not to be had.
   """
   chosen = complete(options)
-  known = DATA[chosen['name']]
-  remain = known.train - chosen['validation']
+  whole, kept, _, _ = facts(chosen)
+  own, remain = whole.train, whole.train - (0 if kept else chosen['validation'])
   if remain <= 0:
     raise ValueError(
       f'data.validation={chosen["validation"]} leaves nothing to train on: {chosen["name"]} has '
-      f'{known.train} training examples'
+      f'{own} training examples'
     )
-  for key, most, where in (('train', remain, 'remain for training'),
-                           ('test', known.test, 'are in the test split')):  # fmt: skip
+  for key, most, where in (
+    ('train', remain, 'remain for training'),
+    ('validation', kept or own, 'are in the validation split'),
+    ('test', whole.test, 'are in the test split'),
+  ):
     if chosen[key] > most:
       raise ValueError(
         f'data.{key}={chosen[key]} is more than the {most} examples of {chosen["name"]} that '
         f'{where}: use at most that, or 0 for all'
       )
-  shape = known.shape if chosen['layout'] == 'image' else (math.prod(known.shape),)
-  return Sizes(chosen['train'] or remain, chosen['validation'], chosen['test'] or known.test,
-               shape, known.classes)  # fmt: skip
+  images = len(whole.shape) == 3
+  if not images and chosen['layout'] in ('image', 'flat_channels_first'):
+    raise ValueError(
+      f'data.layout={chosen["layout"]!r} needs images (height, width, channels), not inputs of '
+      f'shape {whole.shape}: drop it'
+    )
+  as_it_is = chosen['layout'] in ('', 'image')
+  return whole._replace(
+    train=chosen['train'] or remain,
+    validation=chosen['validation'] or kept,
+    test=chosen['test'] or whole.test,
+    shape=whole.shape if as_it_is else (math.prod(whole.shape),),
+  )
 
 
 def make(raw: Data, options: Options) -> Data:
-  """The study's splits of raw images, uint8 (examples, height, width, channels).
+  """The study's splits of raw inputs: images, uint8 (examples, height, width, channels), or own.
 
   What the inputs are normalised by is taken of the training split less the validation examples,
   before the `train` subset: a subset's inputs are those of the whole, and no input that a net is
-  judged by has a part in it.
+  judged by has a part in it. Tokens stay as they are.
   """
   chosen, want = complete(options), sizes(options)
-  known = DATA[chosen['name']]
-  pool = raw.train.x[: known.train - want.validation]
-  shift, scale = factors(pool, chosen['normalize'], known)
+  known = facts(chosen)
+  pool = raw.train.x if raw.validation else raw.train.x[: len(raw.train.x) - want.validation]
+  tokens, layout = want.dtype == 'int32', chosen['layout']
+  shift, scale = factors(pool, 'none' if tokens else chosen['normalize'], known.top)
 
   def split(whole: Split, rows: slice) -> Split:
-    x, y = laid_out(whole.x[rows], chosen['layout']), whole.y[rows]
-    return Split(scaled(x, laid_out(shift, chosen['layout']), scale), np.array(y, np.int32))
+    x, y = laid_out(whole.x[rows], layout), whole.y[rows]
+    x = np.array(x, np.int32) if tokens else scaled(x, laid_out(shift, layout), scale)
+    if want.kind == 'floats':
+      return Split(x, np.array(y, np.float32).reshape(len(y), -1))
+    return Split(x, np.array(y, np.int32))
 
   train = split(raw.train, slice(want.train))
-  absent = sorted(set(range(want.classes)) - set(train.y.tolist()))
+  absent = sorted(set(range(want.classes)) - set(train.y.tolist())) if _counts(known) else []
   if absent:
     raise ValueError(
       f'data.train={want.train} leaves class {absent[0]} of {chosen["name"]} without a training '
       'example: use more'
     )
-  held_out = split(raw.train, slice(len(pool), known.train)) if want.validation else None
+  held_out = None
+  if raw.validation:
+    held_out = split(raw.validation, slice(want.validation))
+  elif want.validation:
+    held_out = split(raw.train, slice(len(pool), len(raw.train.x)))
   return Data(train, split(raw.test, slice(want.test)), held_out)
 
 
-def factors(pool: np.ndarray, normalize: str, known: Known) -> tuple[np.ndarray, float]:
-  """(shift, scale), float64, by which inputs x become (x - shift) / scale; of uint8 images."""
-  if normalize == 'mean_image':
-    return (sum(_each(lambda block: block.sum(0, dtype=np.int64), pool)) / len(pool))[None], 1.0
-  if normalize != 'standardise':
-    return np.zeros((1, 1, 1, 1)), float(known.top if normalize == 'unit' else 1)
-  # In whole numbers throughout: mean and variance are exact but for one rounding.
-  each = _each(_moments, pool)
-  n, total, squares = pool.size, *map(sum, zip(*each, strict=True))
-  if n * squares == total**2:
-    raise ValueError(f'the training inputs are all {total / n:g}: there is nothing to learn from')
-  return np.full((1, 1, 1, 1), total / n), math.sqrt((n * squares - total**2) / n**2)
-
-
-def _moments(block: np.ndarray) -> tuple[int, int]:
-  squares = np.square(block, dtype=np.uint16)  # 255^2 fits
-  return int(block.sum(dtype=np.int64)), int(squares.sum(dtype=np.int64))
-
-
-def scaled(x: np.ndarray, shift: np.ndarray, scale: float) -> np.ndarray:
-  """(x - shift) / scale, computed in float64 and rounded once to float32."""
-  made = np.empty(x.shape, np.float32)
-  _each(lambda rows, block: np.copyto(rows, (block - shift) / scale, 'same_kind'), made, x)
-  return made
-
-
-def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
-  """Images (n, height, width, channels) in the wanted layout; one number stays one."""
-  if layout == 'flat_channels_first':
-    x = x.transpose(0, 3, 1, 2)
-  return x if layout == 'image' else x.reshape(len(x), -1)
-
-
-def _each(function: Callable, *arrays: np.ndarray) -> list:
-  """The function of each block of examples, on all cores: NumPy works without Python's lock."""
-  cut = [[a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK)] for a in arrays]
-  with futures.ThreadPoolExecutor() as pool:
-    return list(pool.map(function, *cut))
+def _counts(known: Facts) -> bool:
+  """Whether a class without a training example is a mistake."""
+  return known.sizes.kind == 'classes' and known.counted

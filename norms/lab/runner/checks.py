@@ -10,7 +10,7 @@ import numpy as np
 
 from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import mistakes, plan, records, tasks
+from norms.lab import mistakes, plan, records, tasks, trial
 from norms.lab.data import Sizes, augment
 from norms.lab.engine import evaluation
 from norms.lab.engine.training import TrainSetup
@@ -34,6 +34,7 @@ def check(study: Study) -> int:
   largest = 1
   for static in dict.fromkeys(each.static for each in study.trials):
     sizes = data_sets.sizes(static.data)
+    _classified(static, sizes)
     examples = sizes.train
     augment.check(static.augment, sizes.shape)
     if static.batch_size > examples:
@@ -47,6 +48,15 @@ def check(study: Study) -> int:
       shapes(TrainSetup.of(static, tasks.outputs(static)), sizes, examples=static.batch_size)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
+
+
+def _classified(static: Trial, sizes: Sizes) -> None:
+  """ValueError where targets are no classes, which is what classification learns to tell."""
+  if static.task == trial.TASKS[0] and sizes.kind != 'classes':
+    raise ValueError(
+      f'data.name={dict(static.data)["name"]!r} has {sizes.kind} for targets, and the lab tells '
+      'classes: give whole numbers from 0 on, one for each example'
+    )
 
 
 def lane_bytes(static: Trial) -> int:

@@ -1,0 +1,70 @@
+"""Data sets of Hugging Face's package `datasets`, by hf:NAME, hf:NAME:CONFIG or hf:FOLDER.
+
+A folder is one that `save_to_disk` wrote. A name is what `datasets.load_dataset` takes, which
+downloads what is not in its cache, unless HF_DATASETS_OFFLINE says not to.
+"""
+
+from collections.abc import Mapping
+import importlib.util
+import pathlib
+from typing import Any
+
+from norms.lab import trial
+from norms.lab.data import tables
+from norms.lab.data.arrays import SPLITS
+
+TARGETS = ('label', 'labels')  # unless data.target names another column
+
+
+def read(name: str, target: str) -> dict[str, tuple]:
+  """{'train': (x, y), ...}: a fifth of the training examples is for testing if no split is.
+
+  Raises:
+    ValueError: without the package, where the set cannot be loaded, at an unknown target, and at
+      columns without numbers.
+  """
+  if importlib.util.find_spec('datasets') is None:
+    raise ValueError(
+      f'data.name={name!r} needs the package datasets (the extra hf): pip install datasets'
+    )
+  splits = _loaded(name)
+  if 'train' not in splits:
+    raise ValueError(f'data.name={name!r} has no split train, only {", ".join(splits)}')
+  made = {}
+  for split in SPLITS:
+    if split not in splits:
+      continue
+    columns = _columns(splits[split])
+    named = target or next((column for column in TARGETS if column in columns), '')
+    if not named:
+      trial.one_of(f'data.name={name!r}: data.target', named, list(columns))
+    made[split] = tables.pair(f'{name}, split {split}', columns, named, list(columns))
+  return made if 'test' in made else {**made, **tables.halves(*made['train'])}
+
+
+def _loaded(name: str) -> Mapping[str, Any]:
+  """Split by split."""
+  import datasets  # a second or more to import: not before it is needed
+
+  path, _, config = name.removeprefix('hf:').partition(':')
+  folder = pathlib.Path(path).expanduser()
+  try:
+    if (folder / 'dataset_dict.json').is_file() or (folder / 'state.json').is_file():
+      found = datasets.load_from_disk(str(folder))
+    else:
+      found = datasets.load_dataset(path, config or None)
+  except Exception as error:  # whatever the network, the hub or a damaged file raises
+    reason = (str(error) or repr(error)).splitlines()[0]
+    raise ValueError(f'data.name={name!r} cannot be loaded: {reason}') from error
+  return found if isinstance(found, Mapping) else {'train': found}
+
+
+def _columns(split: Any) -> dict[str, Any]:
+  """Column by column, images decoded."""
+  rows = split.with_format('numpy')[:]
+  return {name: _plain(values) for name, values in rows.items()}
+
+
+def _plain(values: Any) -> Any:
+  """An array of numbers as it is, all else row by row."""
+  return values if values.dtype.kind in 'biuf' else list(values)
