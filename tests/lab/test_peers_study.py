@@ -48,6 +48,12 @@ def test_a_comparison_runs_reports_and_is_not_run_twice(asked, tmp_path, monkeyp
   assert 'Flax linen' in page.terminal(frame, study)
 
 
+def test_all_files_of_the_library_are_in_the_identity_of_a_unit():
+  """Internals too: a change of a formula there must be measured again."""
+  assert {'core', 'sample', '_src/moments', '_src/xla_cpu'} <= set(parity.study.library())
+  assert parity.study.code(['core']) != parity.study.code(['core', '_src/moments'])
+
+
 def test_a_unit_that_fails_is_a_line_and_an_error_on_record(asked, tmp_path, monkeypatch):
   def fails(*_):
     raise RuntimeError('no such thing')

@@ -133,5 +133,7 @@ def code(names: Iterable[str]) -> str:
 
 
 def library() -> list[str]:
-  """Our library's functions, as `code` names files."""
-  return [f.stem for f in sorted(pathlib.Path(norms.__file__).parent.glob('*.py'))]
+  """Our library's functions and their internals, as `code` names files."""
+  package = pathlib.Path(norms.__file__).parent
+  files = [*package.glob('*.py'), *package.glob('_src/*.py')]
+  return sorted(f.relative_to(package).with_suffix('').as_posix() for f in files)
