@@ -65,7 +65,7 @@ def stub(package: str) -> str:
   """The text of norms/<package>/__init__.pyi."""
   classes = {'linen': _linen, 'nnx': _nnx}[package]
   ours = ['from norms.row import Row'] + [
-    f'from norms.{package}.{file} import {name} as {name}'
+    f'from norms.{package}._src.{file} import {name} as {name}'
     for file, names in BY_HAND.items()
     for name in names
   ]

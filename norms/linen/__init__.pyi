@@ -10,13 +10,13 @@ import jax
 from jax.typing import ArrayLike
 
 from norms import core
-from norms.linen.batch import BatchNorm as BatchNorm
-from norms.linen.kernels import SpectralNorm as SpectralNorm
-from norms.linen.kernels import WeightNorm as WeightNorm
-from norms.linen.sample import GroupNorm as GroupNorm
-from norms.linen.sample import InstanceNorm as InstanceNorm
-from norms.linen.sample import LayerNorm as LayerNorm
-from norms.linen.sample import RMSNorm as RMSNorm
+from norms.linen._src.batch import BatchNorm as BatchNorm
+from norms.linen._src.kernels import SpectralNorm as SpectralNorm
+from norms.linen._src.kernels import WeightNorm as WeightNorm
+from norms.linen._src.sample import GroupNorm as GroupNorm
+from norms.linen._src.sample import InstanceNorm as InstanceNorm
+from norms.linen._src.sample import LayerNorm as LayerNorm
+from norms.linen._src.sample import RMSNorm as RMSNorm
 from norms.row import Row
 
 __all__ = (

@@ -9,14 +9,14 @@ import jax
 from jax.typing import ArrayLike
 
 from norms import core
+from norms.nnx._src.batch import BatchNorm as BatchNorm
+from norms.nnx._src.kernels import SpectralNorm as SpectralNorm
+from norms.nnx._src.kernels import WeightNorm as WeightNorm
 from norms.nnx._src.parameters import Norm
-from norms.nnx.batch import BatchNorm as BatchNorm
-from norms.nnx.kernels import SpectralNorm as SpectralNorm
-from norms.nnx.kernels import WeightNorm as WeightNorm
-from norms.nnx.sample import GroupNorm as GroupNorm
-from norms.nnx.sample import InstanceNorm as InstanceNorm
-from norms.nnx.sample import LayerNorm as LayerNorm
-from norms.nnx.sample import RMSNorm as RMSNorm
+from norms.nnx._src.sample import GroupNorm as GroupNorm
+from norms.nnx._src.sample import InstanceNorm as InstanceNorm
+from norms.nnx._src.sample import LayerNorm as LayerNorm
+from norms.nnx._src.sample import RMSNorm as RMSNorm
 from norms.row import Row
 
 __all__ = (
