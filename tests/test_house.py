@@ -31,7 +31,8 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics', 'columns', 'mistakes', 'source', 'values', 'written'},  # parts of what is below
+  {'numerics', 'columns', 'mistakes', 'source', 'values'},  # parts of what is below
+  {'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides'},
   {'narrowing'},  # the parts of study

@@ -42,11 +42,12 @@ def digest(name: str) -> str:
       if not _installed(path):
         files[each] = _read(path)
         waiting += _imports(files[each], each, _is_package(path))
-  parts = [f'{each} {_hash(raw)}' for each, raw in sorted(files.items()) if raw]
-  return _hash('\n'.join(parts).encode()) if len(parts) > 1 else _hash(files[module])
+  parts = [f'{each} {hash_of(raw)}' for each, raw in sorted(files.items()) if raw]
+  return hash_of('\n'.join(parts).encode()) if len(parts) > 1 else hash_of(files[module])
 
 
-def _hash(raw: bytes) -> str:
+def hash_of(raw: bytes) -> str:
+  """A short hash, as trials and their code are known by."""
   return hashlib.sha256(raw).hexdigest()[:16]
 
 

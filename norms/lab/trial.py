@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 import math
 from typing import Any
 
 from norms.lab import numerics
 from norms.lab.source import digest as _source
+from norms.lab.source import hash_of
 from norms.lab.values import mapping as _mapping
 from norms.lab.values import names as _names
 from norms.lab.values import one_of as one_of
@@ -151,7 +151,6 @@ def _plain(option):
   return option if isinstance(option, str | int | float) else json.dumps(option)
 
 
-def digest(content: str | bytes) -> str:
-  """A short hash of a text or of a file's bytes."""
-  raw = content.encode() if isinstance(content, str) else content
-  return hashlib.sha256(raw).hexdigest()[:16]
+def digest(text: str) -> str:
+  """A short hash of a text."""
+  return hash_of(text.encode())

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+from norms.lab.values import is_number
+
 _OPEN, _CLOSE = '([{', ')]}'
 
 
@@ -66,8 +68,7 @@ def lin(low: float, high: float, n: int) -> tuple[float, ...]:
 
 def finite(*numbers: Any) -> bool:
   """Whether all are numbers, and none is infinite or NaN."""
-  fits = all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers)
-  return fits and all(map(math.isfinite, numbers))
+  return all(map(is_number, numbers)) and all(map(math.isfinite, numbers))
 
 
 def is_count(n: Any) -> bool:

@@ -102,9 +102,9 @@ def examples(task: Task, data: Data) -> Data:
 
 def shapes(task: Task, sizes: Sizes, count: int) -> Split:
   """The shapes and dtypes of what the network is given and is to say, of so many examples."""
-  x = jax.ShapeDtypeStruct((count, *sizes.shape), getattr(sizes, 'dtype', 'float32'))
-  dtype = 'float32' if getattr(sizes, 'kind', 'classes') == 'floats' else 'int32'
-  y = jax.ShapeDtypeStruct((count, *getattr(sizes, 'target_shape', ())), dtype)
+  x = jax.ShapeDtypeStruct((count, *sizes.shape), sizes.dtype)
+  dtype = 'float32' if sizes.kind == 'floats' else 'int32'
+  y = jax.ShapeDtypeStruct((count, *sizes.target_shape), dtype)
   return jax.eval_shape(task.examples, Split(x, y))
 
 

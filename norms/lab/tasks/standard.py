@@ -107,7 +107,7 @@ class NextToken(Task):
   primary = 'loss'
 
   def check(self, sizes):
-    if not getattr(sizes, 'vocabulary', 0):
+    if not sizes.vocabulary:
       raise ValueError(
         'task=next_token needs tokens as inputs, whole numbers (examples, length): '
         'use other data, or another config.task'
@@ -140,10 +140,10 @@ def log_frequencies(targets, size: int) -> jax.Array:
 
 def require(sizes, task: str, kinds: tuple[str, ...]) -> None:
   """ValueError of one line unless the targets are of a kind that the task takes."""
-  kind = getattr(sizes, 'kind', 'classes')
-  if kind not in kinds:
+  if sizes.kind not in kinds:
     fits = {'classes': 'classification', 'floats': 'regression', 'sequences': 'next_token'}
     raise ValueError(
-      f'task={task} needs targets that are {kinds[0]}, and those of the data are {kind}: '
-      f'use --config.task={fits[kind]}, or --config.data.kind={kinds[0]} if they can be read so'
+      f'task={task} needs targets that are {kinds[0]}, and those of the data are {sizes.kind}: '
+      f'use --config.task={fits[sizes.kind]}, '
+      f'or --config.data.kind={kinds[0]} if they can be read so'
     )
