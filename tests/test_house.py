@@ -39,7 +39,7 @@ LAB = (
   {'data'},  # whose content is part of a trial's identity
   {'study'},
   {'statistics', 'config_keys'},
-  {'plan', 'records', 'xla_cpu'},
+  {'grouping', 'records', 'xla_cpu'},
   {'models', 'peers', 'tasks'},
   {'engine'},
   {'runner'},
@@ -101,8 +101,8 @@ REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statisti
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
-  'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics', 'plan',
-  'records', 'report',
+  'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics',
+  'grouping', 'records', 'report',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -2,7 +2,8 @@
 
 A config becomes a study, its trials, groups of trials that share a program, and a frame of records:
 
-    grid, trial, study, plan   what is asked, as plain data; config_keys says what each key means
+    grid, trial, study         what is asked, as plain data; config_keys says what each key means
+    grouping                   which trials share a program, and how many run in one call
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
     sweep                      the loop over what has no record yet
 

@@ -11,7 +11,7 @@ import jax
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records, statistics, tasks
+from norms.lab import grouping, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
@@ -21,17 +21,17 @@ from norms.lab.study import Study
 Worker = workers.Thread | workers.Process
 
 
-def pending(study: Study, workdir) -> tuple[plan.Group, ...]:
+def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
   """The groups of the trials that have no record yet; checked, so that they can be run."""
   done = records.done(workdir)
   missing = dataclasses.replace(study, trials=tuple(t for t in study.trials if t.hash not in done))
   statistics.check(study.claims)
   statistics.check_references(study.references)
-  groups = plan.groups(missing.trials, lanes=checks.check(missing))
+  groups = grouping.groups(missing.trials, lanes=checks.check(missing))
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if records.failed(workdir, group.trials)]
-  return plan.share_programs(groups, at_once(len(groups)), apart=before)
+  return grouping.share_programs(groups, at_once(len(groups)), apart=before)
 
 
 def results(study: Study, workdir) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def results(study: Study, workdir) -> pd.DataFrame:
 
 def run(
   study: Study,
-  groups: tuple[plan.Group, ...],
+  groups: tuple[grouping.Group, ...],
   workdir,
   *,
   tick: Tick,
@@ -125,11 +125,11 @@ def _team(study: Study, workdir, size: int, spawn: bool) -> list[Worker]:
 class Waiting:
   """The groups that nobody runs yet, the longest first."""
 
-  def __init__(self, groups: tuple[plan.Group, ...]):
+  def __init__(self, groups: tuple[grouping.Group, ...]):
     self._groups, self._lock = list(groups), threading.Lock()
     self._begun: set[tuple] = set()
 
-  def take(self, mine: dict[tuple, bool]) -> plan.Group | None:
+  def take(self, mine: dict[tuple, bool]) -> grouping.Group | None:
     """The next group for a worker with the families `mine`, to which that of the group is added.
 
     First of these, whose programs it has; then of those that nobody has. `mine` says of each family

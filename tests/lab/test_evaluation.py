@@ -10,7 +10,7 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import plan, study
+from norms.lab import grouping, study
 from norms.lab.data import Data, Split
 from norms.lab.engine import chunks, evaluation, program, replay, training
 from norms.lab.tasks import metrics
@@ -21,7 +21,7 @@ DATA = data_sets.load({'name': 'digits'})
 @functools.cache
 def trained(norm, **changes):
   """(setup, state) after one step."""
-  (group,) = plan.groups(study.from_config(small.config(norm=norm, **changes)).trials)
+  (group,) = grouping.groups(study.from_config(small.config(norm=norm, **changes)).trials)
   setup, tile = training.TrainSetup.of(group.static, 10), group.tiles[0]
   parts = program.shared(setup, tile, DATA, chunk=1)
   (block,) = chunks.blocks(tile, 1)

@@ -10,7 +10,7 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import numerics, plan, statistics, study
+from norms.lab import grouping, numerics, statistics, study
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.engine import probes, program, training
@@ -169,7 +169,7 @@ def test_squares_that_leave_float32_do_no_harm(size):
 def probed(made):
   """The rows of the only trial of a config, epoch by epoch."""
   asked = study.from_config(made)
-  (group,) = plan.groups(asked.trials)
+  (group,) = grouping.groups(asked.trials)
   ready = execution.compile_group(group, asked, Once(), jax.devices()[0])
   curves = list(execution.train(group, group.tiles[0], ready, lambda *_: None))
   return execution.frame(group.tiles[0], curves, ready.host)

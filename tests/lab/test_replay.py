@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import plan, study
+from norms.lab import grouping, study
 from norms.lab.engine import replay
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def test_kernels_of_all_trials_are_drawn_first_then_the_batches_of_one_after_the
   kernels = [[generator.randn(64, 8), generator.randn(8, 10)] for _ in asked.trials]
   batches = [[generator.choice(1442, 100) for _ in range(2 * 14)] for _ in asked.trials]
   for trial, kernel, batch in zip(asked.trials, kernels, batches, strict=True):
-    (group,) = plan.groups([trial])
+    (group,) = grouping.groups([trial])
     source, tile = replay.source(asked.trials, group), group.tiles[0]
     (drawn,) = source.draws(tile, 64 * 8 + 80)
     np.testing.assert_array_equal(

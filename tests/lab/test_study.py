@@ -6,7 +6,7 @@ from ml_collections import config_dict
 import pytest
 import small
 
-from norms.lab import grid, plan, study
+from norms.lab import grid, grouping, study
 
 
 def trials(**changes):
@@ -113,7 +113,7 @@ def test_groups_hold_what_is_traced():
   made = trials(
     norm=('none', 'batch'), init_scale=(0.1, 1.0), learning_rate=(0.1, 0.2), seed=(0, 1)
   )
-  groups = plan.groups(made)
+  groups = grouping.groups(made)
   assert [len(g.trials) for g in groups] == [8, 8]
   assert {t for g in groups for t in g.trials} == set(made)
   assert all(len(g.tiles) == 1 and len(g.tiles[0].rows) == 2 for g in groups)
@@ -126,7 +126,7 @@ def test_the_longest_groups_come_first():
     *trials(batch_size=(64, 16), norm='batch', seed=(0, 1, 2)),
     *trials(batch_size=8, norm='layer', epochs=1),
   ]
-  found = [(g.static.norm, g.static.batch_size) for g in plan.groups(made)]
+  found = [(g.static.norm, g.static.batch_size) for g in grouping.groups(made)]
   assert found == [('batch', 16), ('none', 16), ('layer', 8), ('batch', 64), ('none', 64),
                    ('none', 256)]  # fmt: skip
 
@@ -137,21 +137,21 @@ def test_groups_of_a_family_are_compiled_together_if_every_worker_has_a_family()
     *trials(norm=('none', 'batch'), batch_size=(64, 128)),
     *trials(norm='batch', batch_size=256, seed=(0, 1), model_options={'features': (16,)}),
   ]
-  groups = plan.groups(made)
+  groups = grouping.groups(made)
   sizes = lambda groups: sorted((g.static.batch_size, sorted(g.sizes)) for g in groups)  # noqa: E731
   apart = [(64, [64])] * 2 + [(128, [128])] * 2 + [(256, [256])]
-  assert sizes(groups) == apart == sizes(plan.share_programs(groups, workers=4))
-  found = plan.share_programs(groups, workers=3)
+  assert sizes(groups) == apart == sizes(grouping.share_programs(groups, workers=4))
+  found = grouping.share_programs(groups, workers=3)
   assert sizes(found) == [(64, [64, 128])] * 2 + [(128, [64, 128])] * 2 + [(256, [256])]
   (third,) = [group for group in groups if group.static.batch_size == 256]
   (fourth, *_) = [group for group in groups if group.static.batch_size == 128]
-  some = plan.share_programs(groups, workers=2, apart=[third, fourth])
+  some = grouping.share_programs(groups, workers=2, apart=[third, fourth])
   assert sizes(some) == [(64, [64]), (64, [64, 128]), (128, [64, 128]), (128, [128]), (256, [256])]
   assert found == groups  # how they are compiled is not what they are
 
 
 def test_a_group_says_how_it_is_judged_where_that_is_not_as_usual():
-  labels = [g.label for g in plan.groups(trials(norm='batch', eval_stats=('exact', 'running')))]
+  labels = [g.label for g in grouping.groups(trials(norm='batch', eval_stats=('exact', 'running')))]
   assert [label.endswith('by running statistics') for label in labels] == [False, True]
 
 
@@ -159,7 +159,7 @@ def test_a_group_says_how_it_is_judged_where_that_is_not_as_usual():
 @pytest.mark.parametrize('lanes', [1, 2, 3, 4, 9, 100])
 def test_tiles_lose_no_trial_and_have_one_shape(lanes, seeds):
   made = trials(init_scale=(0.1, 1.0, 10.0), seed=tuple(range(seeds)))
-  tiles = plan.tiles(made, lanes)
+  tiles = grouping.tiles(made, lanes)
   assert sorted(t.hash for tile in tiles for t in tile.trials) == sorted(t.hash for t in made)
   assert len({(len(tile.rows), tile.width) for tile in tiles}) == 1
   assert all(len(tile.rows) * tile.width <= max(lanes, 1) for tile in tiles)

@@ -46,7 +46,7 @@ def test_records_and_resuming(tmp_path):
 def test_tiles_with_padding_give_the_same_records(tmp_path):
   made = study.from_config(small.config(norm='batch', init_scale=(0.1, 1.0, 10.0), chunk=1))
   whole, _, _ = small.run(made, tmp_path / 'whole')
-  groups = sweep.plan.groups(made.trials, lanes=2)
+  groups = sweep.grouping.groups(made.trials, lanes=2)
   assert len(groups[0].tiles) == 2
   assert sweep.run(made, groups, tmp_path / 'cut', tick=lambda *_: None) == []
   cut = sweep.results(made, tmp_path / 'cut')

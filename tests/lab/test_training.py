@@ -10,7 +10,7 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import plan, study
+from norms.lab import grouping, study
 from norms.lab.data import Split
 from norms.lab.engine import chunks, program, replay, training
 
@@ -19,7 +19,7 @@ DATA = data_sets.load({'name': 'digits'})
 
 def begun(made):
   """(setup, group, parts, state, block) of the first chunk of a config with one group."""
-  (group,) = plan.groups(study.from_config(made).trials)
+  (group,) = grouping.groups(study.from_config(made).trials)
   tile = group.tiles[0]
   setup = training.TrainSetup.of(group.static, 10)
   parts = program.shared(setup, tile, DATA, chunk=made.chunk)

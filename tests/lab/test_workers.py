@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import plan, records, study, sweep
+from norms.lab import grouping, records, study, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
@@ -58,7 +58,7 @@ def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
 def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
   """Compiled together; a worker that takes over what another began compiles group by group."""
   asked = study.from_config(small.config(norm=('none', 'batch'), batch_size=(64, 128, 256)))
-  waiting = sweep.Waiting(plan.share_programs(plan.groups(asked.trials), workers=2))
+  waiting = sweep.Waiting(grouping.share_programs(grouping.groups(asked.trials), workers=2))
   first, second = {}, {}
   taken = [
     (worker, group.static.norm, group.static.batch_size, len(group.sizes))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from norms.lab import plan
+from norms.lab import grouping
 
 
 class Block(NamedTuple):
@@ -26,13 +26,13 @@ def size(wanted: int, width: int) -> int:
   return max(d for d in range(1, width + 1) if width % d == 0 and d <= limit)
 
 
-def seeds(tile: plan.Tile) -> np.ndarray:
+def seeds(tile: grouping.Tile) -> np.ndarray:
   """The seed of each row; a row of padding repeats one."""
   spare = tile.trials[0]
   return np.array([next(filter(None, row), spare).seed for row in tile.rows], np.uint32)
 
 
-def blocks(tile: plan.Tile, chunk: int) -> list[Block]:
+def blocks(tile: grouping.Tile, chunk: int) -> list[Block]:
   """A tile cut into chunks, what is traced stacked; padding repeats a lane or is left out."""
   made = []
   for i, row in enumerate(tile.rows):

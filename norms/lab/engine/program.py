@@ -9,7 +9,7 @@ from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
-from norms.lab import plan
+from norms.lab import grouping
 from norms.lab.data import Data
 from norms.lab.engine import chunks, probes, training
 from norms.lab.engine import evaluation as judge
@@ -106,7 +106,7 @@ def init(setup: TrainSetup):
   return variables
 
 
-def shared(setup: TrainSetup, tile: plan.Tile, data: Data, *, chunk: int) -> Shared:
+def shared(setup: TrainSetup, tile: grouping.Tile, data: Data, *, chunk: int) -> Shared:
   """Compiles what does not depend on the batch size."""
   x, chunk = data.train.x[:1], chunks.size(chunk, tile.width)
   block, variables = chunks.blocks(tile, chunk)[0], init(setup)
@@ -135,7 +135,7 @@ def shared(setup: TrainSetup, tile: plan.Tile, data: Data, *, chunk: int) -> Sha
 def compiled(
   setup: TrainSetup,
   sizes: tuple[int, ...],
-  tile: plan.Tile,
+  tile: grouping.Tile,
   data: Data,
   parts: Shared,
   *,
@@ -150,7 +150,7 @@ def compiled(
   return {size: functools.partial(made, np.int32(i)) for i, size in enumerate(sizes)}
 
 
-def begin(parts: Shared, tile: plan.Tile, cut: list[chunks.Block], drawn) -> list[State]:
+def begin(parts: Shared, tile: grouping.Tile, cut: list[chunks.Block], drawn) -> list[State]:
   """Each block's state before the first step; what a seed draws is drawn once for its lanes."""
   templates = [parts.template(seed) for seed in chunks.seeds(tile)]
   return [parts.start(templates[b.row], drawn[b.row], b.hyper) for b in cut]

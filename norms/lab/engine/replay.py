@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import plan, tasks
+from norms.lab import grouping, tasks
 from norms.lab.engine import chunks, program, training
 from norms.lab.trial import Trial
 
@@ -20,10 +20,10 @@ from norms.lab.trial import Trial
 class Source(Protocol):
   """What a tile starts from and in which order it sees the training examples, by row."""
 
-  def draws(self, tile: plan.Tile, size: int) -> list[jax.Array]:
+  def draws(self, tile: grouping.Tile, size: int) -> list[jax.Array]:
     """Standard normal numbers for all kernels, flat."""
 
-  def order(self, tile: plan.Tile, epoch: int, examples: int) -> list[np.ndarray]:
+  def order(self, tile: grouping.Tile, epoch: int, examples: int) -> list[np.ndarray]:
     """The examples of an epoch, from 1 on, one batch after the other: (examples,)."""
 
 
@@ -78,6 +78,6 @@ def batches(generator: np.random.RandomState, trial: Trial) -> np.ndarray:
   return np.pad(cut, ((0, 0), (0, n - cut.shape[1])))
 
 
-def source(trials: Iterable[Trial], group: plan.Group) -> Source:
+def source(trials: Iterable[Trial], group: grouping.Group) -> Source:
   """What a group's trials start from; all the study's trials, since replayed ones take turns."""
   return Legacy(trials) if group.static.replay else Keyed()

@@ -10,7 +10,7 @@ import numpy as np
 
 from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import mistakes, plan, records, tasks, trial
+from norms.lab import grouping, mistakes, records, tasks, trial
 from norms.lab.data import Sizes, augment
 from norms.lab.engine import evaluation
 from norms.lab.engine.training import TrainSetup
@@ -112,7 +112,7 @@ def memory() -> int:
   return limit or os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
-def describe(study: Study, groups: tuple[plan.Group, ...], workdir) -> str:
+def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
   """The plan in words, for --dry_run: arithmetic, and times of earlier runs where there are any."""
   wide = max((len(group.label) for group in groups), default=5)
   columns = ('group'.ljust(wide), f'{"trials":>6}', f'{"tiles":>5}', *map('{:>9}'.format, NUMBERS))

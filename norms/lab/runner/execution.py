@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import measured, plan, records, statistics, tasks
+from norms.lab import grouping, measured, records, statistics, tasks
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
 from norms.lab.engine.training import TrainSetup
@@ -21,7 +21,7 @@ from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
-Tick = Callable[[plan.Group, int, int], None]
+Tick = Callable[[grouping.Group, int, int], None]
 
 
 class Stopped(Exception):
@@ -40,7 +40,7 @@ class CompiledGroup(NamedTuple):
   segment: Callable
 
 
-def compile_group(group: plan.Group, study: Study, once: Once, device) -> CompiledGroup:
+def compile_group(group: grouping.Group, study: Study, once: Once, device) -> CompiledGroup:
   """Loads and compiles; what groups share is made once."""
   static, first = group.static, group.tiles[0]
   setup = TrainSetup.of(static, tasks.outputs(static))
@@ -59,7 +59,7 @@ def compile_group(group: plan.Group, study: Study, once: Once, device) -> Compil
   return CompiledGroup(source, chunk, host, data, inputs, parts, segment)
 
 
-def _segment(group: plan.Group, compiled: Callable, once: Once, device) -> Callable:
+def _segment(group: grouping.Group, compiled: Callable, once: Once, device) -> Callable:
   """The group's part of the program of its family; alone where that is asked for, or fails."""
   size = group.static.batch_size
   if len(group.sizes) > 1:
@@ -68,7 +68,7 @@ def _segment(group: plan.Group, compiled: Callable, once: Once, device) -> Calla
   return compiled((size,))[size]
 
 
-def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
+def guarded(group: grouping.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
   """Runs a group; its failure as one line, the traceback on record, so that others run on."""
   try:
     with jax.default_device(device):
@@ -81,7 +81,7 @@ def guarded(group: plan.Group, study: Study, workdir, once: Once, device, tick: 
     return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
 
 
-def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
+def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
   """Compiles a group and runs its tiles, one file each."""
   begun = time.perf_counter()
   compiled = compile_group(group, study, once, device)
@@ -102,7 +102,7 @@ def run(group: plan.Group, study: Study, workdir, once: Once, device, tick: Tick
 
 
 def train(
-  group, tile: plan.Tile, compiled: CompiledGroup, tick: Tick
+  group, tile: grouping.Tile, compiled: CompiledGroup, tick: Tick
 ) -> Iterator[dict[str, np.ndarray]]:
   """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
@@ -130,7 +130,7 @@ def train(
     yield curves
 
 
-def _rectangle(tile: plan.Tile, cut, found) -> dict[str, np.ndarray]:
+def _rectangle(tile: grouping.Tile, cut, found) -> dict[str, np.ndarray]:
   """What was found of each block, as arrays of the tile's shape."""
   curves: dict[str, np.ndarray] = {}
   for block, parts in zip(cut, found, strict=True):
@@ -140,7 +140,7 @@ def _rectangle(tile: plan.Tile, cut, found) -> dict[str, np.ndarray]:
   return curves
 
 
-def frame(tile: plan.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
+def frame(tile: grouping.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
   """A tile's records: a row per trial and epoch."""
   by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[0]}
   task = tasks.of(tile.trials[0])

@@ -7,7 +7,7 @@ import time
 import tqdm
 
 from norms.lab import data as data_sets
-from norms.lab.plan import Group
+from norms.lab.grouping import Group
 
 
 class Progress:

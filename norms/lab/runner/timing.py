@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import plan, records, tasks
+from norms.lab import grouping, records, tasks
 from norms.lab.engine import chunks, program
 from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
@@ -64,7 +64,7 @@ class Lane:
   """One trial, ready to train epoch by epoch."""
 
   def __init__(self, trial: Trial, manual_dir: str):
-    (group,) = plan.groups([trial])
+    (group,) = grouping.groups([trial])
     self.norm, self._tile = trial.norm, group.tiles[0]
     setup = TrainSetup.of(group.static, tasks.outputs(group.static))
     seen = tasks.examples(setup.task, data_sets.load(trial.data, manual_dir))

@@ -20,7 +20,7 @@ import jax
 
 from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
 from norms.lab import columns, records
-from norms.lab.plan import Group
+from norms.lab.grouping import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
