@@ -26,7 +26,8 @@ DTYPES = ('float', 'int', 'bool', 'text', 'any')
 
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
 NORM, SEED, REPLAY, NUMERICS = 'norm', 'seed', 'replay', 'numerics'
-BATCH_SIZE, INIT_SCALE, EVAL_STATS = 'batch_size', 'init_scale', 'eval_stats'
+BATCH_SIZE, LEARNING_RATE = 'batch_size', 'learning_rate'
+INIT_SCALE, EVAL_STATS = 'init_scale', 'eval_stats'
 TEST_ACCURACY, TEST_RUNNING = 'test_accuracy', 'test_accuracy_running'
 TRAIN_ACCURACY, VALIDATION_ACCURACY = 'train_accuracy', 'validation_accuracy'
 TRAIN_LOSS, TEST_LOSS, FINAL_LOSS = 'train_loss', 'test_loss', 'final_loss'
@@ -93,7 +94,7 @@ COLUMNS: tuple[Column, ...] = (
   Column(INIT_SCALE, SETTING, label='initial scale', shown=AXIS, traits=(SCALE, RANGE), usual=1.0),
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
-  Column('learning_rate', SETTING, shown=AXIS, traits=(RANGE, LATER)),
+  Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, LATER)),
   Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),
   Column('data.*', SETTING, 'any', shown=AXIS),
   Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),

@@ -12,7 +12,7 @@ from norms.lab.runner import timing
 
 STUDIES = (
   'fashion_cnn', 'fashion_cnn_underfit', 'mnist_mlp', 'cifar_depth', 'cifar_init_scale',
-  'cifar_batch_size', 'cifar_few_features',
+  'cifar_batch_size', 'cifar_few_features', 'cifar_group_norm', 'cifar_learning_rate',
 )  # fmt: skip
 
 

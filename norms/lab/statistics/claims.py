@@ -43,6 +43,7 @@ RULES: dict[str, Callable[..., Finding]] = {
   'ranking': rules.ranking,
   'beats': rules.beats,
   'wider_range': ranges.wider_range,
+  'higher_limit': ranges.higher_limit,
   'depends_less': rules.depends_less,
   'trains': rules.trains,
   'fails': rules.fails,

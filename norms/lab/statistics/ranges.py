@@ -1,13 +1,13 @@
-"""Over which values of an axis a norm trains, and whose range is wider."""
+"""Over which values of an axis a norm trains, whose range is wider, and whose ends higher."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from norms.lab.columns import INIT_SCALE, NORM, SEED, TRAINED
+from norms.lab.columns import INIT_SCALE, LEARNING_RATE, NORM, SEED, TRAINED
 from norms.lab.statistics import words
 from norms.lab.statistics.comparing import Finding, nothing, shared
 from norms.lab.statistics.intervals import Comparison, decide, estimate
@@ -18,27 +18,62 @@ def wider_range(
 ) -> Finding:
   """All seeds of `norm` train over more decades of `axis` (by at least `by`) than of `than`."""
   rows = shared(rows, [norm, than], axis)
+  return _longer(rows, norm, than, axis, by, decades, lambda values: f'over {span(values)}')
+
+
+def higher_limit(
+  rows: pd.DataFrame, *, norm: str, than: str, axis: str = LEARNING_RATE, by: float = 0.0
+) -> Finding:
+  """All seeds of `norm` train up to a larger `axis` (by at least `by` decades) than of `than`.
+
+  A norm that trains nowhere counts as if it trained at the smallest value of the sweep alone.
+  """
+  rows = shared(rows, [norm, than], axis)
+
+  def above_smallest(values: Sequence[float]) -> float:
+    return decades([rows[axis].min(), max(values)]) if len(values) else 0.0
+
+  def text(values: Sequence[float]) -> str:
+    return f'up to the value {words.number(max(values))}' if len(values) else 'at no value'
+
+  return _longer(rows, norm, than, axis, by, above_smallest, text)
+
+
+def _longer(
+  rows: pd.DataFrame,
+  norm: str,
+  than: str,
+  axis: str,
+  by: float,
+  length: Callable[[Sequence[float]], float],
+  text: Callable[[Sequence[float]], str],
+) -> Finding:
+  """Of the range over which all seeds train, the `length` in decades is larger for `norm`."""
   if (grid := decades(rows[axis].unique())) == 0:
     return nothing(f'the two norms share only one value of {words.label(axis)}')
   ranges = {name: trained_range(rows[rows[NORM] == name], axis) for name in (norm, than)}
-  effect = decades(ranges[norm]) - decades(ranges[than])
+  lengths = {name: length(values) for name, values in ranges.items()}
+  effect = lengths[norm] - lengths[than]
   seeds = pd.DataFrame(
     {
-      name: own.groupby(SEED).apply(lambda part: decades(trained_range(part, axis)))
+      name: own.groupby(SEED).apply(lambda part: length(trained_range(part, axis)))
       for name, own in rows.groupby(NORM)
     }
   ).dropna()
   each = seeds[norm] - seeds[than]
-  censored = min(map(decades, ranges.values())) >= grid
+  whole = lengths[norm] >= grid - 1e-9  # it may train beyond the sweep, too
   holds = effect > 1e-9 and effect >= by - 1e-9 and each.min() > -1e-9
-  fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not censored)
+  fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not whole)
   _, low, high, kind, n = estimate(each)
   sentence = (
-    f'all seeds of {words.norm_name(norm)} train over {span(ranges[norm])} of '
-    f'{words.label(axis)}, those of {words.norm_name(than)} over {span(ranges[than])}'
+    f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])} of {words.label(axis)}, '
+    f'those of {words.norm_name(than)} {text(ranges[than])}'
   )
   why = 'to the steps of this sweep the two are equal' if abs(effect) < 1e-9 else 'seeds disagree'
-  why = 'both reach the ends of the sweep, which cannot tell them apart' if censored else why
+  if whole and effect < max(by, 1e-9) - 1e-9:
+    both = lengths[than] >= grid - 1e-9
+    why = 'both reach the ends' if both else f'{words.norm_name(norm)} reaches the end'
+    why += ' of the sweep, which cannot tell them apart'
   return Comparison(decide(holds, fails, n), effect, low, high, kind, n, why=why), sentence
 
 
