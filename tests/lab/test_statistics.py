@@ -350,6 +350,42 @@ def test_ranges_that_reach_the_ends_of_the_sweep_decide_nothing():
   check(frame, 'wider_range', 'undecided', 'ends of the sweep', norm='batch', than='none')
 
 
+def test_a_range_that_ends_with_the_sweep_may_be_longer():
+  """So that it is not said to be longer by less than a sweep of its length could show."""
+  grid = (0.1, 1.0, 10.0)
+  whole, part = trained_on('batch', grid, grid=grid), trained_on('none', (0.1, 1.0), grid=grid)
+  for claim in ('wider_range', 'higher_limit'):
+    options = {'norm': 'batch', 'than': 'none', 'axis': 'init_scale'}
+    check(frame_of(*whole, *part), claim, 'supported', by=1.0, **options)
+    check(
+      frame_of(*whole, *part), claim, 'undecided', 'batch norm reaches the end', by=1.5, **options
+    )
+
+
+def test_higher_limit():
+  """Of the largest value at which all seeds train, wherever the range begins."""
+  high, low = trained_on('batch', (1.0, 10.0)), trained_on('none', (0.01, 0.1, 1.0))
+  options = {'norm': 'batch', 'than': 'none', 'axis': 'init_scale'}
+  said = 'batch norm train up to the value 10 of initial scale, those of the plain net up to the'
+  found = check(frame_of(*high, *low), 'higher_limit', 'supported', said, **options)
+  assert found.effect == pytest.approx(1.0) and found.interval == (1.0, 1.0, 'interval')
+  check(frame_of(*high, *low), 'wider_range', 'refuted', **options)
+  swapped = {**options, 'norm': 'none', 'than': 'batch'}
+  check(frame_of(*high, *low), 'higher_limit', 'refuted', **swapped)
+  check(frame_of(*high, *low), 'higher_limit', 'refuted', by=1.5, **options)
+  same = [*high, *trained_on('none', (10.0,))]
+  check(frame_of(*same), 'higher_limit', 'undecided', 'the two are equal', **options)
+  lost = [*high, *trained_on('none', ())]
+  found = check(
+    frame_of(*lost), 'higher_limit', 'supported', 'the plain net at no value', **options
+  )
+  assert found.effect == pytest.approx(3.0)  # as if the plain net trained at 0.01
+  rates = [trial(norm, s, 0.9, trained=norm == 'batch' or rate < 1, learning_rate=rate)
+           for norm in ('none', 'batch') for s in SEEDS for rate in (0.1, 1.0)]  # fmt: skip
+  check(frame_of(*rates), 'higher_limit', 'supported', 'of learning rate', norm='batch',
+        than='none')  # fmt: skip
+
+
 def test_a_range_ends_where_one_seed_did_not_train():
   torn = trained_on('batch', (0.01, 0.1, 1.0, 10.0, 100.0))
   torn[3 * len(SEEDS)] = trial('batch', 0, 0.1, trained=False, init_scale=10.0)

@@ -32,10 +32,25 @@ def tokens():
   return {'train': (text[:30, :-1], text[:30, 1:]), 'test': (text[30:, :-1], text[30:, 1:])}
 
 
+def counts():
+  """Sequences of eight tokens that count up by one or two, modulo seven; no targets."""
+  draw = np.random.RandomState(0)
+  first, step = draw.randint(0, 7, (120, 1)), draw.randint(1, 3, (120, 1))
+  text = (first + step * np.arange(8)) % 7
+  return {'train': (text[:90], None), 'test': (text[90:], None)}
+
+
 def rates():
   """One number to predict from two features."""
   x, _ = features(40, 0)
   return {'train': (x[:30], x[:30, 0] * 2), 'test': (x[30:], x[30:, 0] * 2)}
+
+
+def sums():
+  """Twice the first of three numbers less the second, and a little noise."""
+  x = np.random.RandomState(0).normal(size=(180, 4))
+  y = 2 * x[:, 0] - x[:, 1] + 0.1 * x[:, 3]
+  return {'train': (x[:120, :3], y[:120]), 'test': (x[120:, :3], y[120:])}
 
 
 def restless():

@@ -18,7 +18,7 @@ from norms.lab.statistics import words
 COMMAND = 'python -m norms.lab.report.studies results/README.md'
 BEGIN, END = f'<!-- studies: {COMMAND} -->', '<!-- /studies -->'
 
-# The letter of each reference study, and the figure of its report that the gallery shows.
+# What each study repeats, a letter or a paper, and the figure of its report for the gallery.
 STUDIES = {
   'fashion_cnn': ('A', 'reference_points'),
   'fashion_cnn_underfit': ('B', 'curves_by_learning_rate'),
@@ -28,6 +28,8 @@ STUDIES = {
   'cifar_batch_size': ('D', 'accuracy_by_batch_size'),
   'cifar_few_features': ('D', 'validation_accuracy_by_model_options_features'),
   'parity_drift': ('E', 'drift_mean'),
+  'cifar_group_norm': ('Wu and He 2018', 'test_accuracy_by_batch_size'),
+  'cifar_learning_rate': ('Bjorck et al. 2018', 'test_accuracy_by_learning_rate'),
 }
 COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 'report')
 

@@ -61,19 +61,20 @@ def _longer(
     }
   ).dropna()
   each = seeds[norm] - seeds[than]
-  whole = lengths[norm] >= grid - 1e-9  # it may train beyond the sweep, too
+  ends = {name: found >= grid - 1e-9 for name, found in lengths.items()}
   holds = effect > 1e-9 and effect >= by - 1e-9 and each.min() > -1e-9
-  fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not whole)
+  # Where `norm` reaches the ends of the sweep the effect is a bound: it may train beyond, too.
+  fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not ends[norm])
   _, low, high, kind, n = estimate(each)
   sentence = (
     f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])} of {words.label(axis)}, '
     f'those of {words.norm_name(than)} {text(ranges[than])}'
   )
   why = 'to the steps of this sweep the two are equal' if abs(effect) < 1e-9 else 'seeds disagree'
-  if whole and effect < max(by, 1e-9) - 1e-9:
-    both = lengths[than] >= grid - 1e-9
-    why = 'both reach the ends' if both else f'{words.norm_name(norm)} reaches the end'
-    why += ' of the sweep, which cannot tell them apart'
+  if ends[norm] and effect < by - 1e-9:
+    why = f'{words.norm_name(norm)} reaches the end of the sweep, and may train beyond it'
+  if all(ends.values()):
+    why = 'both reach the ends of the sweep, which cannot tell them apart'
   return Comparison(decide(holds, fails, n), effect, low, high, kind, n, why=why), sentence
 
 
