@@ -929,6 +929,18 @@ MUTANTS = (
     'test_trained',
   ),
   Mutant(
+    'a limit by the width of the range', 'lab/statistics/ranges.py',
+    'decades([rows[axis].min(), max(values)])',
+    'decades(values)',
+    'higher_limit',
+  ),
+  Mutant(
+    'refuted by a sweep that ends too soon', 'lab/statistics/ranges.py',
+    'effect < by - 1e-9 and not ends[norm])',
+    'effect < by - 1e-9)',
+    'ends_with_the_sweep',
+  ),
+  Mutant(
     'no correction for many pairs', 'lab/statistics/rules.py',
     'level = 1 - 0.05 / len(pairs)',
     'level = 0.95',

@@ -35,6 +35,8 @@ FIGURES = {
   },
   'cifar_batch_size': {'accuracy_by_batch_size', 'validation_accuracy_by_batch_size'},
   'cifar_few_features': {'validation_accuracy_by_model_options.features'},
+  'cifar_group_norm': {'test_accuracy_by_batch_size'},
+  'cifar_learning_rate': {'test_accuracy_by_learning_rate'},
 }
 
 
