@@ -26,7 +26,8 @@ def higher_limit(
 ) -> Finding:
   """All seeds of `norm` train up to a larger `axis` (by at least `by` decades) than of `than`.
 
-  A norm that trains nowhere counts as if it trained at the smallest value of the sweep alone.
+  That is the end of the longest run of neighbouring values at which they train. A norm that trains
+  nowhere counts as if it trained at the smallest value of the sweep alone.
   """
   rows = shared(rows, [norm, than], axis)
 
