@@ -1005,8 +1005,8 @@ MUTANTS = (
   ),
   Mutant(
     'a setting for a measurement', 'lab/columns.py',
-    "Column('learning_rate', SETTING,",
-    "Column('learning_rate', MEASUREMENT,",
+    "Column(LEARNING_RATE, SETTING,",
+    "Column(LEARNING_RATE, MEASUREMENT,",
     'row_is_consistent or study_plans',
     within=('columns',),
   ),
