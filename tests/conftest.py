@@ -1,5 +1,10 @@
-"""What must be set before jax starts: eight virtual devices, and a cache of compilations."""
+"""What must be set before jax starts: eight virtual devices, and a cache of compilations.
 
+And how often garbage is looked for: what is imported, collected and traced stays to the end, and is
+not to be gone through again and again.
+"""
+
+import gc
 import hashlib
 import os
 import pathlib
@@ -34,6 +39,12 @@ def _cache_dir() -> pathlib.Path:
 jax.config.update('jax_compilation_cache_dir', str(_cache_dir()))
 jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+def pytest_collection_finish():
+  gc.collect()
+  gc.freeze()
+  gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import invented
 import pytest
-from test_train import train
 
 from norms.lab import config_keys, study
 
@@ -36,8 +35,8 @@ def test_a_key_brings_its_type_and_default():
     config_keys.keys(config, {'epoch': 'passes'})
 
 
-def test_help_names_every_key_and_every_flag():
-  done = train('--help')
+def test_help_names_every_key_and_every_flag(command):
+  done = command('--help')
   said = ' '.join(done.stdout.split())
   for key in config_keys.keys(study.defaults(), config_keys.STUDY):
     assert f'{key.name} ({key.kind}, {key.default!r}): {key.meaning}' in said

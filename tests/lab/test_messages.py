@@ -2,7 +2,6 @@
 
 import pytest
 import small
-from test_train import train
 
 from norms.lab import mistakes, overrides, study, sweep
 from norms.lab.engine import optimizer
@@ -152,8 +151,8 @@ def test_the_optimizers_are_optimizers():
     (["--config.claims=(('ranking', 'ab'),)"], "config.claims has ('ranking', 'ab')"),
   ],
 )
-def test_train_says_it_in_one_line(arguments, says, tmp_path):
-  done = train(*arguments, '--dry_run', f'--workdir={tmp_path}')
+def test_train_says_it_in_one_line(arguments, says, tmp_path, command):
+  done = command(*arguments, '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 2, done.stderr
   assert says in done.stderr and done.stderr.startswith('train.py: ')
   assert len(done.stderr.strip().splitlines()) == 1

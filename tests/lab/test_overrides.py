@@ -5,7 +5,6 @@ import collections
 import invented
 import pytest
 import small
-from test_train import train
 
 from norms.lab import grid, numerics, overrides, parity, study
 
@@ -271,8 +270,8 @@ def test_hyper_fixes_and_pairs_through_products():
   assert points[0].bound == {'a': 'fixes', 'b': 'pairs', 'c': 'pairs'}
 
 
-def test_train_plans_fewer_trials(tmp_path):
-  done = train(
+def test_train_plans_fewer_trials(tmp_path, command):
+  done = command(
     '--config=configs/cifar_batch_size.py', '--config.sweep.seed=0,1', '--dry_run',
     f'--workdir={tmp_path}',
   )  # fmt: skip

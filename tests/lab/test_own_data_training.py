@@ -1,8 +1,8 @@
 """A user's own data through the command, in worker processes; a loader that cannot be trusted."""
 
+from commands import train
 import pandas as pd
 import pytest
-from test_train import train
 import users_data
 
 from norms.lab import data, records
@@ -53,7 +53,7 @@ def test_a_loader_that_gives_other_data_to_workers_is_an_error_of_one_line(tmp_p
     (['--config.data.name=users_data:rates'], 'has floats for targets'),
   ],
 )
-def test_a_mistake_is_one_line_of_the_command(options, says, tmp_path):
-  done = train(*SMALL, *options, '--dry_run', f'--workdir={tmp_path}')
+def test_a_mistake_is_one_line_of_the_command(options, says, tmp_path, command):
+  done = command(*SMALL, *options, '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 2 and says in done.stderr, done.stderr
   assert len(done.stderr.strip().splitlines()) == 1

@@ -3,10 +3,10 @@
 import json
 import pathlib
 
+from commands import train
 import numpy as np
 import pytest
 import small
-from test_train import train
 
 from norms.lab import records, statistics
 

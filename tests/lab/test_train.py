@@ -1,25 +1,11 @@
 """Promises of the command: one line for a mistake, exit status 2; a plan; a clean work tree."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
+from commands import train
 import pytest
 
 from norms.lab import sweep
-
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def train(*arguments, cwd=ROOT, **environment):
-  """The finished command."""
-  paths = os.pathsep.join([str(ROOT), str(pathlib.Path(__file__).parent)])
-  return subprocess.run(
-    [sys.executable, str(ROOT / 'train.py'), *arguments],
-    cwd=cwd, env=os.environ | {'PYTHONPATH': paths} | environment,
-    capture_output=True, text=True, timeout=300,
-  )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -34,8 +20,8 @@ def train(*arguments, cwd=ROOT, **environment):
     (['sweep'], "'sweep' is not a flag"),
   ],
 )
-def test_a_mistake_gets_one_line_and_status_2(arguments, says, tmp_path):
-  done = train(*arguments, f'--workdir={tmp_path}')
+def test_a_mistake_gets_one_line_and_status_2(arguments, says, tmp_path, command):
+  done = command(*arguments, f'--workdir={tmp_path}')
   assert done.returncode == 2, done.stderr
   assert says in done.stderr
   assert 'Traceback' not in done.stderr
@@ -54,9 +40,9 @@ OWN = pathlib.Path(__file__).with_name('users_own.py').read_text().splitlines()
     ('jax', '      return jnp.reshape(x, (7, 7))', 'cannot reshape array of shape'),
   ],
 )
-def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_path):
+def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_path, command):
   """Whatever raised it, where the sweep is planned; the layer is named, too."""
-  done = train(
+  done = command(
     *ONE_GROUP, f'--workdir={tmp_path}', '--config.sweep.norm=users_own:Refuses',
     f'--config.norm_options={ {"users_own:Refuses": {"by": by}} }',
   )  # fmt: skip
@@ -65,14 +51,14 @@ def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_
   assert f'LayerError: layer norm_0: {says}' in done.stderr
 
 
-def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path):
+def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path, command):
   """Here one of Python's own, in a file of the lab."""
   (tmp_path / 'mine.py').write_text(
     '"""A range below zero on a scale of logs."""\nfrom norms.lab import study\n'
     'get_config = study.defaults\ndef get_hyper(hyper):\n'
     '  return hyper.random([hyper.Range("seed", -1, 1, True, True)], 2)\n'
   )
-  done = train(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
+  done = command(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 1, done.stderr
   assert done.stderr.count('Traceback') == 1 and 'norms/lab/grid.py", line' in done.stderr
   assert 'train.py: ' not in done.stderr
@@ -85,9 +71,11 @@ def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path):
     (['--dry-rum'], 'absl/flags/_flagvalues.py", line'),
   ],
 )
-def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(mistake, raised, tmp_path):
-  command = [*ONE_GROUP, *mistake, f'--workdir={tmp_path}']
-  without, done = train(*command), train('--traceback', *command)
+def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(
+  mistake, raised, tmp_path, command
+):
+  arguments = [*ONE_GROUP, *mistake, f'--workdir={tmp_path}']
+  without, done = command(*arguments), command('--traceback', *arguments)
   assert without.returncode == done.returncode == 2
   assert 'Traceback' not in without.stderr
   assert 'Traceback' in done.stderr and raised in done.stderr
@@ -105,7 +93,7 @@ def test_the_traceback_of_a_mistake_is_shown_where_it_is_asked_for(mistake, rais
   ],
 )
 def test_a_config_may_refuse_in_one_line_and_what_breaks_it_is_shown(
-  where, line, status, says, tmp_path
+  where, line, status, says, tmp_path, command
 ):
   """Whether it breaks among the flags or while its trials are made."""
   body = ('config = study.defaults()', 'config.name = "mine"', 'return config')
@@ -116,7 +104,7 @@ def test_a_config_may_refuse_in_one_line_and_what_breaks_it_is_shown(
     f'def {where}(*arguments):', f'  {line}',
   ]  # fmt: skip
   (tmp_path / 'mine.py').write_text('\n'.join(lines))
-  done = train(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
+  done = command(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == status, done.stderr
   assert says in done.stderr and (status == 1) == ('Traceback' in done.stderr)
 
