@@ -19,7 +19,7 @@ HIGHER, LOWER = 'higher', 'lower'
 AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure', 'own', ''
 # Traits of settings: the scale of kernels; a range in which nets train is spoken of; the state
 # before the first step does not depend on it.
-SCALE, RANGE, LATER = 'scale', 'range', 'later'
+SCALE, RANGE, AFTER_START = 'scale', 'range', 'after_start'
 # Of a frame's attrs: the axes of the study that its records were made for, and what it compares.
 AXES, COMPARED_BY = 'axes', 'compared_by'
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
@@ -89,12 +89,12 @@ COLUMNS: tuple[Column, ...] = (
   Column('model', SETTING, 'text', shown=AXIS),
   Column('optimizer', SETTING, 'text', shown=AXIS),
   Column(EVAL_STATS, SETTING, 'text', 'evaluation statistics', shown=AXIS),
-  Column('epochs', SETTING, 'int', shown=AXIS, traits=(LATER,), unit='epochs'),
-  Column(BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(LATER,), base=2, unit='examples'),
+  Column('epochs', SETTING, 'int', shown=AXIS, traits=(AFTER_START,), unit='epochs'),
+  Column(BATCH_SIZE, SETTING, 'int', shown=AXIS, traits=(AFTER_START,), base=2, unit='examples'),
   Column(INIT_SCALE, SETTING, label='initial scale', shown=AXIS, traits=(SCALE, RANGE), usual=1.0),
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
-  Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, LATER)),
+  Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, AFTER_START)),
   Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),
   Column('data.*', SETTING, 'any', shown=AXIS),
   Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),
@@ -174,15 +174,15 @@ def label(name: str) -> str:
 
 def settings(names: Iterable[str]) -> list[str]:
   """Those that can be axes, in the order of the table; of one row, as they come."""
-  found = [name for name in names if of(name).kind == SETTING and of(name).shown == AXIS]
-  return sorted(found, key=lambda name: COLUMNS.index(of(name)))
+  axes = [name for name in names if of(name).kind == SETTING and of(name).shown == AXIS]
+  return sorted(axes, key=lambda name: COLUMNS.index(of(name)))
 
 
 def measurements(names: Iterable[str], *shown: str) -> list[str]:
   """Measurements that are shown there, in the order of the table, those without a row last."""
-  found = [name for name in names if of(name).kind == MEASUREMENT and of(name).shown in shown]
+  shown_names = [name for name in names if of(name).kind == MEASUREMENT and of(name).shown in shown]
   rank = {row: i for i, row in enumerate(COLUMNS)}
-  return sorted(found, key=lambda name: rank.get(of(name), len(rank)))
+  return sorted(shown_names, key=lambda name: rank.get(of(name), len(rank)))
 
 
 def selectable(name: str) -> bool:

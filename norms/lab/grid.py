@@ -158,10 +158,10 @@ def _points(what: str, part: Any) -> Points:
 def _parts(what: str, parts: Iterable[Any], n: int) -> list[Any]:
   if not is_count(n):
     raise ValueError(f'hyper.{what}(..., n={n!r}): use a whole number from 1 on')
-  made = [part if isinstance(part, Range) else _points(what, part) for part in parts]
-  if not all(made):
+  checked = [part if isinstance(part, Range) else _points(what, part) for part in parts]
+  if not all(checked):
     raise ValueError(f'hyper.{what} got a sweep without values: give at least one')
-  return made
+  return checked
 
 
 def _drawn(parts: list[Any], shares: list[float]) -> Point:
@@ -176,6 +176,7 @@ def _drawn(parts: list[Any], shares: list[float]) -> Point:
 def _union(points: Iterable[dict], how: str = '') -> Point:
   """One point of all keys; with `how` each key that is not bound yet is bound so."""
   points = list(points)
+  # Where two sweeps set one key, the later one counts.
   values: dict = functools.reduce(lambda a, b: {**a, **b}, points, {})
   bound = dict.fromkeys(values, how) if how else {}
   for point in points:

@@ -55,20 +55,23 @@ class Group:
   @property
   def label(self) -> str:
     options = [f'{key} {value}' for key, value in self.static.model_options]
-    judged = ['by running statistics'] if self.static.eval_stats == 'running' else []
-    return ', '.join([self.static.norm, f'batch {self.static.batch_size}', *options, *judged])
+    evaluation = ['by running statistics'] if self.static.eval_stats == 'running' else []
+    return ', '.join([self.static.norm, f'batch {self.static.batch_size}', *options, *evaluation])
 
 
 def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
   """The groups, the longest first; `lanes` is how many trials one call may hold."""
-  found: dict[Trial, list[Trial]] = {}
+  by_static: dict[Trial, list[Trial]] = {}
   for trial in trials:
-    found.setdefault(trial.static, []).append(trial)
-  made = [
-    Group(static, tiles(members, lanes), (static.batch_size,)) for static, members in found.items()
+    by_static.setdefault(trial.static, []).append(trial)
+  unsorted = [
+    Group(static, tiles(members, lanes), (static.batch_size,))
+    for static, members in by_static.items()
   ]
   # Steps per epoch are as 1/batch_size: with the longest first, workers finish together.
-  return tuple(sorted(made, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials))))
+  return tuple(
+    sorted(unsorted, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials)))
+  )
 
 
 def share_programs(

@@ -40,5 +40,6 @@ def register(measured: Iterable[Measured]) -> None:
 
 def scores(measured: Iterable[Measured]) -> dict[str, str]:
   """What a frame of such records says among its attrs: what it is compared by, if they agree."""
-  found = {each.score for each in measured}
-  return {columns.COMPARED_BY: found.pop()} if len(found) == 1 else {}
+  # Files of several tasks in one folder have no common score, and the frame says none.
+  compared_by = {each.score for each in measured}
+  return {columns.COMPARED_BY: compared_by.pop()} if len(compared_by) == 1 else {}

@@ -16,18 +16,20 @@ def points(
     if key in overridden:
       raise ValueError(f'config.{key} and config.sweep.{key} are both given: drop one of them')
   if get_hyper is not None:
-    made = get_hyper(grid)
+    design = get_hyper(grid)
     if (
-      not made
-      or not isinstance(made, list | tuple)
-      or not all(isinstance(p, Mapping) for p in made)
+      not design
+      or not isinstance(design, list | tuple)
+      or not all(isinstance(p, Mapping) for p in design)
     ):
-      raise ValueError(f'get_hyper gives {made!r}: return a list of points, as hyper.product does')
-    return narrowed(list(made), overridden, 'get_hyper of this config')
+      raise ValueError(
+        f'get_hyper gives {design!r}: return a list of points, as hyper.product does'
+      )
+    return narrowed(list(design), overridden, 'get_hyper of this config')
   axes = flat(sweep) | swept(overridden)
-  made = grid.product(grid.sweep(key, _values(key, v)) for key, v in axes.items() if v != ())
+  design = grid.product(grid.sweep(key, _values(key, v)) for key, v in axes.items() if v != ())
   single = {key: v for key, v in overridden.items() if not key.startswith(SWEEP)}
-  return narrowed(made, single, 'config.sweep')
+  return narrowed(design, single, 'config.sweep')
 
 
 def column(key: str) -> str:
@@ -59,57 +61,58 @@ def narrowed(points: Points, overrides: Mapping[str, Any], source: str) -> Point
   return points
 
 
-def _values(key: str, given) -> tuple:
-  given = values.listed(f'sweep.{key}', given)
+def _values(key: str, axis_values) -> tuple:
+  axis_values = values.listed(f'sweep.{key}', axis_values)
   # A text may be several values, as a,b on a command line that knows no tuples.
   return tuple(
-    each for v in given for each in (written.spread(v) if isinstance(v, str) and v else (v,))
+    value
+    for v in axis_values
+    for value in (written.spread(v) if isinstance(v, str) and v else (v,))
   )
 
 
-def _narrowed(
-  points: Points, key: str, given: tuple, source: str, *, is_axis: bool = True
-) -> Points:
-  flag = f'config.{SWEEP if is_axis else ""}{key}={",".join(map(str, given))}'
-  held = {name for point in points for name in point}
-  for name in sorted(held):
+def _narrowed(points: Points, key: str, new: tuple, source: str, *, is_axis: bool = True) -> Points:
+  flag = f'config.{SWEEP if is_axis else ""}{key}={",".join(map(str, new))}'
+  keys = {name for point in points for name in point}
+  for name in sorted(keys):
     if name.startswith(f'{key}.') or key.startswith(f'{name}.'):
       raise ValueError(f'{flag}: {source} sets {name}: override that key, or change it there')
-  if key not in held:
-    return grid.product([points, grid.sweep(key, given)]) if is_axis else points
-  old = grid.axes(points)[key]
-  new = tuple(map(grid.hashable, given))
+  if key not in keys:
+    return grid.product([points, grid.sweep(key, new)]) if is_axis else points
+  current = grid.axes(points)[key]
+  wanted = tuple(map(grid.hashable, new))
   reasons = {getattr(point, 'bound', {}).get(key) for point in points} - {None}
   if key == 'seed' or (not reasons and _is_factor(points, key)):
-    return _replaced(points, key, given)
-  if not is_axis and grid.FIXED in reasons and set(old) != set(new):
-    raise ValueError(f'{flag}: {source} fixes {key} to {_listed(old)}: change it there')
-  if missing := [value for value in new if value not in old]:
-    how = min(filter(None, reasons), default=grid.PAIRED)
+    return _replaced(points, key, new)
+  if not is_axis and grid.FIXED in reasons and set(current) != set(wanted):
+    raise ValueError(f'{flag}: {source} fixes {key} to {_listed(current)}: change it there')
+  if missing := [value for value in wanted if value not in current]:
+    reason = min(filter(None, reasons), default=grid.PAIRED)
     raise ValueError(
-      f'{flag}: {source} {how} the values of {key}, and {missing[0]!r} is not among them: '
-      f'use some of {_listed(old)}, or change it there'
+      f'{flag}: {source} {reason} the values of {key}, and {missing[0]!r} is not among them: '
+      f'use some of {_listed(current)}, or change it there'
     )
   # Where a point lacks the key, the config's own value counts, which a single override has changed.
-  return [p for p in points if (grid.hashable(p[key]) in new if key in p else not is_axis)]
+  return [p for p in points if (grid.hashable(p[key]) in wanted if key in p else not is_axis)]
 
 
 def _is_factor(points: Points, key: str) -> bool:
   """Whether all values of a key go with all combinations of the other keys."""
-  found: dict[Any, set] = {}
+  by_rest: dict[Any, set] = {}
   for point in points:
-    found.setdefault(_others(point, key), set()).add(grid.hashable(point.get(key)))
-  return len(set(map(frozenset, found.values()))) == 1
+    by_rest.setdefault(_others(point, key), set()).add(grid.hashable(point.get(key)))
+  return len(set(map(frozenset, by_rest.values()))) == 1
 
 
-def _replaced(points: Points, key: str, given: tuple) -> Points:
+def _replaced(points: Points, key: str, new: tuple) -> Points:
   """New values of a key with every combination of the others."""
-  rests = {_others(point, key): point for point in reversed(points)}
+  # The first point of each combination counts, as reversed() makes the last one written.
+  point_of = {_others(point, key): point for point in reversed(points)}
   first = dict.fromkeys(_others(point, key) for point in points)
   return [
-    Point({**rests[each], key: value}, getattr(rests[each], 'bound', {}))
-    for each in first
-    for value in given
+    Point({**point_of[rest], key: value}, getattr(point_of[rest], 'bound', {}))
+    for rest in first
+    for value in new
   ]
 
 

@@ -13,7 +13,7 @@ from ml_collections import config_dict
 from norms.lab import written
 from norms.lab.trial import one_of
 
-# These dicts of a study take names that are not there yet: who is given an option knows its name.
+# Dicts that take new names: only the model, norm or optimizer knows which options it has.
 OPEN = re.compile(r'\w+_options|labels')
 SWEEP = 'sweep.'
 
@@ -21,13 +21,13 @@ SWEEP = 'sweep.'
 def taken(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
   """The arguments without those of the config's keys, and (key, text) of each of these."""
   rest: list[str] = []
-  given: list[tuple[str, str]] = []
+  settings: list[tuple[str, str]] = []
   waiting = list(argv)
   while waiting:
     argument = waiting.pop(0)
     flag = re.fullmatch(r'--?config\.([^=]+)(?:=(.*))?', argument, re.DOTALL)
     if argument == '--':
-      return [*rest, argument, *waiting], given
+      return [*rest, argument, *waiting], settings
     if re.match(r'--?noconfig\.', argument):
       raise ValueError(f'{argument}: no key can be switched off so: write --config.KEY=VALUE')
     if not flag:
@@ -36,18 +36,18 @@ def taken(argv: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     text = flag[2]
     if text is None and not (waiting and not waiting[0].startswith('--')):
       raise ValueError(f'{argument} has no value: write {argument}=VALUE')
-    given.append((flag[1], waiting.pop(0) if text is None else text))
-  return rest, given
+    settings.append((flag[1], waiting.pop(0) if text is None else text))
+  return rest, settings
 
 
-def typed(config: config_dict.ConfigDict, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def typed(config: config_dict.ConfigDict, settings: Iterable[tuple[str, str]]) -> dict[str, Any]:
   """{dotted key: value}, each of the type that the config has there; ValueError, one line, if not.
 
   An axis is a tuple under sweep.KEY. A flag that is given twice counts once, the last time; an
   axis, or a key that holds a tuple, is all of its flags.
   """
-  found: dict[str, Any] = {}
-  for key, text in given:
+  overrides: dict[str, Any] = {}
+  for key, text in settings:
     if key.startswith(SWEEP) and 'sweep' in config:
       values = {key: written.values(text)}
     elif key == 'sweep' and key in config:
@@ -55,9 +55,10 @@ def typed(config: config_dict.ConfigDict, given: Iterable[tuple[str, str]]) -> d
     else:
       values = {key: _typed(config, key, text)}
     for name, value in values.items():
-      many = isinstance(value, tuple) and isinstance(found.get(name), tuple)
-      found[name] = found[name] + value if many else value
-  return found
+      # --config.sweep.norm=batch --config.sweep.norm=layer is the same as batch,layer.
+      many = isinstance(value, tuple) and isinstance(overrides.get(name), tuple)
+      overrides[name] = overrides[name] + value if many else value
+  return overrides
 
 
 def applied(plain: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def swept(overrides: Mapping[str, Any]) -> dict[str, tuple]:
 def put(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
   """A copy of the dict with a value at a path of keys."""
   head, *inner = path
+  # A copy on each level: the config of one point must not change that of the next.
   below = config.get(head, {})
   if inner and not isinstance(below, Mapping):
     raise ValueError(
@@ -93,11 +95,11 @@ def parts(key: str) -> list[str]:
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
   """The values that are no dicts, by dotted keys."""
-  found: dict[str, Any] = {}
+  by_key: dict[str, Any] = {}
   for key, value in values.items():
     inner = flat(value) if isinstance(value, Mapping) else None
-    found |= {key: value} if inner is None else {f'{key}.{k}': v for k, v in inner.items()}
-  return found
+    by_key |= {key: value} if inner is None else {f'{key}.{k}': v for k, v in inner.items()}
+  return by_key
 
 
 def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:

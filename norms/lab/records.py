@@ -38,24 +38,26 @@ def write(
   axes: the columns that are axes of the study; kept beside the provenance, where they are given,
   as is what the task measures.
   """
-  target = folder(path) / f'{tile_hash(trials)}.parquet'
+  file_path = folder(path) / f'{tile_hash(trials)}.parquet'
   table = pa.Table.from_pandas(frame, preserve_index=False)
   origin = json.dumps({'numerics': numerics.NUMERICS, **provenance}).encode()
-  stated = {} if axes is None else {_AXES: json.dumps(list(axes)).encode()}
-  stated |= {} if task is None else {_MEASURED: task.to_json()}
-  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **stated})
-  target.parent.mkdir(parents=True, exist_ok=True)
+  metadata = {} if axes is None else {_AXES: json.dumps(list(axes)).encode()}
+  metadata |= {} if task is None else {_MEASURED: task.to_json()}
+  # In the file itself: a folder of results that is copied in part still says where each came from.
+  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **metadata})
+  file_path.parent.mkdir(parents=True, exist_ok=True)
   # The process id keeps two runs on one folder from writing into the same temporary file.
-  temporary = target.with_name(f'.{target.name}.{os.getpid()}')
+  temporary = file_path.with_name(f'.{file_path.name}.{os.getpid()}')
   try:
     with temporary.open('wb') as file:
       parquet.write_table(table, file, compression='zstd')
       file.flush()
       os.fsync(file.fileno())
-    temporary.replace(target)
+    temporary.replace(file_path)
   finally:
     temporary.unlink(missing_ok=True)
-  directory = os.open(target.parent, os.O_RDONLY)
+  # Without it a power cut may lose the new name, though the file's bytes are on disk.
+  directory = os.open(file_path.parent, os.O_RDONLY)
   try:
     os.fsync(directory)
   finally:
@@ -86,23 +88,24 @@ def load(path) -> pd.DataFrame:
     ValueError: where a file cannot be read, a trial stands in two files, or a column holds what
       cannot be of its dtype.
   """
-  found = files(path)
-  if not found:
+  paths = files(path)
+  if not paths:
     return pd.DataFrame()
-  tables = [_read(file) for file in found]
+  # All are read before any is used: one torn file is named, and no half of a study is shown.
+  tables = [_read(file) for file in paths]
   frames = [_frame(table) for table in tables]
   owner: dict[str, pathlib.Path] = {}
-  for file, frame in zip(found, frames, strict=True):
+  for file, frame in zip(paths, frames, strict=True):
     for trial in frame[columns.TRIAL].unique():
       if owner.setdefault(trial, file) != file:
         raise ValueError(
           f'trial {trial} stands in {owner[trial]} and in {file}: delete one, its trials run again'
         )
   frame = _typed(pd.concat(frames, ignore_index=True), folder(path))
-  stated = [(table.schema.metadata or {}).get(_AXES) for table in tables]
-  if None not in stated:
-    each = [axis for text in stated if text for axis in json.loads(text)]
-    frame.attrs[columns.AXES] = list(dict.fromkeys(each))
+  axes = [(table.schema.metadata or {}).get(_AXES) for table in tables]
+  if None not in axes:
+    names = [axis for text in axes if text for axis in json.loads(text)]
+    frame.attrs[columns.AXES] = list(dict.fromkeys(names))
   tasks = [measured.from_json((table.schema.metadata or {}).get(_MEASURED)) for table in tables]
   measured.register(tasks)
   frame.attrs |= measured.scores(tasks)
@@ -138,9 +141,9 @@ def provenance(path) -> list[dict[str, Any]]:
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
   tables = [_read(file, [columns.TRIAL]) for file in files(path)]
-  each = [(numerics.of(_origin(table)), len(table[columns.TRIAL].unique())) for table in tables]
-  found = numerics.unused(each)
-  return [f'{folder(path)}: {found}'] if found else []
+  counts = [(numerics.of(_origin(table)), len(table[columns.TRIAL].unique())) for table in tables]
+  line = numerics.unused(counts)
+  return [f'{folder(path)}: {line}'] if line else []
 
 
 def _origin(table: pa.Table) -> dict[str, Any]:

@@ -32,17 +32,17 @@ def digest(name: str) -> str:
   files = {module: _read(path)}
   waiting = [*_parents(module), *_imports(files[module], module, _is_package(path))]
   while waiting:
-    each = waiting.pop()
-    top = each.partition('.')[0]
-    if each in files or top in NOT_OWN or _is_package_of_others(top, tuple(sys.path)):
+    imported = waiting.pop()
+    top = imported.partition('.')[0]
+    if imported in files or top in NOT_OWN or _is_package_of_others(top, tuple(sys.path)):
       continue
-    files[each] = b''  # also where there is no file: it is not looked for again
-    waiting += _parents(each)
-    for path in _files(each):
+    files[imported] = b''  # also where there is no file: it is not looked for again
+    waiting += _parents(imported)
+    for path in _files(imported):
       if not _installed(path):
-        files[each] = _read(path)
-        waiting += _imports(files[each], each, _is_package(path))
-  parts = [f'{each} {hash_of(raw)}' for each, raw in sorted(files.items()) if raw]
+        files[imported] = _read(path)
+        waiting += _imports(files[imported], imported, _is_package(path))
+  parts = [f'{imported} {hash_of(raw)}' for imported, raw in sorted(files.items()) if raw]
   return hash_of('\n'.join(parts).encode()) if len(parts) > 1 else hash_of(files[module])
 
 
@@ -71,17 +71,17 @@ def _imports(source: bytes, module: str, package: bool) -> tuple[str, ...]:
     tree = ast.parse(source)
   except (SyntaxError, ValueError, RecursionError, MemoryError):
     return ()  # an extension module, or what Python cannot read either
-  found: dict[str, None] = {}
+  names: dict[str, None] = {}
   for node in ast.walk(tree):
     if isinstance(node, ast.Import):
-      found |= dict.fromkeys(alias.name for alias in node.names)
+      names |= dict.fromkeys(alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
       base = _absolute(node, module, package)
       if base:
-        found |= dict.fromkeys([base, *(f'{base}.{alias.name}' for alias in node.names)])
+        names |= dict.fromkeys([base, *(f'{base}.{alias.name}' for alias in node.names)])
     elif isinstance(node, ast.Call) and _is_import_call(node):
-      found[node.args[0].value] = None  # type: ignore[attr-defined]
-  return tuple(found)
+      names[node.args[0].value] = None  # type: ignore[attr-defined]
+  return tuple(names)
 
 
 def _absolute(node: ast.ImportFrom, module: str, package: bool) -> str:
@@ -89,8 +89,8 @@ def _absolute(node: ast.ImportFrom, module: str, package: bool) -> str:
   if not node.level:
     return node.module or ''
   parts = module.split('.')
-  kept = len(parts) - node.level + package
-  return '.'.join([*parts[:kept], *([node.module] if node.module else [])]) if kept > 0 else ''
+  depth = len(parts) - node.level + package
+  return '.'.join([*parts[:depth], *([node.module] if node.module else [])]) if depth > 0 else ''
 
 
 def _is_import_call(node: ast.Call) -> bool:
@@ -156,7 +156,7 @@ def _installed_folders() -> tuple[pathlib.Path, ...]:
 
 @functools.cache
 def _is_package_of_others(name: str, folders: tuple[str, ...]) -> bool:
-  """Whether all of a top-level name is installed; kept, since each trial asks for the same ones."""
+  """Whether all of a top-level name is installed; cached, since every trial has the same few."""
   file, inner = _find(name, folders)
   places = [file] if file else list(map(pathlib.Path, inner))
   return bool(places) and all(map(_installed, places))

@@ -158,11 +158,11 @@ def _plain(config) -> Mapping[str, Any]:
 
 def _complete(plain: Mapping[str, Any]) -> dict[str, Any]:
   """The config with every key, and without a key that means nothing."""
-  usual = defaults().to_dict()
+  default = defaults().to_dict()
   for key in plain:
-    trial.one_of('config key', key, usual)
-  plain = {**usual, **plain}
-  for key, value in usual.items():
+    trial.one_of('config key', key, default)
+  plain = {**default, **plain}
+  for key, value in default.items():
     if isinstance(value, dict):
       values.mapping(f'config.{key}', plain[key])
   for norm, options in plain['norm_options'].items():
@@ -180,6 +180,6 @@ def _at(plain: dict, point: Mapping[str, Any], manual_dir: str) -> dict:
     path = overrides.parts(key)
     trial.one_of('swept key', path[0], [k for k in plain if k not in UNSWEPT])
     config = overrides.put(config, path, value)
-  given = config['data'].items()
-  data = {k: v for k, v in given if k == 'name' or v != DATA.get(k)}
+  options = config['data'].items()
+  data = {k: v for k, v in options if k == 'name' or v != DATA.get(k)}
   return config | {'data': data_sets.identified(data, manual_dir)}

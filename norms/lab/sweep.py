@@ -24,6 +24,7 @@ Worker = workers.Thread | workers.Process
 def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
   """The groups of the trials that have no record yet; checked, so that they can be run."""
   done = records.done(workdir)
+  # Checks are for what is still to be run: a finished trial may use data that are gone by now.
   missing = dataclasses.replace(study, trials=tuple(t for t in study.trials if t.hash not in done))
   statistics.check(study.claims)
   statistics.check_references(study.references)
@@ -68,28 +69,28 @@ def run(
   failed: list[str] = []
   waiting, stop = Waiting(groups), threading.Event()
 
-  def watched(*progress) -> None:
+  def tick_unless_stopped(*progress) -> None:
     if stop.is_set():
       raise Stopped
     tick(*progress)
 
-  def works(worker: Worker) -> None:
-    mine: dict[tuple, bool] = {}
-    while not stop.is_set() and (group := waiting.take(mine)) is not None:
-      if line := worker(group, watched):
-        mine[group.family] = False  # what ended this one is not to end the others
+  def work(worker: Worker) -> None:
+    families: dict[tuple, bool] = {}
+    while not stop.is_set() and (group := waiting.take(families)) is not None:
+      if line := worker(group, tick_unless_stopped):
+        families[group.family] = False  # the rest of the family is compiled group by group
         failed.append(line)
         if fail_fast:
           stop.set()
 
   with contextlib.ExitStack() as stack:
-    made = _team(study, workdir, at_once(len(groups)), spawn)
-    team = [stack.enter_context(contextlib.closing(worker)) for worker in made]
+    idle = _team(study, workdir, at_once(len(groups)), spawn)
+    team = [stack.enter_context(contextlib.closing(worker)) for worker in idle]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
       try:  # from the first job on: the pool waits for what was begun
         # Each in a copy of this thread's context, which has the switch norms.plain_formulas.
         contexts = [(contextvars.copy_context(), worker) for worker in team]
-        jobs = [pool.submit(context.run, works, worker) for context, worker in contexts]
+        jobs = [pool.submit(context.run, work, worker) for context, worker in contexts]
         for job in futures.as_completed(jobs):
           job.result()
       except BaseException:  # an error, or Ctrl-C

@@ -1,4 +1,4 @@
-"""Values of config keys: each is held to what it can be, and what is wrong is told in one line."""
+"""Values of config keys: each is checked, and a wrong one is an error of one line."""
 
 from collections.abc import Iterable, Mapping
 import difflib
@@ -11,6 +11,7 @@ def one_of(what: str, value, valid: Iterable) -> Any:
   valid = list(valid)
   if value in valid:
     return value
+  # A valid value may be a number, and difflib compares texts only.
   near = difflib.get_close_matches(str(value), [str(v) for v in valid], n=1)
   hint = f'did you mean {near[0]!r}? ' if near else ''
   raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')

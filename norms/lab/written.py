@@ -41,6 +41,7 @@ def split(text: str) -> Iterator[str]:
   """The parts between commas, but for commas in brackets."""
   depth, part = 0, ''
   for character in f'{text},':
+    # A comma inside log(1e-3, 1, 9) or a tuple separates nothing here.
     depth += (character in _OPEN) - (character in _CLOSE)
     if character == ',' and depth <= 0:
       if part.strip():
@@ -80,16 +81,16 @@ AXES: dict[str, Callable[..., tuple[float, ...]]] = {'log': log, 'lin': lin}
 
 
 def _spread(part: str, single: Callable[[str], Any]) -> tuple:
-  found = re.fullmatch(r'(log|lin)\s*\((.*)\)', part, re.DOTALL)
-  if not found:
+  call = re.fullmatch(r'(log|lin)\s*\((.*)\)', part, re.DOTALL)
+  if not call:
     return (single(part),)
-  name, arguments = found[1], [literal(each) for each in split(found[2])]
+  name, arguments = call[1], [literal(each) for each in split(call[2])]
   if len(arguments) != 3:
     raise ValueError(f'{part} has {len(arguments)} numbers: write {name}(low, high, how many)')
   return AXES[name](*arguments)
 
 
-def _between(low: float, high: float, n: int, at: Callable[[float], float]) -> tuple[float, ...]:
+def _between(low: float, high: float, n: int, value: Callable[[float], float]) -> tuple[float, ...]:
   # Twelve digits are the same on every machine, whatever its logarithms.
-  inner = [float(f'{at(k / (n - 1)):.12g}') for k in range(1, n - 1)]
+  inner = [float(f'{value(k / (n - 1)):.12g}') for k in range(1, n - 1)]
   return (float(low), *inner, float(high))[:n]

@@ -55,7 +55,11 @@ def found(library, norm, name='unit', dtype='float32', fresh=False):
   """(case, what the library finds, the exact value)."""
   case = cases.draw(norm, name, dtype, SETTING.shape, seed=3, fresh=fresh)
   told = options(norm, SETTING)
-  return case, PEERS[library][norm](case, **told), exact.meant(library, norm, case, told)
+  return (
+    case,
+    PEERS[library][norm](case, **told),
+    exact.as_library_defines(library, norm, case, told),
+  )
 
 
 def apart(a, b):

@@ -66,7 +66,7 @@ TRICKS = {
 }  # fmt: skip
 ON_CPU = {
   'convolution by patches': (
-    convolved, (IMAGES, KERNEL), 'dot_general', 'conv_general_dilated',
+    convolved, (IMAGES, KERNEL), 'dot_general', 'stablehlo.convolution',
   ),
   'a compact function': (observed, (jnp.arange(128.0),), 'xla_cpu_small_call', ''),
 }  # fmt: skip
@@ -91,6 +91,16 @@ def test_the_plain_formula_is_traced_and_equals_the_special_one(trick):
   scale = jax.tree.map(lambda a: np.maximum(np.abs(a).max(), 1e-30), expected)
   found, expected = (jax.tree.map(jnp.divide, tree, scale) for tree in (found, expected))
   chex.assert_trees_all_close(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('trick', ON_CPU)
+def test_what_is_special_to_cpus_is_chosen_at_lowering(trick):
+  """One trace makes programs for both: that for a GPU has the plain formula."""
+  f, args, special, plain = ON_CPU[trick]
+  trace = jax.jit(lambda *args: f(*args)).trace(*args)
+  on_cpu, on_gpu = (trace.lower(lowering_platforms=(p,)).as_text() for p in ('cpu', 'cuda'))
+  assert special in on_cpu and special not in on_gpu
+  assert plain in on_gpu and (not plain or plain not in on_cpu)
 
 
 def test_a_plain_program_is_compiled_with_xlas_defaults():

@@ -187,7 +187,7 @@ def outcomes(means, studies, rule, seed=0, shared=0.5):
 
 
 def ours(choosing, judging):
-  return tuned.judged(tuned.Scores(choosing[:5], judging[5:], [], ''), 'a', 'b')
+  return tuned.judge(tuned.Scores(choosing[:5], judging[5:], [], ''), 'a', 'b')
 
 
 def naive(choosing, judging):

@@ -56,7 +56,7 @@ def sizes(options: Options) -> Sizes:
     ValueError: where a split asks for more than there is, and as `load` of a user's own data.
   """
   chosen = complete(options)
-  if chosen['name'] not in DATA and chosen['sha256'] not in splits.OWN:
+  if chosen['name'] not in DATA and chosen['sha256'] not in splits.OWN_FACTS:
     chosen = complete(identified(chosen))
   return splits.sizes(chosen)
 
@@ -74,7 +74,7 @@ def origin(options: Options, manual_dir: str = '') -> dict[str, Any]:
 @functools.lru_cache(maxsize=4)
 def _load(options: tuple, manual_dir: str) -> Data:
   chosen = complete(options)
-  sizes(chosen)  # what it asks for and is not there is said before anything is read
+  sizes(chosen)  # examples that do not exist are an error before anything is read
   if chosen['name'] not in DATA:
     return splits.make(own.read(chosen, manual_dir).data, chosen)
   return splits.make(_raw(chosen['name'], chosen['source'], manual_dir)[0], chosen)
@@ -94,14 +94,14 @@ def _raw(name: str, source: str, manual_dir: str) -> tuple[Data, Origin]:
     return raw, Origin(name, 'tfds', content, False)
   if not manual_dir:
     # Parsed once, the originals are no longer needed: no download, not even the downloader.
-    content = originals.registered(known)
+    content = originals.registered_sha256(known)
     raw = cache.arrays(
       name, content, known, lambda: formats.read(known, originals.downloaded(name).paths)
     )
     return raw, Origin(name, 'originals', content, True)
-  found = originals.on_disk(name, manual_dir)
-  raw = cache.arrays(name, found.sha256, known, lambda: formats.read(known, found.paths))
-  return raw, Origin(name, 'originals', found.sha256, found.verified)
+  files = originals.on_disk(name, manual_dir)
+  raw = cache.arrays(name, files.sha256, known, lambda: formats.read(known, files.paths))
+  return raw, Origin(name, 'originals', files.sha256, files.verified)
 
 
 def _embedded(package: str, file: str) -> pathlib.Path:

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from norms.lab import trial
-from norms.lab.data.inputs import inputs, numbers, within
+from norms.lab.data.inputs import check_range, inputs, numbers
 from norms.lab.data.splits import Data, Facts, Sizes, Split
-from norms.lab.data.targets import check_each_is_trained, kind_of, number_of_classes, targets
+from norms.lab.data.targets import check_every_class_is_trained, kind_of, number_of_classes, targets
 
 SPLITS = ('train', 'test', 'validation')
 _FORM = "{'train': (x, y), 'test': (x, y)}, perhaps with 'validation': (x, y) and 'classes': int"
 
 
-class Own(NamedTuple):
+class OwnData(NamedTuple):
   """A user's raw data, what is known of them, and the sha256 of their content."""
 
   data: Data
@@ -24,7 +24,7 @@ class Own(NamedTuple):
   sha256: str
 
 
-def checked(name: str, given: Any, kind: str = '') -> Own:
+def checked(name: str, content: Any, kind: str = '') -> OwnData:
   """The data of a mapping {'train': (x, y), 'test': (x, y)}, in the dtypes that Split has.
 
   kind: of the targets, of options.KINDS; '': as their dtype and shape say.
@@ -33,15 +33,15 @@ def checked(name: str, given: Any, kind: str = '') -> Own:
     ValueError: at the first thing that is wrong; it names the data, the split and the value.
   """
   what = f'data.name={name!r}'
-  if not isinstance(given, Mapping):
-    raise ValueError(f'{what} gives a {type(given).__name__}: give {_FORM}')
-  for key in given:
+  if not isinstance(content, Mapping):
+    raise ValueError(f'{what} gives a {type(content).__name__}: give {_FORM}')
+  for key in content:
     trial.one_of(f'{what}: key', key, (*SPLITS, 'classes'))
-  pairs = {s: _pair(f'{what}, split {s}', given[s]) for s in SPLITS if given.get(s) is not None}
+  pairs = {s: _pair(f'{what}, split {s}', content[s]) for s in SPLITS if content.get(s) is not None}
   for split in ('train', 'test'):
     if split not in pairs:
       raise ValueError(f'{what} has no split {split!r}: give {_FORM}')
-  classes = number_of_classes(what, given.get('classes'))
+  classes = number_of_classes(what, content.get('classes'))
   kind = kind or kind_of(what, pairs['train'][1], classes)
   x = inputs(what, {split: pair[0] for split, pair in pairs.items()})
   y = {s: targets(f'{what}, split {s}: y', pair[1], kind) for s, pair in pairs.items()}
@@ -54,11 +54,11 @@ def checked(name: str, given: Any, kind: str = '') -> Own:
         )
   data = Data(**{split: Split(x[split], y[split]) for split in x})
   facts = _facts(what, data, kind, classes)
-  return Own(data, facts, sha256(data, facts))
+  return OwnData(data, facts, sha256(data, facts))
 
 
 def sha256(data: Data, facts: Facts) -> str:
-  """Of all arrays with their dtypes and shapes, and of what was said of them."""
+  """The sha256 of all arrays with their dtypes and shapes, and of the facts about them."""
   digest = hashlib.sha256()
   for split, arrays in zip(SPLITS, data, strict=True):
     for part, array in zip('xy', arrays or (), strict=bool(arrays)):
@@ -71,7 +71,9 @@ def sha256(data: Data, facts: Facts) -> str:
 def _pair(what: str, pair: Any) -> tuple[np.ndarray, np.ndarray]:
   if not isinstance(pair, tuple | list) or len(pair) != 2:
     raise ValueError(f'{what} is a {type(pair).__name__}: give a pair (x, y)')
-  x, y = pair if pair[1] is not None else (pair[0], pair[0])  # to be told itself, or its next token
+  x, y = (
+    pair if pair[1] is not None else (pair[0], pair[0])
+  )  # the input is its own target, or its next token is
   # What is true or false is a feature, or one of two classes.
   x, y = numbers(f'{what}: x', x, np.float32), numbers(f'{what}: y', y, np.int32)
   for part, array in (('x', x), ('y', y)):
@@ -94,18 +96,18 @@ def _facts(what: str, data: Data, kind: str, classes: int | None) -> Facts:
     width = y.shape[1]
   else:
     # The tokens that a sequence goes on with are those that it consists of.
-    named = 1 + max(int(split.y.max()) for split in splits.values())
-    width = classes or max(named, vocabulary if kind == 'sequences' else 0)
+    labelled = 1 + max(int(split.y.max()) for split in splits.values())
+    width = classes or max(labelled, vocabulary if kind == 'sequences' else 0)
     for name, split in splits.items():
-      within(f'{what}, split {name}: y', split.y, 'class', width - 1)
+      check_range(f'{what}, split {name}: y', split.y, 'class', width - 1)
       if kind == 'sequences' and tokens:
-        within(f'{what}, split {name}: x', split.x, 'token', width - 1)
+        check_range(f'{what}, split {name}: x', split.x, 'token', width - 1)
     if kind == 'classes' and classes is None:
-      check_each_is_trained(what, y, width)
+      check_every_class_is_trained(what, y, width)
     vocabulary = width if kind == 'sequences' and tokens else vocabulary
   dtype = 'int32' if tokens else 'float32'
   size = Sizes(
     len(y), 0, len(data.test.y), x.shape[1:], width, kind, y.shape[1:], dtype, vocabulary
   )
-  kept = len(data.validation.y) if data.validation else 0
-  return Facts(size, kept, 255 if x.dtype == np.uint8 else 0, classes is None)
+  held_out = len(data.validation.y) if data.validation else 0
+  return Facts(size, held_out, 255 if x.dtype == np.uint8 else 0, classes is None)

@@ -23,6 +23,7 @@ def augment(names: Sequence[str], key: jax.Array, x: jax.Array) -> jax.Array:
   """
   check(names, x.shape[1:])
   for name in names:
+    # The key depends on the name's place in the table, not in `names`: see the top of this file.
     x = AUGMENTATIONS[name](jax.random.fold_in(key, list(AUGMENTATIONS).index(name)), x)
   return x
 
@@ -48,8 +49,8 @@ def pad_crop(key: jax.Array, x: jax.Array) -> jax.Array:
   padded = jnp.pad(x, ((0, 0), (PAD, PAD), (PAD, PAD), (0, 0)))
   corners = jax.random.randint(key, (len(x), 2), 0, 2 * PAD + 1)
 
-  def window(image, at):
-    return lax.dynamic_slice(image, (*at, 0), x.shape[1:])
+  def window(image, corner):
+    return lax.dynamic_slice(image, (*corner, 0), x.shape[1:])
 
   return jax.vmap(window)(padded, corners)
 

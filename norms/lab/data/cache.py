@@ -25,15 +25,15 @@ def folder() -> pathlib.Path:
 def arrays(name: str, sha256: str, known: Known, make: Callable[[], Data]) -> Data:
   """The entry of these files, made where there is none; as maps of the files, so read when used."""
   entry = folder() / f'{name}-{sha256[:32]}'
-  kept = find(entry, known)
-  if kept is not None:
-    return kept
-  made = make()
+  cached = find(entry, known)
+  if cached is not None:
+    return cached
+  parsed = make()
   try:
-    _store(entry, made)
+    _store(entry, parsed)
   except OSError as error:  # a full disk or a home without write access costs time, not the run
     logging.warning('%s is parsed anew at each start, it cannot be kept: %s', name, error)
-  return find(entry, known) or made
+  return find(entry, known) or parsed
 
 
 def find(entry: pathlib.Path, known: Known) -> Data | None:

@@ -26,6 +26,7 @@ def read(known: Known, paths: Paths) -> Data:
     ValueError: at a file that is cut short, damaged, of another kind or count, or with a label
       out of range; it names the file.
   """
+  # Two spellings of the names are in use: train-images-idx3-ubyte and train-images.idx3-ubyte.
   by_start = {name.partition('-idx')[0].partition('.idx')[0]: path for name, path in paths.items()}
   if 'train-images' in by_start:
     return Data(
@@ -54,13 +55,14 @@ def idx(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
       f'{path} begins with bytes {content[:4].hex(" ")} and not with {magic.hex(" ")}: this is '
       f'no IDX file of {"images" if len(shape) == 3 else "labels"}, use the original'
     )
-  found = tuple(int(n) for n in np.frombuffer(content[4:start].ljust(start - 4, b'\0'), '>u4'))
-  if found != shape:
-    raise ValueError(f'{path} says that it holds {_times(found)} values, not {_times(shape)}')
+  # A file that is cut short within its header is padded, so that the message names its shape.
+  stated = tuple(int(n) for n in np.frombuffer(content[4:start].ljust(start - 4, b'\0'), '>u4'))
+  if stated != shape:
+    raise ValueError(f'{path} says that it holds {_times(stated)} values, not {_times(shape)}')
   if len(content) != start + math.prod(shape):
     raise ValueError(
       f'{path} holds {len(content)} bytes and not the {start + math.prod(shape)} of '
-      f'{_times(shape)} values: it is {_cut_or_not(len(content), start + math.prod(shape))}'
+      f'{_times(shape)} values: it is {_how_wrong(len(content), start + math.prod(shape))}'
     )
   return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -72,7 +74,7 @@ def cifar(content: bytes, examples: int, known: Known, path) -> Split:
   if len(content) != size:
     raise ValueError(
       f'{path} holds {len(content)} bytes and not the {size} of {examples} examples: it is '
-      f'{_cut_or_not(len(content), size)}'
+      f'{_how_wrong(len(content), size)}'
     )
   rows = np.frombuffer(content, np.uint8).reshape(examples, -1)
   planes = rows[:, 1:].reshape(examples, channels, height, width)
@@ -102,20 +104,21 @@ def _gunzipped(path: pathlib.Path) -> bytes:
 def _members(paths: Paths):
   """The batches in a tar.gz, (content, name) in order; whatever else is in there stays there."""
   ((_, path),) = paths.items()
-  found = {}
+  contents = {}
   try:
+    # As a stream: members are read in one pass, and a member's path is never used.
     with tarfile.open(path, 'r|gz') as tar:
       for member in tar:
         name = pathlib.PurePosixPath(member.name).name
         file = tar.extractfile(member) if member.isfile() and name in BATCHES else None
         if file is not None:
-          found[name] = file.read()
+          contents[name] = file.read()
   except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
     raise _damaged(path, error) from error
-  missing = [name for name in BATCHES if name not in found]
+  missing = [name for name in BATCHES if name not in contents]
   if missing:
     raise ValueError(f'{path} holds no {missing[0]}: it is not the original, download it again')
-  return [(found[name], f'{path}:{name}') for name in BATCHES]
+  return [(contents[name], f'{path}:{name}') for name in BATCHES]
 
 
 def _files(paths: Paths):
@@ -126,8 +129,8 @@ def _damaged(path, error) -> ValueError:
   return ValueError(f'{path} is cut short or damaged ({error}): download it again')
 
 
-def _cut_or_not(found: int, wanted: int) -> str:
-  return f'{"cut short" if found < wanted else "too long"}, download it again'
+def _how_wrong(size: int, expected: int) -> str:
+  return f'{"cut short" if size < expected else "too long"}, download it again'
 
 
 def _times(shape: tuple[int, ...]) -> str:

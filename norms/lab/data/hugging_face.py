@@ -30,16 +30,19 @@ def read(name: str, target: str) -> dict[str, tuple]:
   splits = _loaded(name)
   if 'train' not in splits:
     raise ValueError(f'data.name={name!r} has no split train, only {", ".join(splits)}')
-  made = {}
+  pairs = {}
   for split in SPLITS:
     if split not in splits:
       continue
     columns = _columns(splits[split])
-    named = target or next((column for column in TARGETS if column in columns), '')
-    if not named:
-      trial.one_of(f'data.name={name!r}: data.target', named, list(columns))
-    made[split] = tables.pair(f'{name}, split {split}', columns, named, list(columns))
-  return made if 'test' in made else {**made, **tables.halves(*made['train'])}
+    # Most sets on the hub call their target so.
+    column = target or next((column for column in TARGETS if column in columns), '')
+    if not column:
+      trial.one_of(f'data.name={name!r}: data.target', column, list(columns))
+    pairs[split] = tables.inputs_and_targets(
+      f'{name}, split {split}', columns, column, list(columns)
+    )
+  return pairs if 'test' in pairs else {**pairs, **tables.hold_out_test(*pairs['train'])}
 
 
 def _loaded(name: str) -> Mapping[str, Any]:
@@ -50,13 +53,13 @@ def _loaded(name: str) -> Mapping[str, Any]:
   folder = pathlib.Path(path).expanduser()
   try:
     if (folder / 'dataset_dict.json').is_file() or (folder / 'state.json').is_file():
-      found = datasets.load_from_disk(str(folder))
+      loaded = datasets.load_from_disk(str(folder))
     else:
-      found = datasets.load_dataset(path, config or None)
+      loaded = datasets.load_dataset(path, config or None)
   except Exception as error:  # whatever the network, the hub or a damaged file raises
     reason = (str(error) or repr(error)).splitlines()[0]
     raise ValueError(f'data.name={name!r} cannot be loaded: {reason}') from error
-  return found if isinstance(found, Mapping) else {'train': found}
+  return loaded if isinstance(loaded, Mapping) else {'train': loaded}
 
 
 def _columns(split: Any) -> dict[str, Any]:
@@ -66,5 +69,5 @@ def _columns(split: Any) -> dict[str, Any]:
 
 
 def _plain(values: Any) -> Any:
-  """An array of numbers as it is, all else row by row."""
+  """An array of numbers as it is; texts and rows of unequal lengths as a list."""
   return values if values.dtype.kind in 'biuf' else list(values)

@@ -49,13 +49,14 @@ def inputs(what: str, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         f'{what}: x is {array.dtype} in split {split} and {trained} in train: give floats for '
         'features, whole numbers for tokens and images'
       )
-    finite(f'{what}, split {split}: x', array)
+    check_finite(f'{what}, split {split}: x', array)
   if trained.kind == 'f':
     return x
   if x['train'].ndim == 2:
     for split, array in x.items():
-      within(f'{what}, split {split}: x', array, 'token', 2**31 - 1)
+      check_range(f'{what}, split {split}: x', array, 'token', 2**31 - 1)
     return {split: array.astype(np.int32) for split, array in x.items()}
+  # Images of a user may be of another range: then they are floats, not wrapped to 8 bits.
   fits = all(array.min() >= 0 and array.max() <= 255 for array in x.values())
   return {
     split: (array[..., None] if array.ndim == 3 else array).astype(np.uint8 if fits else np.float64)
@@ -63,26 +64,27 @@ def inputs(what: str, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
   }
 
 
-def finite(what: str, array: np.ndarray) -> None:
+def check_finite(what: str, array: np.ndarray) -> None:
   """ValueError at the first number that float32 does not hold."""
   if array.dtype.kind != 'f':
     return
+  # A float64 beyond float32 becomes infinite here, and is then named.
   with np.errstate(over='ignore'):
     bad = ~np.isfinite(array.astype(np.float32, copy=False))
   if bad.any():
-    at = np.unravel_index(np.argmax(bad), bad.shape)
+    index = np.unravel_index(np.argmax(bad), bad.shape)
     raise ValueError(
-      f'{what} of example {at[0]} holds {array[at]}, no finite number of float32: mend that '
+      f'{what} of example {index[0]} holds {array[index]}, no finite number of float32: mend that '
       'example or leave it out'
     )
 
 
-def within(what: str, array: np.ndarray, noun: str, most: int) -> None:
+def check_range(what: str, array: np.ndarray, noun: str, most: int) -> None:
   """ValueError at the first number out of 0..most."""
   bad = (array < 0) | (array > most)
   if bad.any():
-    at = np.unravel_index(np.argmax(bad), bad.shape)
+    index = np.unravel_index(np.argmax(bad), bad.shape)
     raise ValueError(
-      f'{what} of example {at[0]} is {array[at]:.0f}, out of range 0..{most}: each {noun} is a '
-      'whole number from 0 on'
+      f'{what} of example {index[0]} is {array[index]:.0f}, out of range 0..{most}: each {noun} is '
+      'a whole number from 0 on'
     )

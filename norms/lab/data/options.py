@@ -25,7 +25,12 @@ LAYOUTS = ('image', 'flat', 'flat_channels_first')
 SOURCES = ('originals', 'tfds')
 KINDS = ('classes', 'floats', 'sequences')  # of targets
 FILES = ('.npz', '.csv', '.parquet')
-OWN = ('package.module:function', *(f'a {suffix} file' for suffix in FILES), 'tfds:NAME', 'hf:NAME')
+OWN_FORMS = (
+  'package.module:function',
+  *(f'a {suffix} file' for suffix in FILES),
+  'tfds:NAME',
+  'hf:NAME',
+)
 Options = Mapping[str, Any] | tuple  # config.data, or a trial's pairs of it
 
 
@@ -63,6 +68,7 @@ def origin(chosen: Mapping[str, Any]) -> str:
   if (suffix := pathlib.PurePath(name).suffix.lower()) in FILES:
     return suffix
   prefix, colon, rest = name.partition(':')
+  # tfds: and hf: come before a user's modules of these names.
   if colon and prefix in ('tfds', 'hf') and rest:
     return prefix
   if prefix.strip() and rest.strip():
@@ -78,7 +84,7 @@ def _unknown(name: str, suffix: str) -> ValueError:
   try:
     trial.one_of('data', name, DATA)
   except ValueError as error:
-    return ValueError(f'{error}, or of your own {", ".join(OWN)}')
+    return ValueError(f'{error}, or of your own {", ".join(OWN_FORMS)}')
   raise AssertionError(name)
 
 

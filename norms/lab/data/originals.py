@@ -22,7 +22,7 @@ from norms.lab.data.known import DATA, Form, Known
 PROBE_SECONDS = 2.5
 
 
-class Found(NamedTuple):
+class Originals(NamedTuple):
   """The files of one form, their common sha256, and whether each one's was known beforehand."""
 
   paths: Mapping[str, pathlib.Path]
@@ -30,7 +30,7 @@ class Found(NamedTuple):
   verified: bool
 
 
-def on_disk(name: str, manual_dir: str) -> Found:
+def on_disk(name: str, manual_dir: str) -> Originals:
   """The originals in DIR/<name>/ or DIR/<official folder>/; in DIR itself only by their sha256,
   for data sets share names of files.
 
@@ -40,10 +40,14 @@ def on_disk(name: str, manual_dir: str) -> Found:
   known, top = DATA[name], pathlib.Path(manual_dir).expanduser()
   if not top.is_dir():
     raise ValueError(f'config.data.manual_dir={manual_dir!r} is no folder: name one with {name}/')
-  places = [top / name, *(top / name / f for f in known.folders), *(top / f for f in known.folders)]
-  for place in places:
+  folders = [
+    top / name,
+    *(top / name / f for f in known.folders),
+    *(top / f for f in known.folders),
+  ]
+  for folder in folders:
     for form in known.forms:
-      paths = {file: place / file for file in form}
+      paths = {file: folder / file for file in form}
       if all(path.is_file() for path in paths.values()):
         return checked(known, form, paths)
   for form in known.forms:
@@ -53,45 +57,45 @@ def on_disk(name: str, manual_dir: str) -> Found:
       return checked(known, form, paths)
   raise ValueError(
     f'config.data.manual_dir={manual_dir!r} holds no complete originals of {name} in '
-    f'{", ".join(str(p.relative_to(top)) for p in places)}, nor with the right sha256 in itself: '
-    f'put {wanted(known)} into {top / name}, or leave manual_dir out to download them'
+    f'{", ".join(str(p.relative_to(top)) for p in folders)}, nor with the right sha256 in itself: '
+    f'put {download_list(known)} into {top / name}, or leave manual_dir out to download them'
   )
 
 
-def checked(known: Known, form: Form, paths: Mapping[str, pathlib.Path]) -> Found:
+def checked(known: Known, form: Form, paths: Mapping[str, pathlib.Path]) -> Originals:
   """These files, each with the sha256 that is known of it.
 
   Raises:
     ValueError: at the first other file; what is wrong inside comes before a mere other sha256.
   """
-  found = {file: sha256(path) for file, path in paths.items()}
+  hashes = {file: sha256(path) for file, path in paths.items()}
   for file, facts in form.items():
-    if facts.sha256 and found[file] != facts.sha256:
+    if facts.sha256 and hashes[file] != facts.sha256:
       formats.read(known, paths)
       raise ValueError(
-        f'{paths[file]} has {paths[file].stat().st_size} bytes and sha256 {found[file]}, not '
+        f'{paths[file]} has {paths[file].stat().st_size} bytes and sha256 {hashes[file]}, not '
         f'{facts.size} and {facts.sha256}: it is another file, download the original again'
       )
-  return Found(paths, together(found), all(facts.sha256 for facts in form.values()))
+  return Originals(paths, combined_sha256(hashes), all(facts.sha256 for facts in form.values()))
 
 
 def sha256(path: pathlib.Path) -> str:
-  """Of a file."""
+  """The sha256 of a file's bytes."""
   with path.open('rb') as file:
     return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
-def together(hashes: Mapping[str, str]) -> str:
+def combined_sha256(hashes: Mapping[str, str]) -> str:
   """One sha256 of several files', by name."""
   return hashlib.sha256(json.dumps(dict(hashes), sort_keys=True).encode()).hexdigest()
 
 
-def registered(known: Known) -> str:
-  """What `together` gives for the files that are downloaded."""
-  return together({file: facts.sha256 for file, facts in known.forms[0].items()})
+def registered_sha256(known: Known) -> str:
+  """What `combined_sha256` gives for the files that are downloaded."""
+  return combined_sha256({file: facts.sha256 for file, facts in known.forms[0].items()})
 
 
-def wanted(known: Known) -> str:
+def download_list(known: Known) -> str:
   """The files to download, with sizes and checksums."""
   return ', '.join(
     f'{file} ({facts.size} bytes, sha256 {facts.sha256})' for file, facts in known.forms[0].items()
@@ -103,7 +107,7 @@ def tfds_folder() -> pathlib.Path:
   return pathlib.Path(os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets').expanduser()
 
 
-def downloaded(name: str) -> Found:
+def downloaded(name: str) -> Originals:
   """The originals by tensorflow-datasets' downloader, in its own folder, where they stay.
 
   Raises:
@@ -111,23 +115,23 @@ def downloaded(name: str) -> Found:
   """
   known, folder = DATA[name], tfds_folder() / 'downloads'
   why_not = probe(f'{known.url}/{next(iter(known.forms[0]))}')
-  import tensorflow_datasets as tfds  # takes a second or more, while the network is asked
+  import tensorflow_datasets as tfds  # a second or more, while the probe waits
 
   infos = tfds.builder_cls(name).url_infos
-  kept = all(_kept(folder, name, url, info.checksum) for url, info in infos.items())
-  if not kept and (reason := why_not()):
+  cached = all(_is_cached(folder, name, url, info.checksum) for url, info in infos.items())
+  if not cached and (reason := why_not()):
     raise ValueError(_by_hand(name, folder, reason))
   manager = tfds.download.DownloadManager(
     download_dir=folder, url_infos=infos, dataset_name=name, force_checksums_validation=True
   )
   try:
-    got = manager.download({info.filename: url for url, info in infos.items()})
+    paths = manager.download({info.filename: url for url, info in infos.items()})
   except Exception as error:  # whatever requests, urllib3, the disk or a checksum raises
     raise ValueError(_by_hand(name, folder, (str(error) or repr(error)).splitlines()[0])) from error
-  return checked(known, known.forms[0], {f: pathlib.Path(p) for f, p in got.items()})
+  return checked(known, known.forms[0], {f: pathlib.Path(p) for f, p in paths.items()})
 
 
-def _kept(folder: pathlib.Path, name: str, url: str, checksum: str) -> bool:
+def _is_cached(folder: pathlib.Path, name: str, url: str, checksum: str) -> bool:
   """Whether the downloader has the file already, under the name that it gives it."""
   from tensorflow_datasets.core.download import resource
 
@@ -166,7 +170,7 @@ def _by_hand(name: str, folder: pathlib.Path, reason: str) -> str:
   prepared = any((folder.parent / name).glob('**/*.array_record*'))
   here = 'data.source=tfds to read what is prepared there, or --config.' if prepared else ''
   return (
-    f'{name} cannot be downloaded ({reason}): put {wanted(known)} of {known.url} into '
+    f'{name} cannot be downloaded ({reason}): put {download_list(known)} of {known.url} into '
     f'{manual / name} and add --config.data.manual_dir={manual}, or use '
     f'--config.{here}data.name=digits, which needs no download'
   )

@@ -13,7 +13,7 @@ import numpy as np
 from norms import catalogue
 from norms.lab import trial
 from norms.lab.data import arrays, hugging_face, splits, tables, tfds_sets
-from norms.lab.data.arrays import SPLITS, Own
+from norms.lab.data.arrays import SPLITS, OwnData
 from norms.lab.data.options import Options, complete, origin
 
 
@@ -29,7 +29,7 @@ def identified(options: Options, manual_dir: str = '') -> dict[str, Any]:
   return {**dict(options), 'sha256': read(chosen, manual_dir).sha256}
 
 
-def read(chosen: Mapping[str, Any], manual_dir: str = '') -> Own:
+def read(chosen: Mapping[str, Any], manual_dir: str = '') -> OwnData:
   """The raw data of these options, which are complete; from then on `splits.facts` knows them.
 
   Raises:
@@ -37,15 +37,16 @@ def read(chosen: Mapping[str, Any], manual_dir: str = '') -> Own:
   """
   where, name = origin(chosen), chosen['name']
   source, version = _source(where, name, manual_dir)
-  found = _read(name, where, source, version, chosen['target'], chosen['kind'])
-  if chosen['sha256'] not in ('', found.sha256):
+  content = _read(name, where, source, version, chosen['target'], chosen['kind'])
+  if chosen['sha256'] not in ('', content.sha256):
     raise ValueError(
-      f'data.name={name!r} gives other data (sha256 {found.sha256}) than those that were planned '
+      f'data.name={name!r} gives other data (sha256 {content.sha256}) than those that were planned '
       f'with (sha256 {chosen["sha256"]}): let it give the same each time, with a seed for what it '
       'draws, or drop config.data.sha256'
     )
-  splits.OWN[found.sha256] = found.facts
-  return found
+  # `splits.sizes` needs these facts for every trial, without reading the data again.
+  splits.OWN_FACTS[content.sha256] = content.facts
+  return content
 
 
 def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Any]:
@@ -62,7 +63,7 @@ def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Any]:
 
 # A handful: a data set may be large.
 @functools.lru_cache(maxsize=4)
-def _read(name: str, where: str, source: Any, version: Any, target: str, kind: str) -> Own:
+def _read(name: str, where: str, source: Any, version: Any, target: str, kind: str) -> OwnData:
   del version
   readers: dict[str, Callable[[], Any]] = {
     'function': lambda: source(),
@@ -70,8 +71,8 @@ def _read(name: str, where: str, source: Any, version: Any, target: str, kind: s
     'tfds': lambda: tfds_sets.read(name, source, target),
     'hf': lambda: hugging_face.read(source, target),
   }
-  given = readers.get(where, lambda: tables.read(source, target))()
-  return arrays.checked(name, given, kind)
+  content = readers.get(where, lambda: tables.read(source, target))()
+  return arrays.checked(name, content, kind)
 
 
 def _function(name: str) -> Callable[[], Any]:
@@ -112,11 +113,11 @@ def npz(name: str) -> dict[str, Any]:
   for key in wanted:
     if key not in content:
       raise ValueError(f'{name} has no array {key!r}: give {", ".join(wanted)}')
-  made: dict[str, Any] = {
+  pairs: dict[str, Any] = {
     split: (content[f'x_{split}'], content[f'y_{split}'])
     for split in SPLITS if f'x_{split}' in content
   }  # fmt: skip
-  return {**made, 'classes': content['classes']} if 'classes' in content else made
+  return {**pairs, 'classes': content['classes']} if 'classes' in content else pairs
 
 
 def _member(name: str, file: Any, key: str) -> np.ndarray:

@@ -37,23 +37,26 @@ def folder(name: str, manual_dir: str) -> pathlib.Path:
 
 def _sets(root: pathlib.Path) -> list[pathlib.Path]:
   """Folders of prepared sets, root/version or root/config/version; unfinished ones have no info."""
-  found = {file.parent for file in root.glob(f'**/{_FILES}')}
-  return sorted(place for place in found if (place / 'dataset_info.json').is_file())
+  folders = {file.parent for file in root.glob(f'**/{_FILES}')}
+  return sorted(place for place in folders if (place / 'dataset_info.json').is_file())
 
 
 def _prepare(name: str, root: pathlib.Path, manual_dir: str) -> None:
   import tensorflow_datasets as tfds  # a second or more to import: not before it is needed
 
-  found = originals.on_disk(name, manual_dir) if manual_dir else originals.downloaded(name)
-  place = next(iter(found.paths.values())).parent if manual_dir else None
-  made = tfds.builder(name, data_dir=root, file_format='array_record')
+  files = originals.on_disk(name, manual_dir) if manual_dir else originals.downloaded(name)
+  place = next(iter(files.paths.values())).parent if manual_dir else None
+  builder = tfds.builder(name, data_dir=root, file_format='array_record')
+  # Files that the user has put there need no download.
   config = tfds.download.DownloadConfig(manual_dir=place)
-  made.download_and_prepare(download_dir=root / 'downloads', download_config=config)
+  builder.download_and_prepare(download_dir=root / 'downloads', download_config=config)
 
 
 def sha256(place: pathlib.Path) -> str:
-  """Of the prepared files."""
-  return originals.together({file.name: originals.sha256(file) for file in place.glob(_FILES)})
+  """One sha256 of all prepared files."""
+  return originals.combined_sha256(
+    {file.name: originals.sha256(file) for file in place.glob(_FILES)}
+  )
 
 
 def read(known: Known, place: pathlib.Path) -> Data:

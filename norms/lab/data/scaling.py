@@ -27,11 +27,11 @@ def factors(pool: np.ndarray, normalize: str, top: int) -> tuple[np.ndarray, Sca
     return zero, float(top) or _largest(pool)
   if normalize == 'mean_image':
     wide = np.int64 if pool.dtype == np.uint8 else np.float64
-    return (sum(_each(lambda block: block.sum(0, dtype=wide), pool)) / len(pool))[None], 1.0
+    return (sum(_map_blocks(lambda block: block.sum(0, dtype=wide), pool)) / len(pool))[None], 1.0
   if pool.dtype != np.uint8:
     return _standard(pool)
   # In whole numbers throughout: mean and variance are exact but for one rounding.
-  each = _each(_moments, pool)
+  each = _map_blocks(_moments, pool)
   n, total, squares = pool.size, *map(sum, zip(*each, strict=True))
   if n * squares == total**2:
     raise _constant(total / n)
@@ -44,7 +44,7 @@ def _moments(block: np.ndarray) -> tuple[int, int]:
 
 
 def _largest(pool: np.ndarray) -> float:
-  largest = float(max(_each(lambda block: np.abs(block).max(), pool)))
+  largest = float(max(_map_blocks(lambda block: np.abs(block).max(), pool)))
   if not largest:
     raise _constant(0)
   return largest
@@ -55,7 +55,7 @@ def _standard(pool: np.ndarray) -> tuple[np.ndarray, Scale]:
   axes, n = (0, len(pool)) if pool.ndim == 2 else (None, pool.size)
 
   def mean(function: Callable) -> np.ndarray:
-    return sum(_each(lambda block: np.sum(function(block), axes, dtype=np.float64), pool)) / n
+    return sum(_map_blocks(lambda block: np.sum(function(block), axes, dtype=np.float64), pool)) / n
 
   low, high = pool.min(axes), pool.max(axes)
   if np.all(low == high):
@@ -75,9 +75,9 @@ def _constant(value: float) -> ValueError:
 
 def scaled(x: np.ndarray, shift: np.ndarray, scale: Scale) -> np.ndarray:
   """(x - shift) / scale, computed in float64 and rounded once to float32."""
-  made = np.empty(x.shape, np.float32)
-  _each(lambda rows, block: np.copyto(rows, (block - shift) / scale, 'same_kind'), made, x)
-  return made
+  result = np.empty(x.shape, np.float32)
+  _map_blocks(lambda rows, block: np.copyto(rows, (block - shift) / scale, 'same_kind'), result, x)
+  return result
 
 
 def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
@@ -87,8 +87,8 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
   return x if layout in ('', 'image') else x.reshape(len(x), -1)
 
 
-def _each(function: Callable, *arrays: np.ndarray) -> list:
+def _map_blocks(function: Callable, *arrays: np.ndarray) -> list:
   """The function of each block of examples, on all cores: NumPy works without Python's lock."""
-  cut = [[a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK)] for a in arrays]
+  blocks = [[a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK)] for a in arrays]
   with futures.ThreadPoolExecutor() as pool:
-    return list(pool.map(function, *cut))
+    return list(pool.map(function, *blocks))

@@ -64,7 +64,7 @@ class Facts(NamedTuple):
 
 
 # What was found in data of your own, by the sha256 of their arrays.
-OWN: dict[str, Facts] = {}
+OWN_FACTS: dict[str, Facts] = {}
 
 
 def facts(chosen: Mapping[str, Any]) -> Facts:
@@ -74,12 +74,12 @@ def facts(chosen: Mapping[str, Any]) -> Facts:
     KeyError: where these are a user's own data, and nobody has read them yet.
   """
   if chosen['name'] not in DATA:
-    return OWN[chosen['sha256']]
+    return OWN_FACTS[chosen['sha256']]
   known = DATA[chosen['name']]
-  made = Sizes(known.train, 0, known.test, known.shape, known.classes)
+  raw_sizes = Sizes(known.train, 0, known.test, known.shape, known.classes)
   if chosen['kind'] == 'floats':
-    made = made._replace(classes=1, kind='floats', target_shape=(1,))
-  return Facts(made, top=known.top)
+    raw_sizes = raw_sizes._replace(classes=1, kind='floats', target_shape=(1,))
+  return Facts(raw_sizes, top=known.top)
 
 
 def sizes(options: Options) -> Sizes:
@@ -89,8 +89,8 @@ def sizes(options: Options) -> Sizes:
     ValueError: where a split asks for more than there is, or for a layout that is not to be had.
   """
   chosen = complete(options)
-  whole, kept, _, _ = facts(chosen)
-  own, remain = whole.train, whole.train - (0 if kept else chosen['validation'])
+  whole, held_out, _, _ = facts(chosen)
+  own, remain = whole.train, whole.train - (0 if held_out else chosen['validation'])
   if remain <= 0:
     raise ValueError(
       f'data.validation={chosen["validation"]} leaves nothing to train on: {chosen["name"]} has '
@@ -98,7 +98,7 @@ def sizes(options: Options) -> Sizes:
     )
   for key, most, where in (
     ('train', remain, 'remain for training'),
-    ('validation', kept or own, 'are in the validation split'),
+    ('validation', held_out or own, 'are in the validation split'),
     ('test', whole.test, 'are in the test split'),
   ):
     if chosen[key] > most:
@@ -115,7 +115,7 @@ def sizes(options: Options) -> Sizes:
   as_it_is = chosen['layout'] in ('', 'image')
   return whole._replace(
     train=chosen['train'] or remain,
-    validation=chosen['validation'] or kept,
+    validation=chosen['validation'] or held_out,
     test=chosen['test'] or whole.test,
     shape=whole.shape if as_it_is else (math.prod(whole.shape),),
   )
@@ -128,32 +128,33 @@ def make(raw: Data, options: Options) -> Data:
   before the `train` subset: a subset's inputs are those of the whole, and no input that a net is
   judged by has a part in it. Tokens stay as they are.
   """
-  chosen, want = complete(options), sizes(options)
+  chosen, wanted = complete(options), sizes(options)
   known = facts(chosen)
-  pool = raw.train.x if raw.validation else raw.train.x[: len(raw.train.x) - want.validation]
-  tokens, layout = want.dtype == 'int32', chosen['layout']
+  # A validation split of its own takes nothing from the training examples.
+  pool = raw.train.x if raw.validation else raw.train.x[: len(raw.train.x) - wanted.validation]
+  tokens, layout = wanted.dtype == 'int32', chosen['layout']
   shift, scale = factors(pool, 'none' if tokens else chosen['normalize'], known.top)
 
   def split(whole: Split, rows: slice) -> Split:
     x, y = laid_out(whole.x[rows], layout), whole.y[rows]
     x = np.array(x, np.int32) if tokens else scaled(x, laid_out(shift, layout), scale)
-    if want.kind == 'floats':
+    if wanted.kind == 'floats':
       return Split(x, np.array(y, np.float32).reshape(len(y), -1))
     return Split(x, np.array(y, np.int32))
 
-  train = split(raw.train, slice(want.train))
-  absent = sorted(set(range(want.classes)) - set(train.y.tolist())) if _counts(known) else []
+  train = split(raw.train, slice(wanted.train))
+  absent = sorted(set(range(wanted.classes)) - set(train.y.tolist())) if _counts(known) else []
   if absent:
     raise ValueError(
-      f'data.train={want.train} leaves class {absent[0]} of {chosen["name"]} without a training '
+      f'data.train={wanted.train} leaves class {absent[0]} of {chosen["name"]} without a training '
       'example: use more'
     )
   held_out = None
   if raw.validation:
-    held_out = split(raw.validation, slice(want.validation))
-  elif want.validation:
+    held_out = split(raw.validation, slice(wanted.validation))
+  elif wanted.validation:
     held_out = split(raw.train, slice(len(pool), len(raw.train.x)))
-  return Data(train, split(raw.test, slice(want.test)), held_out)
+  return Data(train, split(raw.test, slice(wanted.test)), held_out)
 
 
 def _counts(known: Facts) -> bool:

@@ -44,16 +44,16 @@ def read(name: str, target: str) -> dict[str, tuple]:
   table.columns = [str(column) for column in table.columns]
   columns = {column: table[column] for column in table if column != SPLIT}
   if SPLIT not in table:
-    return halves(*pair(name, columns, target, list(columns)))
+    return hold_out_test(*inputs_and_targets(name, columns, target, list(columns)))
   splits = table[SPLIT].astype(str).to_numpy()
   for value in pd.unique(splits):
     trial.one_of(f'{name}: a value of column {SPLIT}', value, SPLITS)
   # Together: what is wrong is named by its row, whichever split that is in.
-  x, y = pair(name, columns, target, list(columns))
+  x, y = inputs_and_targets(name, columns, target, list(columns))
   return {s: (x[splits == s], y[splits == s]) for s in SPLITS if (splits == s).any()}
 
 
-def halves(x: np.ndarray, y: np.ndarray) -> dict[str, tuple]:
+def hold_out_test(x: np.ndarray, y: np.ndarray) -> dict[str, tuple]:
   """A fifth of the examples for testing, the others for training, both in an order by chance.
 
   The order is that of NumPy's legacy generator with seed 0, which no version changes.
@@ -63,7 +63,7 @@ def halves(x: np.ndarray, y: np.ndarray) -> dict[str, tuple]:
   return {'train': (x[train], y[train]), 'test': (x[test], y[test])}
 
 
-def pair(
+def inputs_and_targets(
   name: str, columns: Columns, target: str, features: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
   """(x, y): the features side by side, as floats, or the one that has an array in each row.
@@ -76,7 +76,7 @@ def pair(
   y = numbers(name, target, columns[target])
   features = [column for column in features if column != target]
   if not features and y.ndim > 1:
-    return y, y  # such as tokens, of which each is to be told from those before it
+    return y, y  # such as tokens: each is predicted from those before it
   if not features:
     raise ValueError(f'{name} has no column beside the target {target!r}: give features')
   arrays = {column: numbers(name, column, columns[column]) for column in features}
@@ -99,6 +99,7 @@ def numbers(name: str, column: str, values: Any) -> np.ndarray:
   """
   if isinstance(values, np.ndarray) and values.ndim > 1 and values.dtype.kind in _NUMPY:
     return values
+  # A column of lists, as Parquet has them, becomes a Series of objects.
   series = values if isinstance(values, pd.Series) else pd.Series(list(values))
   what = f'{name}: column {column!r}'
   if series.dtype.kind in _NUMPY:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from norms.lab.data.inputs import finite, within
+from norms.lab.data.inputs import check_finite, check_range
 
 SHAPES = {'classes': '(examples,)', 'floats': '(examples, outputs)',
           'sequences': '(examples, length)'}  # fmt: skip
@@ -29,7 +29,7 @@ def targets(what: str, y: np.ndarray, kind: str) -> np.ndarray:
   Raises:
     ValueError: where they are not of the kind, or not finite.
   """
-  finite(what, y)
+  check_finite(what, y)
   if y.ndim != SHAPES[kind].count(', ') + 1 and not (kind == 'floats' and y.ndim == 1):
     raise ValueError(
       f'{what} has shape {y.shape}: {kind} are {SHAPES[kind]}; config.data.kind says which of '
@@ -37,14 +37,15 @@ def targets(what: str, y: np.ndarray, kind: str) -> np.ndarray:
     )
   if kind == 'floats':
     return y.astype(np.float32).reshape(len(y), -1)
+  # Labels may come as floats: 3.0 is a class all the same.
   broken = y != np.round(y)
   if broken.any():
-    at = np.unravel_index(np.argmax(broken), y.shape)
+    index = np.unravel_index(np.argmax(broken), y.shape)
     raise ValueError(
-      f'{what} of example {at[0]} is {y[at]}, no whole number: number the classes from 0, or set '
-      "config.data.kind='floats' to predict numbers"
+      f'{what} of example {index[0]} is {y[index]}, no whole number: number the classes from 0, or '
+      "set config.data.kind='floats' to predict numbers"
     )
-  within(what, y, 'class', 2**31 - 2)
+  check_range(what, y, 'class', 2**31 - 2)
   return y.astype(np.int32)
 
 
@@ -58,14 +59,14 @@ def number_of_classes(what: str, classes: Any) -> int | None:
   return int(number)
 
 
-def check_each_is_trained(what: str, y: np.ndarray, classes: int) -> None:
+def check_every_class_is_trained(what: str, y: np.ndarray, classes: int) -> None:
   """ValueError where a class has no training example: labels that begin at 1, most often."""
   if classes < 2:
     raise ValueError(f'{what}: every label is 0: give at least two classes')
-  there = np.unique(y)
-  if len(there) < classes:
-    gaps = np.flatnonzero(there != np.arange(len(there)))
-    absent = gaps[0] if len(gaps) else len(there)
+  present = np.unique(y)
+  if len(present) < classes:
+    gaps = np.flatnonzero(present != np.arange(len(present)))
+    absent = gaps[0] if len(gaps) else len(present)
     raise ValueError(
       f'{what}: no training example has class {absent} of 0..{classes - 1}: number the classes '
       "from 0 without gaps, give 'classes', or set config.data.kind='floats' to predict numbers"

@@ -18,7 +18,7 @@ INFO = 'dataset_info.json'
 
 
 def folder(name: str, manual_dir: str) -> pathlib.Path:
-  """Of NAME, NAME/CONFIG, NAME:VERSION or NAME/CONFIG:VERSION; the newest of several versions.
+  """The folder of NAME, NAME/CONFIG, NAME:VERSION or NAME/CONFIG:VERSION; by default the newest.
 
   manual_dir: tensorflow-datasets' data folder; '': TFDS_DATA_DIR, or ~/tensorflow_datasets.
 
@@ -27,21 +27,21 @@ def folder(name: str, manual_dir: str) -> pathlib.Path:
   """
   root = pathlib.Path(manual_dir).expanduser() if manual_dir else originals.tfds_folder()
   path, _, version = name.removeprefix('tfds:').partition(':')
-  found = sorted(file.parent for file in (root / path).glob(f'**/{INFO}'))
-  configs = sorted({str(place.parent.relative_to(root)) for place in found})
+  folders = sorted(file.parent for file in (root / path).glob(f'**/{INFO}'))
+  configs = sorted({str(place.parent.relative_to(root)) for place in folders})
   if len(configs) > 1:
     raise ValueError(f'data.name={name!r}: several configs are prepared, use {", ".join(configs)}')
   if version:
-    found = [place for place in found if place.name == version]
-  if not found:
+    folders = [place for place in folders if place.name == version]
+  if not folders:
     prepared = sorted({str(f.parent.parent.relative_to(root)) for f in root.glob(f'*/**/{INFO}')})
-    there = f'prepared there: {", ".join(prepared)}' if prepared else 'nothing is prepared there'
+    hint = f'prepared there: {", ".join(prepared)}' if prepared else 'nothing is prepared there'
     raise ValueError(
       f'data.name={name!r}: {root / path}{":" * bool(version)}{version} holds no set that '
-      f'tensorflow-datasets has prepared; {there}: run tfds build, or name its data folder by '
+      f'tensorflow-datasets has prepared; {hint}: run tfds build, or name its data folder by '
       'config.data.manual_dir'
     )
-  return max(found, key=lambda place: [int(n) for n in place.name.split('.') if n.isdigit()])
+  return max(folders, key=lambda place: [int(n) for n in place.name.split('.') if n.isdigit()])
 
 
 def read(name: str, place: pathlib.Path, target: str) -> dict[str, tuple]:
@@ -64,17 +64,17 @@ def read(name: str, place: pathlib.Path, target: str) -> dict[str, tuple]:
       f'data.name={name!r} has no split train, only {", ".join(builder.info.splits)}'
     )
   keys = builder.info.supervised_keys
-  given = keys if keys and len(keys) == 2 and all(isinstance(key, str) for key in keys) else None
+  named = keys if keys and len(keys) == 2 and all(isinstance(key, str) for key in keys) else None
   features = list(columns['train'])
-  if given and target in ('', given[1]):
-    features, target = [given[0]], given[1]
+  if named and target in ('', named[1]):
+    features, target = [named[0]], named[1]
   elif not target:
     trial.one_of(f'data.name={name!r}: data.target', target, features)
-  made = {
-    split: tables.pair(f'{name}, split {split}', each, target, features)
-    for split, each in columns.items()
+  pairs = {
+    split: tables.inputs_and_targets(f'{name}, split {split}', values, target, features)
+    for split, values in columns.items()
   }
-  return made if 'test' in made else {**made, **tables.halves(*made['train'])}
+  return pairs if 'test' in pairs else {**pairs, **tables.hold_out_test(*pairs['train'])}
 
 
 def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndarray]:
@@ -92,6 +92,7 @@ def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndar
 
     examples = list(tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)))
   names = sorted(builder.info.features.keys())  # a set that is read back has no order of its own
+  # A data source is random access, and reads a record whenever it is indexed: each only once.
   rows = [examples[i] for i in range(len(examples))]
   return {name: _stacked([row[name] for row in rows]) for name in names}
 
@@ -99,5 +100,5 @@ def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndar
 def _stacked(values: list) -> Any:
   """One array where all values have one shape; else the values, and a table says what is wrong."""
   arrays = [np.asarray(value) for value in values]
-  alike = {(array.shape, array.dtype.kind) for array in arrays}
-  return np.stack(arrays) if len(alike) == 1 and arrays[0].dtype.kind in 'biuf' else values
+  kinds = {(array.shape, array.dtype.kind) for array in arrays}
+  return np.stack(arrays) if len(kinds) == 1 and arrays[0].dtype.kind in 'biuf' else values

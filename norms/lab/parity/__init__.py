@@ -1,4 +1,4 @@
-"""How other libraries' norms compare with ours: asked for by a config, measured, recorded.
+"""How other libraries' norms compare with ours: from a config to records.
 
 A config has a kind, and a kind says what its units are: `agreement` (kind 'parity') holds one norm
 of one library against ours and against the exact value, `drift` (kind 'parity_drift') trains one
@@ -12,7 +12,7 @@ measures and records them, `results` are the rows that norms.lab.report.parity r
 
 from norms.lab import peers, trial
 from norms.lab.parity import agreement, drift
-from norms.lab.parity.study import Study as Study
+from norms.lab.parity.study import ParityStudy as ParityStudy
 from norms.lab.parity.study import describe as describe
 from norms.lab.parity.study import pending as pending
 from norms.lab.parity.study import results as results
@@ -21,15 +21,15 @@ from norms.lab.parity.study import run as run
 KINDS = {'parity': agreement, 'parity_drift': drift}
 
 
-def from_config(config, *, doc: str = '', command: str = '') -> Study:
+def from_config(config, *, doc: str = '', command: str = '') -> ParityStudy:
   """The study of a ConfigDict; ValueError, one line, at what is wrong in it."""
   plain = config.to_dict()
   kind = KINDS[trial.one_of('config.kind', plain['kind'], KINDS)]
-  asked = kind.libraries(plain)
-  needed = [name for name in asked if name in peers.LIBRARIES]
-  found = [name for name in asked if name not in needed or peers.installed(name)]
+  libraries = kind.libraries(plain)
+  needed = [name for name in libraries if name in peers.LIBRARIES]
+  installed = [name for name in libraries if name not in needed or peers.installed(name)]
   texts = {key: plain[key] for key in ('kind', 'name', 'question', 'expectation')}
-  units = tuple(kind.units(plain, found))
+  units = tuple(kind.units(plain, installed))
   reference, absent = plain.get('reference', ''), peers.absent(needed)
-  told = {'doc': doc, 'command': command, 'reference': reference, 'absent': absent}
-  return Study(**texts, **told, units=units)
+  notes = {'doc': doc, 'command': command, 'reference': reference, 'absent': absent}
+  return ParityStudy(**texts, **notes, units=units)

@@ -11,7 +11,7 @@ from norms.lab import peers, trial
 from norms.lab.parity import measures, study
 from norms.lab.parity.cases import Setting
 
-# What every figure rests on, beside the file of a library and of who runs it.
+# Another source of these files, or of a library's own, makes another unit.
 FILES = (
   'parity/cases', 'parity/exact', 'parity/measures',
   'peers/__init__', 'peers/case', 'peers/differences', 'peers/ours', 'peers/on_jax',
@@ -19,8 +19,8 @@ FILES = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Unit:
-  """One norm of one library, and all that can change what is measured of it."""
+class AgreementUnit:
+  """One norm of one library, and everything that can change its figures."""
 
   library: str
   norm: str
@@ -39,7 +39,7 @@ class Unit:
     return f'{self.norm}, {peers.LIBRARIES[self.library].title}'
 
   def ready(self) -> None:
-    """Nothing: each unit brings all that it needs."""
+    """Nothing to check: each unit draws its own inputs."""
 
   def measured(self) -> pd.DataFrame:
     """Its rows: against ours, and against the exact value."""
@@ -47,31 +47,32 @@ class Unit:
     return pd.DataFrame(self._rows()).assign(library=self.library, title=title, norm=self.norm)
 
   def _rows(self) -> Iterator[dict[str, Any]]:
+    # Ours against ours says nothing.
     if self.library != peers.OURS:
       yield from measures.from_ours(self.library, self.norm, self.setting)
     yield from measures.from_exact(self.library, self.norm, self.setting)
 
 
 def libraries(plain: dict[str, Any]) -> list[str]:
-  """Those that a config asks for, ours first; ValueError, one line, where one is not known."""
-  asked = [trial.one_of('config.peers', name, peers.LIBRARIES) for name in plain['peers']]
-  return list(dict.fromkeys([peers.OURS, *asked]))
+  """The libraries that a config names, ours first; ValueError, one line, at an unknown one."""
+  names = [trial.one_of('config.peers', name, peers.LIBRARIES) for name in plain['peers']]
+  return list(dict.fromkeys([peers.OURS, *names]))
 
 
-def units(plain: dict[str, Any], found: Iterable[str]) -> Iterator[Unit]:
-  """Those of a config, of the libraries that were found; ValueError, one line, as above."""
-  wanted = (*peers.ACTIVATION, *peers.KERNEL)
-  asked = [trial.one_of('config.norms', norm, wanted) for norm in plain['norms']]
+def units(plain: dict[str, Any], libraries: Iterable[str]) -> Iterator[AgreementUnit]:
+  """A config's units for these libraries; ValueError, one line, at an unknown norm."""
+  known = (*peers.ACTIVATION, *peers.KERNEL)
+  wanted = [trial.one_of('config.norms', norm, known) for norm in plain['norms']]
   setting = Setting.of(plain)
-  for norm in asked:
-    for name in found:
-      if norm in peers.PEERS[name]:
-        yield Unit(name, norm, setting, study.version(name), _code(name))
+  for norm in wanted:
+    for library in libraries:
+      if norm in peers.PEERS[library]:
+        yield AgreementUnit(library, norm, setting, study.version(library), _code(library))
 
 
 @functools.cache
 def _code(library: str) -> str:
-  """Of our library, which is what is measured, and of what measures it."""
-  found = peers.LIBRARIES[library]
-  own = (*FILES, f'peers/{found.module}', f'peers/on_{found.frame}')
-  return study.code((*study.library(), *(f'lab/{name}' for name in own)))
+  """A hash of the source: of our library, which is measured, and of the files that measure it."""
+  row = peers.LIBRARIES[library]
+  files = (*FILES, f'peers/{row.module}', f'peers/on_{row.framework}')
+  return study.code((*study.library(), *(f'lab/{name}' for name in files)))

@@ -1,4 +1,4 @@
-"""On what libraries are compared: the named inputs, and what each library is told of a norm."""
+"""The inputs on which libraries are compared, by name, and the options that all of them get."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -52,7 +52,7 @@ ACTIVATIONS_ONLY = ('one element', 'batch of one')  # say nothing new of a kerne
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-  """What a config says of the comparison."""
+  """What is compared, and at which sizes, as a config says."""
 
   shape: tuple[int, ...]  # of activations: examples, height, width, features
   groups: int
@@ -78,20 +78,20 @@ class Setting:
 
 def sizes(norm: str, setting: Setting) -> dict[str, tuple[int, ...]]:
   """What outputs are compared at: an image, and for norms that have one a dense layer."""
-  found = {'output': setting.shape}
+  shapes = {'output': setting.shape}
   if setting.dense and norm in DENSE:
-    found['output, dense'] = (setting.dense[0], 1, 1, setting.dense[1])
-  return found
+    shapes['output, dense'] = (setting.dense[0], 1, 1, setting.dense[1])
+  return shapes
 
 
 def options(norm: str, setting: Setting, *, groups: int | None = None) -> dict[str, Any]:
-  """What every library is told of a norm."""
+  """The options with which every library computes a norm."""
   if norm == 'spectral':
     return {'steps': STEPS, 'epsilon': 1e-12}
   if norm == 'weight':
     return {}  # two libraries have no epsilon there
-  more = {'groups': groups or setting.groups} if norm == 'group' else {}
-  return {'epsilon': EPSILON, **more}
+  group_option = {'groups': groups or setting.groups} if norm == 'group' else {}
+  return {'epsilon': EPSILON, **group_option}
 
 
 def draw(norm: str, name: str, dtype: str, shape: tuple[int, ...], *, seed: int, fresh=False):
@@ -103,17 +103,18 @@ def draw(norm: str, name: str, dtype: str, shape: tuple[int, ...], *, seed: int,
   x = offset + spread * rng.standard_normal(shape)
   if name == 'largest':
     x = rng.uniform(-LARGEST[dtype], LARGEST[dtype], shape)
+  # Away from 0, so that dividing by scale to get the normalised input back loses nothing.
   scale, bias = 0.7 + rng.uniform(0, 1, shape[-1]), rng.standard_normal(shape[-1])
   scale, bias = (np.ones_like(scale), np.zeros_like(bias)) if fresh else (scale, bias)
-  made = Case(x, scale, bias, rng.standard_normal(shape)).each(lambda a: a.astype(np.dtype(dtype)))
-  return made._replace(
-    scale=None if norm == 'spectral' else made.scale,
-    bias=None if norm in (*KERNEL, 'rms') else made.bias,
+  case = Case(x, scale, bias, rng.standard_normal(shape)).each(lambda a: a.astype(np.dtype(dtype)))
+  return case._replace(
+    scale=None if norm == 'spectral' else case.scale,
+    bias=None if norm in (*KERNEL, 'rms') else case.bias,
   )
 
 
 def _shape(norm: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-  """As asked for; or of a kernel, of one example, or with one entry in each statistic."""
+  """The shape of an input: a kernel's, one example's, or one with a single entry per statistic."""
   examples, *positions, features = shape
   single = (1,) * len(positions)
   if norm in KERNEL:

@@ -33,16 +33,16 @@ FILES = ('lab/parity/training', 'lab/peers/in_models', 'lab/peers/keras',
 
 
 @dataclasses.dataclass(frozen=True)
-class Unit:
-  """One network trained once, and all that can change what comes of it."""
+class DriftUnit:
+  """One network trained once, and everything that can change its figures."""
 
   family: str
   library: str
-  trial: Trial  # with our norm, whoever's is trained
+  trial: Trial  # with our norm, also where another library's is trained
   told: tuple[tuple[str, Any], ...]  # options of every library's norm
   version: str
   code: str
-  manual_dir: str = ''  # where the data's originals lie: no part of what comes of it
+  manual_dir: str = ''  # where the data's originals lie; it changes no figure
 
   @functools.cached_property
   def hash(self) -> str:
@@ -60,7 +60,7 @@ class Unit:
     return f'{self.family}, {self.title}, seed {self.trial.seed}'
 
   def ready(self) -> None:
-    """Raises what is wrong with the data, which stops all alike."""
+    """Loads the data: a mistake in them would stop every unit."""
     data_sets.load(self.trial.data, self.manual_dir)
 
   def measured(self) -> pd.DataFrame:
@@ -68,18 +68,19 @@ class Unit:
     data = data_sets.load(self.trial.data, self.manual_dir)
     names = training.watched(self.trial)
     if self.library == TENSORFLOW:
-      given = {'kept': KEPT, 'epsilon': dict(self.told).get('epsilon', 0.0)}
-      found = training.by_tensorflow(self.trial, data, names, self.family, given)
+      options = {'kept': KEPT, 'epsilon': dict(self.told).get('epsilon', 0.0)}
+      curves = training.by_tensorflow(self.trial, data, names, self.family, options)
     else:
-      found = training.by_program(self._own_trial(), data, names)
-    rows = pd.DataFrame([*_curves(found), *_parameters(found, names)])
-    place = {'family': self.family, 'library': self.library, 'title': self.title}
-    return rows.assign(**place, seed=self.trial.seed)
+      curves = training.by_program(self._own_trial(), data, names)
+    rows = pd.DataFrame([*_curves(curves), *_parameters(curves, names)])
+    identity = {'family': self.family, 'library': self.library, 'title': self.title}
+    return rows.assign(**identity, seed=self.trial.seed)
 
   def _own_trial(self) -> Trial:
     """The trial with this library's norm."""
     options = dict(self.told)
     if self.family == 'batch':
+      # Other norms keep no running statistics, and their modules take no momentum.
       options |= {'momentum': KEPT}
     if self.library == FAULT:
       options |= {'use_scale': False, 'use_bias': False}
@@ -88,49 +89,54 @@ class Unit:
 
 
 def libraries(plain: dict[str, Any]) -> list[str]:
-  """Whose norms a config asks for; ValueError, one line, where one is not known."""
+  """The libraries that a config names; ValueError, one line, at an unknown one."""
   known = (OURS, 'linen', 'keras', TENSORFLOW, FAULT)
   return [trial.one_of('config.libraries', name, known) for name in plain['libraries']]
 
 
-def units(plain: dict[str, Any], found: Iterable[str]) -> Iterator[Unit]:
-  """Those of a config, of the libraries that were found; ValueError, one line, as above."""
+def units(plain: dict[str, Any], installed: Iterable[str]) -> Iterator[DriftUnit]:
+  """A config's units for these libraries; ValueError, one line, at an unknown norm."""
   families = [trial.one_of('config.families', f, FAMILIES) for f in plain['families']]
-  for seed in plain['seeds']:  # each whole before the next: what is there is comparable
+  for seed in plain[
+    'seeds'
+  ]:  # a seed is complete before the next begins, so that a run cut short can be compared
     for family in families:
-      for name in found:
-        if name in (*FAMILIES[family], TENSORFLOW) or (name == FAULT and family != 'weight'):
-          yield _unit(plain, family, name, seed)
+      for library in installed:
+        if library in (*FAMILIES[family], TENSORFLOW) or (library == FAULT and family != 'weight'):
+          yield _unit(plain, family, library, seed)
 
 
-def _unit(plain: dict[str, Any], family: str, library: str, seed: int) -> Unit:
+def _unit(plain: dict[str, Any], family: str, library: str, seed: int) -> DriftUnit:
   norm = FAMILIES[family][OURS]
-  told = {} if family == 'weight' else {'epsilon': plain['epsilon']}
-  told |= {'num_groups': 1} if norm == 'group' else {}
-  whole = sweeps.defaults().to_dict()
-  taken = ('data', 'model', 'model_options', 'optimizer', 'optimizer_options', 'learning_rate',
+  options = {} if family == 'weight' else {'epsilon': plain['epsilon']}
+  options |= {'num_groups': 1} if norm == 'group' else {}
+  config = sweeps.defaults().to_dict()
+  keys = ('data', 'model', 'model_options', 'optimizer', 'optimizer_options', 'learning_rate',
            'batch_size', 'epochs', 'name')  # fmt: skip
-  whole |= {key: plain[key] for key in taken} | {'data': {**whole['data'], **plain['data']}}
-  whole |= {'norm': norm, 'seed': seed, 'eval_stats': 'running', 'eval_examples': 1000}
-  whole |= {'norm_options': {'group': {'num_groups': 1}}}  # what shapes alone must know
-  made = sweeps.from_config(whole)
+  config |= {key: plain[key] for key in keys} | {'data': {**config['data'], **plain['data']}}
+  config |= {'norm': norm, 'seed': seed, 'eval_stats': 'running', 'eval_examples': 1000}
+  config |= {'norm_options': {'group': {'num_groups': 1}}}  # what shapes alone must know
+  sweep = sweeps.from_config(config)
   version, code = study.version(library), study.code(FILES)
-  return Unit(family, library, made.trials[0], tuple(told.items()), version, code, made.manual_dir)
+  return DriftUnit(
+    family, library, sweep.trials[0], tuple(options.items()), version, code, sweep.manual_dir
+  )
 
 
-def _curves(found: Curves) -> Iterator[dict[str, Any]]:
-  steps = len(found.loss) // (len(found.test_accuracy) - 1)
-  for epoch, accuracy in enumerate(found.test_accuracy):
-    loss = found.loss[(epoch - 1) * steps : epoch * steps]
+def _curves(curves: Curves) -> Iterator[dict[str, Any]]:
+  steps = len(curves.loss) // (len(curves.test_accuracy) - 1)
+  for epoch, accuracy in enumerate(curves.test_accuracy):
+    loss = curves.loss[(epoch - 1) * steps : epoch * steps]
+    # Accuracies are float32: a float64 would print digits that the device did not compute.
     row = {'table': 'curve', 'epoch': epoch, 'test_accuracy': float(np.float32(accuracy))}
     yield {**row, 'loss': float(np.mean(loss)) if epoch else np.nan}
 
 
-def _parameters(found: Curves, names: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _parameters(curves: Curves, names: dict[str, int]) -> Iterator[dict[str, Any]]:
   """Every entry at steps that grow by a sixth, and at the last."""
-  last = len(found.watched) - 1
-  kept = sorted({0, last} | {int(round(s)) for s in np.geomspace(1, last, 48)})
+  last = len(curves.watched) - 1
+  steps = sorted({0, last} | {int(round(s)) for s in np.geomspace(1, last, 48)})
   places = [(name, i) for name, n in names.items() for i in range(n)]
-  for step in kept:
-    for (name, i), value in zip(places, found.watched[step], strict=True):
+  for step in steps:
+    for (name, i), value in zip(places, curves.watched[step], strict=True):
       yield {'table': 'parameter', 'step': step, 'name': name, 'index': i, 'value': float(value)}

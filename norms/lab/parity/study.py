@@ -20,7 +20,7 @@ from norms.lab.runner.provenance import provenance
 
 
 class Unit(Protocol):
-  """What is measured at once: one norm of one library."""
+  """What is measured and recorded at once: one norm of one library."""
 
   @property
   def hash(self) -> str:
@@ -32,18 +32,18 @@ class Unit(Protocol):
 
   @property
   def version(self) -> str:
-    """Of the library, as 'flax 0.12.8'."""
+    """The version of the library, as 'flax 0.12.8'."""
 
   def ready(self) -> None:
-    """Raises what would stop every unit alike."""
+    """Raises the error that would stop every unit."""
 
   def measured(self) -> pd.DataFrame:
     """Its rows."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
-  """The comparison that a config asks for."""
+class ParityStudy:
+  """A comparison with other libraries, as a config describes it."""
 
   kind: str  # 'parity' or 'parity_drift'
   name: str
@@ -56,13 +56,13 @@ class Study:
   absent: str  # a line on the libraries that are not installed, or ''
 
 
-def pending(study: Study, workdir) -> tuple[Unit, ...]:
+def pending(study: ParityStudy, workdir) -> tuple[Unit, ...]:
   """The units that have no record yet."""
   done = records.done(workdir)
   return tuple(unit for unit in study.units if unit.hash not in done)
 
 
-def describe(study: Study, units: tuple[Unit, ...], workdir) -> str:
+def describe(study: ParityStudy, units: tuple[Unit, ...], workdir) -> str:
   """The plan in words, for --dry_run."""
   lines = [unit.label for unit in units] + ([study.absent] if study.absent else [])
   done = len(study.units) - len(units)
@@ -70,7 +70,9 @@ def describe(study: Study, units: tuple[Unit, ...], workdir) -> str:
   return '\n'.join(lines + records.unused(workdir))
 
 
-def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False) -> list[str]:
+def run(
+  study: ParityStudy, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False
+) -> list[str]:
   """Measures the units one after the other; a line per unit that failed."""
   failed = []
   if study.absent:
@@ -78,7 +80,7 @@ def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = Fal
   for unit in units[:1]:
     unit.ready()
   for i, unit in enumerate(units, 1):
-    begun, tile = time.perf_counter(), [unit]  # a record's file asks for the hash alone
+    start, tile = time.perf_counter(), [unit]  # a file of records needs its hash alone
     try:
       with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # overflow is what some inputs are for
@@ -89,29 +91,31 @@ def run(study: Study, units: tuple[Unit, ...], workdir, *, fail_fast: bool = Fal
       if fail_fast:
         break
       continue
-    seconds = time.perf_counter() - begun
-    origin = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
+    seconds = time.perf_counter() - start
+    source = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
     library, _, version = unit.version.partition(' ')
-    origin['versions'] = {**origin['versions'], library: version}
-    records.write(workdir, tile, frame, origin)  # type: ignore[arg-type]
+    # Figures depend on the library's version, which the lab's own provenance may not list.
+    source['versions'] = {**source['versions'], library: version}
+    records.write(workdir, tile, frame, source)  # type: ignore[arg-type]
     records.forget_error(workdir, tile)  # type: ignore[arg-type]
     print(f'unit {i}/{len(units)}: {unit.label}, {seconds:.1f} s', flush=True)
   return failed
 
 
-def results(study: Study, workdir) -> pd.DataFrame:
+def results(study: ParityStudy, workdir) -> pd.DataFrame:
   """The records of this study's units, and of no other that the folder may hold, in its order."""
   frame = records.load(workdir)
   if frame.empty:
     return frame
+  # Records are read file by file, in the order of hashes: tables want that of the config.
   rank = {unit.hash: i for i, unit in enumerate(study.units)}
   order = frame['trial'].map(rank).dropna().sort_values(kind='stable').index
   return frame.loc[order].reset_index(drop=True)
 
 
-def digest(known: Mapping[str, Any]) -> str:
+def digest(identity: Mapping[str, Any]) -> str:
   """A short hash of all that identifies a unit."""
-  text = json.dumps({**known, 'numerics': numerics.NUMERICS}, sort_keys=True)
+  text = json.dumps({**identity, 'numerics': numerics.NUMERICS}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -33,12 +33,12 @@ def watched(trial: Trial) -> dict[str, int]:
 
   They are those of our own module, whatever the trial's norm is.
   """
-  params = traverse_util.flatten_dict(_shapes(trial)['params'], sep='/')
+  params = traverse_util.flatten_dict(_variable_shapes(trial)['params'], sep='/')
   if trial.norm == 'weight':
-    kept = [n for n in params if n.endswith('kernel/scale') or n.endswith('/bias')]
+    names = [n for n in params if n.endswith('kernel/scale') or n.endswith('/bias')]
   else:
-    kept = [n for n in params if n.startswith('norm_')]
-  return {name: params[name].size for name in sorted(kept)}
+    names = [n for n in params if n.startswith('norm_')]
+  return {name: params[name].size for name in sorted(names)}
 
 
 def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
@@ -46,42 +46,46 @@ def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
   state, hyper = _begin(trial, data), _hyper(trial)
   segment, judge = _compiled(trial.static, tuple(names.items()), data.classes)
   x = evaluation.eval_inputs(_setup(trial.static, data.classes), data)
-  scores, losses, seen = [judge(state, data, x)], [], [_values(state, names)[None]]
+  scores, losses, trajectory = [judge(state, data, x)], [], [_values(state, names)[None]]
   for epoch in range(1, trial.epochs + 1):
     rows = _order(trial, data, epoch)
     state, (loss, values) = segment(state, data, rows, hyper)
     scores.append(judge(state, data, x))
     losses.append(loss)
-    seen.append(values)
-  return Curves(*(np.asarray(a) for a in (scores, np.concatenate(losses), np.concatenate(seen))))
+    trajectory.append(values)
+  return Curves(
+    *(np.asarray(a) for a in (scores, np.concatenate(losses), np.concatenate(trajectory)))
+  )
 
 
-def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, told) -> Curves:
+def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, options) -> Curves:
   """Trains in a TensorFlow process, from the same initial values and on the same batches."""
   params = _begin(trial, data).variables['params']
-  handed: dict[str, Any] = {
+  inputs: dict[str, Any] = {
     f'initial/{name}': a for name, a in traverse_util.flatten_dict(params, sep='/').items()
   }
-  handed['order'] = np.stack([_order(trial, data, e + 1) for e in range(trial.epochs)])
-  handed |= {'x': data.train.x, 'y': data.train.y, 'test_x': data.test.x, 'test_y': data.test.y}
-  handed |= {'family': family, 'watched': list(names), 'learning_rate': trial.learning_rate}
-  handed |= {'momentum': dict(trial.optimizer_options)['momentum'], **told}
+  inputs['order'] = np.stack([_order(trial, data, e + 1) for e in range(trial.epochs)])
+  inputs |= {'x': data.train.x, 'y': data.train.y, 'test_x': data.test.x, 'test_y': data.test.y}
+  inputs |= {'family': family, 'watched': list(names), 'learning_rate': trial.learning_rate}
+  inputs |= {'momentum': dict(trial.optimizer_options)['momentum'], **options}
   with tempfile.TemporaryDirectory() as folder:
-    given, found = (pathlib.Path(folder) / f'{name}.npz' for name in ('given', 'found'))
-    np.savez(given, **handed)
-    command = [sys.executable, '-m', 'norms.lab.peers.tensorflow_loop', str(given), str(found)]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    if done.returncode:
-      raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    with np.load(found) as arrays:
+    in_file, out_file = (pathlib.Path(folder) / f'{name}.npz' for name in ('given', 'found'))
+    np.savez(in_file, **inputs)
+    # A process of its own: Keras has one backend per process, and here it is JAX already.
+    command = [sys.executable, '-m', 'norms.lab.peers.tensorflow_loop', str(in_file), str(out_file)]
+    process = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    if process.returncode:
+      raise RuntimeError(process.stderr.strip().splitlines()[-1])
+    with np.load(out_file) as arrays:
       return Curves(**dict(arrays))
 
 
 def _order(trial: Trial, data: Data, epoch: int) -> np.ndarray:
   """The examples of each step: (steps, batch_size)."""
-  (drawn,) = np.asarray(program.order(_seeds(trial), epoch, len(data.train.y)))
-  steps = len(drawn) // trial.batch_size
-  return drawn[: steps * trial.batch_size].reshape(steps, -1)
+  # The same draw as in the lab's own program, so that every library sees the same batches.
+  (permutation,) = np.asarray(program.order(_seeds(trial), epoch, len(data.train.y)))
+  steps = len(permutation) // trial.batch_size
+  return permutation[: steps * trial.batch_size].reshape(steps, -1)
 
 
 def _seeds(trial: Trial) -> np.ndarray:
@@ -96,11 +100,11 @@ def _begin(trial: Trial, data: Data) -> State:
   setup = _setup(trial.static, data.classes)
   variables = program.init(setup)(trial.seed, data.train.x[:1])
   size = training.kernel_size(variables['params'])
-  drawn = program.draws(_seeds(trial), size)[0]
-  return training.initial(setup, variables, drawn, _hyper(trial))
+  draws = program.draws(_seeds(trial), size)[0]
+  return training.initial(setup, variables, draws, _hyper(trial))
 
 
-def _shapes(trial: Trial):
+def _variable_shapes(trial: Trial):
   sizes = data_sets.sizes(trial.data)
   x = jax.ShapeDtypeStruct((1, *sizes.shape), np.float32)
   return jax.eval_shape(program.init(_setup(trial.static, sizes.classes)), 0, x)
@@ -114,13 +118,14 @@ def _setup(static: Trial, classes: int) -> TrainSetup:
 @functools.cache
 def _compiled(static: Trial, names: tuple[tuple[str, int], ...], classes: int):
   """(an epoch with what is watched after each step, test accuracy by running statistics)."""
+  # The watched values are taken inside the scan: to stop at each step would be another program.
   setup = _setup(static, classes)
 
   def segment(state, data, order, hyper):
     def body(state, rows):
       batch = jax.tree.map(lambda a: a[rows], data.train)
-      state, seen = training.step(setup, state, batch, hyper)
-      return state, (seen['minibatch_loss'], _values(state, dict(names)))
+      state, observed = training.step(setup, state, batch, hyper)
+      return state, (observed['minibatch_loss'], _values(state, dict(names)))
 
     return jax.lax.scan(body, state, order)
 
@@ -133,5 +138,6 @@ def _compiled(static: Trial, names: tuple[tuple[str, int], ...], classes: int):
 def _values(state: State, names: dict[str, int]):
   """The watched parameters in a row; one that the network does not have is what it begins with."""
   params = traverse_util.flatten_dict(state.variables['params'], sep='/')
+  # An untrained gamma stays 1 and beta 0: that is the fault which the study shows.
   missing = {name: jnp.full(n, float(name.endswith('scale'))) for name, n in names.items()}
   return jnp.concatenate([params.get(name, missing[name]) for name in names])

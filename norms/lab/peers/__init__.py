@@ -1,4 +1,4 @@
-"""The same norm in other libraries, all on NumPy arrays: PEERS[peer][norm](case) -> Found.
+"""The same norm in other libraries, all on NumPy arrays: PEERS[peer][norm](case) -> Result.
 
 A peer's library is imported when one of its norms is first called, so the table itself needs none
 of them. Activations are (examples, height, width, features), scale and bias (features,); kernels
@@ -17,7 +17,7 @@ import numpy as np
 
 from norms.lab import trial
 from norms.lab.peers.case import Case as Case
-from norms.lab.peers.case import Found as Found
+from norms.lab.peers.case import Result as Result
 
 ACTIVATION = ('batch', 'layer', 'rms', 'group', 'instance')
 KERNEL = ('weight', 'spectral')
@@ -31,7 +31,9 @@ class Library:
   title: str
   needs: tuple[str, ...]
   module: str  # beside this file
-  frame: str  # 'jax', 'pytorch' or 'tensorflow': who differentiates and optimises
+  framework: (
+    str  # 'jax', 'pytorch' or 'tensorflow': the framework that differentiates and optimises
+  )
   norms: tuple[str, ...]
 
   def load(self) -> Any:
@@ -40,7 +42,7 @@ class Library:
 
   def runs_on(self) -> Any:
     """The file that differentiates and optimises its functions."""
-    return importlib.import_module(f'norms.lab.peers.on_{self.frame}')
+    return importlib.import_module(f'norms.lab.peers.on_{self.framework}')
 
 
 LIBRARIES: Mapping[str, Library] = {
@@ -65,30 +67,32 @@ class Peer:
   library: str
   norm: str
 
-  def __call__(self, case: Case, **options) -> Found:
+  def __call__(self, case: Case, **options) -> Result:
     """The output, and the gradients of <cotangent, output>, in the dtypes that it gives them.
 
     Options: epsilon; groups (group norm); steps (spectral norm: of power iteration).
     """
-    found = LIBRARIES[self.library]
-    return found.runs_on().evaluate(getattr(found.load(), self.norm), case, options)
+    library = LIBRARIES[self.library]
+    return library.runs_on().evaluate(getattr(library.load(), self.norm), case, options)
 
   def train(self, case: Case, target: np.ndarray, updates: int, **options) -> dict[str, np.ndarray]:
     """x, scale and bias after some updates by gradient descent with momentum towards a target.
 
     The loss is half the squared distance from it, summed over the features and averaged over the
-    rest; the learning rate is 0.1 and the momentum 0.9, by the frame's own optimiser.
+    rest; the learning rate is 0.1 and the momentum 0.9, by the framework's own optimiser.
     """
-    found = LIBRARIES[self.library]
-    return found.runs_on().train(getattr(found.load(), self.norm), case, target, updates, options)
+    library = LIBRARIES[self.library]
+    return library.runs_on().train(
+      getattr(library.load(), self.norm), case, target, updates, options
+    )
 
   def running(self, batches: Iterable[np.ndarray], **options) -> dict[str, np.ndarray]:
     """Batch norm's statistics for evaluation, 'mean' and 'var', after these batches.
 
     Option: momentum, the share of the old that is kept, whatever the library calls by that name.
     """
-    found = LIBRARIES[self.library].load().running(batches, **options)
-    return {name: np.asarray(a, np.float64).ravel() for name, a in found.items()}
+    stats = LIBRARIES[self.library].load().running(batches, **options)
+    return {name: np.asarray(a, np.float64).ravel() for name, a in stats.items()}
 
 
 PEERS: Mapping[str, Mapping[str, Peer]] = types.MappingProxyType(
@@ -97,8 +101,9 @@ PEERS: Mapping[str, Mapping[str, Peer]] = types.MappingProxyType(
 
 
 def installed(library: str) -> bool:
-  """Whether what it needs can be imported."""
+  """Whether the packages of a library can be imported."""
   trial.one_of('peer', library, LIBRARIES)
+  # find_spec imports nothing: TensorFlow alone would take seconds.
   return all(importlib.util.find_spec(name) is not None for name in LIBRARIES[library].needs)
 
 

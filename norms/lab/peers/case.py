@@ -1,4 +1,4 @@
-"""What a peer takes and gives: NumPy arrays, whatever library is in between."""
+"""The input and the result of a peer: NumPy arrays, whichever library is in between."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,8 +19,8 @@ class Case(NamedTuple):
   @property
   def parameters(self) -> dict[str, np.ndarray]:
     """What is differentiated and trained, by name."""
-    found = {'x': self.x, 'scale': self.scale, 'bias': self.bias}
-    return {name: a for name, a in found.items() if a is not None}
+    arrays = {'x': self.x, 'scale': self.scale, 'bias': self.bias}
+    return {name: a for name, a in arrays.items() if a is not None}
 
   def each(self, change: Callable[[np.ndarray], np.ndarray]) -> 'Case':
     """All arrays changed."""
@@ -28,13 +28,13 @@ class Case(NamedTuple):
     return Case(*changed)
 
 
-class Found(NamedTuple):
+class Result(NamedTuple):
   """An output and the gradients of x, scale and bias; what is not differentiable is left out."""
 
   z: np.ndarray
   gradients: dict[str, np.ndarray]
 
 
-def given(**options) -> dict:
-  """Those options that are given; a library's own default stands for the others."""
+def drop_none(**options) -> dict:
+  """The options that are not None; for the others the library's own default holds."""
   return {name: value for name, value in options.items() if value is not None}

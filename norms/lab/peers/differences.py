@@ -114,7 +114,7 @@ def known(library: str, norm: str, quantity: str) -> str:
 def known_of_input(library: str, norm: str, dtype: str, name: str) -> str:
   """The sentences that belong beside its error on an input, or ''."""
   pair = (library, norm)
-  found = [INPUTS.get(name, '')]
-  found.append(VARIANCE.get(pair, '') if name.startswith('offset') else '')
-  found.append(CASTS.get(pair, '') if dtype != 'float32' else '')
-  return ' | '.join(text for text in found if text)
+  sentences = [INPUTS.get(name, '')]
+  sentences.append(VARIANCE.get(pair, '') if name.startswith('offset') else '')
+  sentences.append(CASTS.get(pair, '') if dtype != 'float32' else '')
+  return ' | '.join(text for text in sentences if text)

@@ -4,14 +4,14 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from norms.lab.peers.case import given
+from norms.lab.peers.case import drop_none
 
 
 def batch(x, scale, bias, *, epsilon=None):
   """haiku.BatchNorm."""
 
   def call(x):
-    norm = hk.BatchNorm(False, False, 0.9, **given(eps=epsilon))
+    norm = hk.BatchNorm(False, False, 0.9, **drop_none(eps=epsilon))
     return norm(x, is_training=True, scale=scale, offset=bias)
 
   return _run(call, x)
@@ -21,7 +21,7 @@ def layer(x, scale, bias, *, epsilon=None):
   """haiku.LayerNorm over the last axis."""
 
   def call(x):
-    norm = hk.LayerNorm(-1, False, False, param_axis=-1, **given(eps=epsilon))
+    norm = hk.LayerNorm(-1, False, False, param_axis=-1, **drop_none(eps=epsilon))
     return norm(x, scale=scale, offset=bias)
 
   return _run(call, x)
@@ -31,7 +31,7 @@ def rms(x, scale, *, epsilon=None):
   """haiku.RMSNorm over the last axis."""
 
   def call(x):
-    norm = hk.RMSNorm(-1, create_scale=False, param_axis=-1, **given(eps=epsilon))
+    norm = hk.RMSNorm(-1, create_scale=False, param_axis=-1, **drop_none(eps=epsilon))
     return norm(x) * scale
 
   return _run(call, x)
@@ -41,7 +41,7 @@ def group(x, scale, bias, *, epsilon=None, groups=None):
   """haiku.GroupNorm."""
 
   def call(x):
-    norm = hk.GroupNorm(groups, create_scale=False, create_offset=False, **given(eps=epsilon))
+    norm = hk.GroupNorm(groups, create_scale=False, create_offset=False, **drop_none(eps=epsilon))
     return norm(x, scale=scale, offset=bias)
 
   return _run(call, x)
@@ -51,7 +51,7 @@ def instance(x, scale, bias, *, epsilon=None):
   """haiku.InstanceNorm."""
 
   def call(x):
-    norm = hk.InstanceNorm(False, False, **given(eps=epsilon))
+    norm = hk.InstanceNorm(False, False, **drop_none(eps=epsilon))
     return norm(x, scale=scale, offset=bias)
 
   return _run(call, x)
@@ -59,7 +59,7 @@ def instance(x, scale, bias, *, epsilon=None):
 
 def spectral(x, *, steps=None, epsilon=None):
   """haiku.SpectralNorm."""
-  return _run(lambda x: hk.SpectralNorm(**given(n_steps=steps, eps=epsilon))(x), x)
+  return _run(lambda x: hk.SpectralNorm(**drop_none(n_steps=steps, eps=epsilon))(x), x)
 
 
 def running(batches, momentum):
@@ -68,15 +68,16 @@ def running(batches, momentum):
   def call(x):
     return hk.BatchNorm(False, False, momentum)(x, is_training=True)
 
-  made, state = hk.transform_with_state(call), None
+  transformed, state = hk.transform_with_state(call), None
   for x in batches:
-    state = state or made.init(jax.random.key(0), jnp.asarray(x))[1]
-    _, state = made.apply({}, state, None, x)
-  kept = {'mean': 'batch_norm/~/mean_ema', 'var': 'batch_norm/~/var_ema'}
-  return {name: state[module]['average'] for name, module in kept.items()}
+    state = state or transformed.init(jax.random.key(0), jnp.asarray(x))[1]
+    _, state = transformed.apply({}, state, None, x)
+  averages = {'mean': 'batch_norm/~/mean_ema', 'var': 'batch_norm/~/var_ema'}
+  return {name: state[module]['average'] for name, module in averages.items()}
 
 
 def _run(call, x):
-  made = hk.transform_with_state(call)
-  params, state = made.init(jax.random.key(0), jax.lax.stop_gradient(x))
-  return made.apply(params, state, None, x)[0]
+  transformed = hk.transform_with_state(call)
+  # init draws parameters and traces the call once. Its own derivative is not wanted.
+  params, state = transformed.init(jax.random.key(0), jax.lax.stop_gradient(x))
+  return transformed.apply(params, state, None, x)[0]

@@ -31,6 +31,7 @@ class KerasBatch(nn.Module):
       x, [scale, bias], [mean.value, var.value],
       training=not self.use_running_average, momentum=self.momentum, epsilon=self.epsilon,
     )  # fmt: skip
+    # Flax's own modules leave running statistics alone while they are initialised, too.
     if not self.use_running_average and not self.is_initializing():
       mean.value, var.value = new
     return z

@@ -9,7 +9,7 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import keras  # noqa: E402
 
-from norms.lab.peers.case import given  # noqa: E402
+from norms.lab.peers.case import drop_none  # noqa: E402
 
 layers = keras.layers
 
@@ -44,38 +44,41 @@ def spectral(x, *, steps=None, epsilon=None):
   if epsilon not in (None, 1e-12):
     raise ValueError(f'epsilon={epsilon}: Keras has no such option here; it is 1e-12: leave it out')
   dense = layers.Dense(x.shape[-1], use_bias=False, dtype=str(x.dtype))
-  norm = layers.SpectralNormalization(dense, dtype=str(x.dtype), **given(power_iterations=steps))
+  norm = layers.SpectralNormalization(
+    dense, dtype=str(x.dtype), **drop_none(power_iterations=steps)
+  )
   with jax.ensure_compile_time_eval():
     norm.build((None, len(x)))
+  # Keras draws u at random. Equal entries are where ours starts.
   u, eye = jnp.ones((1, x.shape[-1]), x.dtype), jnp.eye(len(x), dtype=x.dtype)
   return norm.stateless_call([x], [u], eye, training=True)[0]
 
 
-def batch_in_model(x, trained, kept, *, training, momentum, epsilon):
+def batch_in_model(x, params, stats, *, training, momentum, epsilon):
   """keras.layers.BatchNormalization: the output and the new running statistics."""
   options = tuple(sorted({'momentum': momentum, 'epsilon': epsilon}.items()))
   norm = _built(layers.BatchNormalization, x.shape, str(x.dtype), options)
-  return norm.stateless_call(trained, kept, x, training=training)
+  return norm.stateless_call(params, stats, x, training=training)
 
 
 def running(batches, momentum=None):
   """The running statistics of BatchNormalization."""
-  norm = layers.BatchNormalization(**given(momentum=momentum))
+  norm = layers.BatchNormalization(**drop_none(momentum=momentum))
   for x in batches:
     norm(x, training=True)
   return {'mean': norm.moving_mean.numpy(), 'var': norm.moving_variance.numpy()}
 
 
 def _call(kind, x, trained, training=None, **options):
-  norm = _built(kind, x.shape, str(x.dtype), tuple(sorted(given(**options).items())))
-  rest = [v.value for v in norm.non_trainable_variables]
-  more = {} if training is None else {'training': training}
-  return norm.stateless_call(trained, rest, x, **more)[0]
+  norm = _built(kind, x.shape, str(x.dtype), tuple(sorted(drop_none(**options).items())))
+  state = [v.value for v in norm.non_trainable_variables]
+  mode = {} if training is None else {'training': training}
+  return norm.stateless_call(trained, state, x, **mode)[0]
 
 
 @functools.cache
 def _built(kind, shape, dtype: str, options: tuple):
-  """A layer whose variables are arrays, also where it is first asked for in a traced function."""
+  """A layer whose variables are arrays, also if a traced function is the first to build it."""
   norm = kind(dtype=dtype, **dict(options))
   with jax.ensure_compile_time_eval():
     norm.build(shape)

@@ -4,47 +4,47 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from norms.lab.peers.case import given
+from norms.lab.peers.case import drop_none
 
 
 def batch(x, scale, bias, *, epsilon=None):
   """flax.linen.BatchNorm."""
-  norm = nn.BatchNorm(use_running_average=False, **given(epsilon=epsilon))
+  norm = nn.BatchNorm(use_running_average=False, **drop_none(epsilon=epsilon))
   variables = {'params': {'scale': scale, 'bias': bias}}
   return norm.apply(variables, x, mutable=['batch_stats'])[0]
 
 
 def layer(x, scale, bias, *, epsilon=None):
   """flax.linen.LayerNorm."""
-  return _apply(nn.LayerNorm(**given(epsilon=epsilon)), x, scale=scale, bias=bias)
+  return _apply(nn.LayerNorm(**drop_none(epsilon=epsilon)), x, scale=scale, bias=bias)
 
 
 def rms(x, scale, *, epsilon=None):
   """flax.linen.RMSNorm."""
-  return _apply(nn.RMSNorm(**given(epsilon=epsilon)), x, scale=scale)
+  return _apply(nn.RMSNorm(**drop_none(epsilon=epsilon)), x, scale=scale)
 
 
 def group(x, scale, bias, *, epsilon=None, groups=None):
   """flax.linen.GroupNorm."""
-  norm = nn.GroupNorm(**given(epsilon=epsilon, num_groups=groups))
+  norm = nn.GroupNorm(**drop_none(epsilon=epsilon, num_groups=groups))
   return _apply(norm, x, scale=scale, bias=bias)
 
 
 def instance(x, scale, bias, *, epsilon=None):
   """flax.linen.InstanceNorm."""
-  return _apply(nn.InstanceNorm(**given(epsilon=epsilon)), x, scale=scale, bias=bias)
+  return _apply(nn.InstanceNorm(**drop_none(epsilon=epsilon)), x, scale=scale, bias=bias)
 
 
 def weight(x, scale, *, epsilon=None):
   """flax.linen.WeightNorm of a Dense layer, whose kernel an identity matrix shows."""
-  wrapped = nn.WeightNorm(_dense(x), **given(epsilon=epsilon))
+  wrapped = nn.WeightNorm(_dense(x), **drop_none(epsilon=epsilon))
   variables = {'layer_instance': {'kernel': x}, 'layer_instance/kernel/scale': scale}
   return wrapped.apply({'params': variables}, jnp.eye(len(x), dtype=x.dtype))
 
 
 def spectral(x, *, steps=None, epsilon=None):
   """flax.linen.SpectralNorm of a Dense layer."""
-  wrapped = nn.SpectralNorm(_dense(x), **given(n_steps=steps, epsilon=epsilon))
+  wrapped = nn.SpectralNorm(_dense(x), **drop_none(n_steps=steps, epsilon=epsilon))
   stats = {
     'layer_instance/kernel/u': jnp.ones((1, x.shape[-1]), x.dtype),
     'layer_instance/kernel/sigma': jnp.ones((), x.dtype),
@@ -55,7 +55,7 @@ def spectral(x, *, steps=None, epsilon=None):
 
 def running(batches, momentum=None):
   """The running statistics of BatchNorm."""
-  norm, variables = nn.BatchNorm(use_running_average=False, **given(momentum=momentum)), None
+  norm, variables = nn.BatchNorm(use_running_average=False, **drop_none(momentum=momentum)), None
   for x in batches:
     variables = variables or norm.init(jax.random.key(0), x)
     _, new = norm.apply(variables, x, mutable=['batch_stats'])

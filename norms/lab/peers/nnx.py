@@ -3,7 +3,7 @@
 from flax import nnx
 import jax.numpy as jnp
 
-from norms.lab.peers.case import given
+from norms.lab.peers.case import drop_none
 
 
 def batch(x, scale, bias, *, epsilon=None):
@@ -33,7 +33,7 @@ def instance(x, scale, bias, *, epsilon=None):
 
 def weight(x, scale, *, epsilon=None):
   """flax.nnx.WeightNorm of a Linear layer, whose kernel an identity matrix shows."""
-  wrapped = nnx.WeightNorm(_linear(x), rngs=nnx.Rngs(0), **given(epsilon=epsilon))
+  wrapped = nnx.WeightNorm(_linear(x), rngs=nnx.Rngs(0), **drop_none(epsilon=epsilon))
   assert wrapped.scales is not None
   wrapped.scales[('kernel',)] = scale
   return wrapped(jnp.eye(len(x), dtype=x.dtype))
@@ -41,7 +41,7 @@ def weight(x, scale, *, epsilon=None):
 
 def spectral(x, *, steps=None, epsilon=None):
   """flax.nnx.SpectralNorm of a Linear layer."""
-  options = given(n_steps=steps, epsilon=epsilon)
+  options = drop_none(n_steps=steps, epsilon=epsilon)
   wrapped = nnx.SpectralNorm(_linear(x), rngs=nnx.Rngs(0), **options)
   wrapped.batch_stats[('kernel', 'u')].set_value(jnp.ones((1, x.shape[-1]), x.dtype))
   return wrapped(jnp.eye(len(x), dtype=x.dtype), update_stats=False)
@@ -59,7 +59,7 @@ def running(batches, momentum=None):
 def _made(norm, x, **options):
   # dtype, else BatchNorm's float32 statistics make its output float32
   dtypes = {'dtype': x.dtype, 'param_dtype': x.dtype}
-  return norm(x.shape[-1], rngs=nnx.Rngs(0), **dtypes, **given(**options))
+  return norm(x.shape[-1], rngs=nnx.Rngs(0), **dtypes, **drop_none(**options))
 
 
 def _with(norm, scale, bias=None):

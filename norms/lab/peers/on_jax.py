@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from norms.lab.peers.case import MOMENTUM, RATE, Case, Found
+from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Found:
+def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
   """The output and the gradients, compiled as in training."""
   z, gradients = _pulled(function, tuple(sorted(options.items())))(case.parameters, case.cotangent)
-  return jax.tree.map(np.asarray, Found(z, gradients))
+  return jax.tree.map(np.asarray, Result(z, gradients))
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import ml_dtypes  # noqa: F401  # gives NumPy the name bfloat16
 import numpy as np
 import torch
 
-from norms.lab.peers.case import MOMENTUM, RATE, Case, Found
+from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
 
 
 def tensor(a: np.ndarray, trained: bool = False) -> torch.Tensor:
@@ -22,21 +22,21 @@ def array(t: torch.Tensor) -> np.ndarray:
   return t.detach().float().numpy().astype(np.dtype(name))
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Found:
+def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
   """The output and the gradients."""
   parameters = {name: tensor(a, trained=True) for name, a in case.parameters.items()}
   z = function(**parameters, **options)
   gradients = torch.autograd.grad(z, list(parameters.values()), tensor(case.cotangent).to(z.dtype))
-  return Found(array(z), dict(zip(parameters, map(array, gradients), strict=True)))
+  return Result(array(z), dict(zip(parameters, map(array, gradients), strict=True)))
 
 
 def train(function: Callable, case: Case, target, steps: int, options: dict[str, Any]):
   """The parameters after some steps."""
   parameters = {name: tensor(a, trained=True) for name, a in case.parameters.items()}
   optimizer = torch.optim.SGD(parameters.values(), RATE, momentum=MOMENTUM)
-  aim = tensor(target)
+  goal = tensor(target)
   for _ in range(steps):
-    distance = function(**parameters, **options) - aim
+    distance = function(**parameters, **options) - goal
     loss = distance.square().sum() / (2 * distance.numel() / distance.shape[-1])
     optimizer.zero_grad()
     loss.backward()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from norms.lab.peers.case import MOMENTUM, RATE, Case, Found
+from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
 
 os.environ.setdefault('KERAS_BACKEND', 'jax')  # TensorFlow imports Keras, which settles it then
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -17,12 +17,12 @@ import tensorflow as tf  # noqa: E402
 tf.get_logger().setLevel('ERROR')  # it warns of one compilation per shape, which is meant
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Found:
+def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
   """The output and the gradients, compiled as in training."""
   parameters = {name: tf.constant(a) for name, a in case.parameters.items()}
   run = _pulled(function, tuple(sorted(options.items())))
   z, gradients = run(parameters, tf.constant(case.cotangent))
-  return Found(z.numpy(), {name: g.numpy() for name, g in gradients.items()})
+  return Result(z.numpy(), {name: g.numpy() for name, g in gradients.items()})
 
 
 @functools.cache

@@ -10,34 +10,34 @@ from torch.func import functional_call
 import torch.nn.functional as F
 from torch.nn.utils import parametrizations
 
-from norms.lab.peers.case import given
+from norms.lab.peers.case import drop_none
 
 
 def batch(x, scale, bias, *, epsilon=None):
   """torch.nn.functional.batch_norm."""
-  more = {'training': True, **given(eps=epsilon)}
-  return _channels_last(F.batch_norm(_channels_second(x), None, None, scale, bias, **more))
+  options = {'training': True, **drop_none(eps=epsilon)}
+  return _channels_last(F.batch_norm(_channels_second(x), None, None, scale, bias, **options))
 
 
 def layer(x, scale, bias, *, epsilon=None):
   """torch.nn.functional.layer_norm."""
-  return F.layer_norm(x, x.shape[-1:], scale, bias, **given(eps=epsilon))
+  return F.layer_norm(x, x.shape[-1:], scale, bias, **drop_none(eps=epsilon))
 
 
 def rms(x, scale, *, epsilon=None):
   """torch.nn.functional.rms_norm."""
-  return F.rms_norm(x, x.shape[-1:], scale, **given(eps=epsilon))
+  return F.rms_norm(x, x.shape[-1:], scale, **drop_none(eps=epsilon))
 
 
 def group(x, scale, bias, *, epsilon=None, groups=None):
   """torch.nn.functional.group_norm."""
-  z = F.group_norm(_channels_second(x), groups, scale, bias, **given(eps=epsilon))
+  z = F.group_norm(_channels_second(x), groups, scale, bias, **drop_none(eps=epsilon))
   return _channels_last(z)
 
 
 def instance(x, scale, bias, *, epsilon=None):
   """torch.nn.functional.instance_norm."""
-  z = F.instance_norm(_channels_second(x), weight=scale, bias=bias, **given(eps=epsilon))
+  z = F.instance_norm(_channels_second(x), weight=scale, bias=bias, **drop_none(eps=epsilon))
   return _channels_last(z)
 
 
@@ -50,16 +50,16 @@ def weight(x, scale):
 def spectral(x, *, steps=None, epsilon=None):
   """torch.nn.utils.parametrizations.spectral_norm of a Linear layer's weight."""
   torch.manual_seed(0)  # draws u, which many steps forget
-  options = given(n_power_iterations=steps, eps=epsilon)
+  options = drop_none(n_power_iterations=steps, eps=epsilon)
   wrapped = parametrizations.spectral_norm(_linear(x), **options)
   return _weight(wrapped, {'original': x.T})
 
 
 def running(batches, momentum=None):
   """The running statistics of BatchNorm2d, whose momentum is the share of the new batch."""
-  norm, gained = None, None if momentum is None else 1 - momentum
+  norm, share = None, None if momentum is None else 1 - momentum
   for x in batches:
-    norm = norm or nn.BatchNorm2d(x.shape[-1], **given(momentum=gained))
+    norm = norm or nn.BatchNorm2d(x.shape[-1], **drop_none(momentum=share))
     norm(_channels_second(torch.from_numpy(x)))
   return {'mean': norm.running_mean.numpy(), 'var': norm.running_var.numpy()}
 
@@ -83,6 +83,6 @@ def _linear(x):
 
 def _weight(wrapped, originals):
   """The layer's weight with these parameters, as an identity matrix shows it."""
-  named = {f'parametrizations.weight.{name}': t for name, t in originals.items()}
+  parameters = {f'parametrizations.weight.{name}': t for name, t in originals.items()}
   eye = torch.eye(wrapped.in_features, dtype=wrapped.weight.dtype)
-  return functional_call(wrapped, named, (eye,))
+  return functional_call(wrapped, parameters, (eye,))

@@ -4,7 +4,7 @@ import norms.lab.peers.on_tensorflow  # noqa: F401, I001  # settles Keras's back
 
 import tensorflow as tf
 
-from norms.lab.peers.case import given
+from norms.lab.peers.case import drop_none
 
 
 def batch(x, scale, bias, *, epsilon):
@@ -33,7 +33,7 @@ def instance(x, scale, bias, *, epsilon):
 
 def weight(x, scale, *, epsilon=None):
   """tensorflow.nn.l2_normalize, times the length."""
-  return tf.nn.l2_normalize(x, 0, **given(epsilon=epsilon)) * scale
+  return tf.nn.l2_normalize(x, 0, **drop_none(epsilon=epsilon)) * scale
 
 
 def _normalised(x, scale, bias, axes, epsilon):

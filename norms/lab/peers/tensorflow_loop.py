@@ -47,6 +47,7 @@ class Net:
     v = self.variables[f'layer_{i}/kernel']
     if self.family != 'weight':
       return v
+    # Keras has no weight norm: the same formula by TensorFlow's own l2_normalize.
     length = self.variables[f'WeightNorm_{i}/layer_{i}/kernel/scale']
     return tf.nn.l2_normalize(v, range(v.shape.rank - 1), epsilon=1e-12) * length
 
@@ -60,35 +61,36 @@ class Net:
         x = tf.nn.relu(x if norm is None else norm(x, **more))
         x = tf.nn.max_pool2d(x, 2, 2, 'VALID')
         continue
+      # From the last convolution to the first dense layer.
       x = tf.reshape(x, [len(x), -1]) if x.shape.rank == 4 else x
       x = tf.matmul(x, kernel) + bias
       x = tf.nn.relu(x) if i < self.depth - 1 else x
     return x
 
 
-def train(given) -> dict[str, np.ndarray]:
+def train(arrays) -> dict[str, np.ndarray]:
   """Curves by epoch, from epoch 0 on, and the watched parameters after each step, from step 0 on.
 
   given: family, initial/<name>, order (epochs, steps, batch), x, y, test_x, test_y, learning_rate,
   momentum (of the optimiser), kept (of running statistics), epsilon, watched (names).
   """
-  initial = {name[8:]: given[name] for name in given if name.startswith('initial/')}
-  net = Net(initial, str(given['family']), float(given['kept']), float(given['epsilon']))
-  x, y = tf.constant(given['x']), tf.constant(given['y'])
+  initial = {name[8:]: arrays[name] for name in arrays if name.startswith('initial/')}
+  net = Net(initial, str(arrays['family']), float(arrays['kept']), float(arrays['epsilon']))
+  x, y = tf.constant(arrays['x']), tf.constant(arrays['y'])
   net.build(x[:1])
-  step, watched = _step(net, given), [net.variables[name] for name in given['watched']]
-  losses, seen, scores = [], [_values(watched)], [_accuracy(net, given)]
-  for epoch in given['order']:
+  step, watched = _step(net, arrays), [net.variables[name] for name in arrays['watched']]
+  losses, values, scores = [], [_values(watched)], [_accuracy(net, arrays)]
+  for epoch in arrays['order']:
     for rows in epoch:
       losses.append(float(step(tf.gather(x, rows), tf.gather(y, rows))))
-      seen.append(_values(watched))
-    scores.append(_accuracy(net, given))
-  return {'loss': np.array(losses), 'watched': np.array(seen), 'test_accuracy': np.array(scores)}
+      values.append(_values(watched))
+    scores.append(_accuracy(net, arrays))
+  return {'loss': np.array(losses), 'watched': np.array(values), 'test_accuracy': np.array(scores)}
 
 
-def _step(net: Net, given):
+def _step(net: Net, arrays):
   """One step of gradient descent with momentum; the loss before it."""
-  rates = float(given['learning_rate']), float(given['momentum'])
+  rates = float(arrays['learning_rate']), float(arrays['momentum'])
   optimizer = tf.compat.v1.train.MomentumOptimizer(*rates)
 
   @tf.function
@@ -108,12 +110,12 @@ def _values(variables) -> np.ndarray:
   return np.concatenate([v.numpy() for v in variables])
 
 
-def _accuracy(net: Net, given) -> float:
+def _accuracy(net: Net, arrays) -> float:
   hits = 0
-  for i in range(0, len(given['test_y']), MOST):
-    logits = net(tf.constant(given['test_x'][i : i + MOST]), training=False)
-    hits += int(np.sum(np.argmax(logits.numpy(), -1) == given['test_y'][i : i + MOST]))
-  return hits / len(given['test_y'])
+  for i in range(0, len(arrays['test_y']), MOST):
+    logits = net(tf.constant(arrays['test_x'][i : i + MOST]), training=False)
+    hits += int(np.sum(np.argmax(logits.numpy(), -1) == arrays['test_y'][i : i + MOST]))
+  return hits / len(arrays['test_y'])
 
 
 if __name__ == '__main__':

@@ -13,17 +13,20 @@ from collections.abc import Mapping, Sequence
 from concurrent import futures
 import os
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from norms.lab.report import page, tables, view
 from norms.lab.statistics import words
 
+if TYPE_CHECKING:
+  from norms.lab.study import Study
+
 
 def write(
   frame: pd.DataFrame,
-  study: Any,
+  study: Study,
   provenance: Sequence[Mapping[str, Any]],
   folder: str | os.PathLike[str],
   timing: Mapping[str, Any] | None = None,
@@ -36,9 +39,9 @@ def write(
   return page.write(view.of(frame, study, timing), provenance, pathlib.Path(folder), helper)
 
 
-def terminal(frame: pd.DataFrame, study: Any) -> str:
+def terminal(frame: pd.DataFrame, study: Study) -> str:
   """The norms in a few aligned lines: at the usual cell, and over the whole sweep."""
-  seen = view.of(frame, study)
-  head = f'{study.name}: {words.count(len(seen.rows), "trial")}, {seen.seeds()}'
-  parts = [tables.usual(seen)] + ([tables.sweep(seen)] if seen.axes else [])
+  study_view = view.of(frame, study)
+  head = f'{study.name}: {words.count(len(study_view.rows), "trial")}, {study_view.seeds()}'
+  parts = [tables.usual(study_view)] + ([tables.sweep(study_view)] if study_view.axes else [])
   return '\n\n'.join([head, *map(tables.titled, parts)])

@@ -17,15 +17,15 @@ CLAIM = 'best_against_best'
 
 def tables_of(view: View) -> Iterator[tables.Table]:
   """A table for each choice that claims of the study ask for, and the records can make."""
-  seen: list[Mapping[str, Any]] = []
+  choices: list[Mapping[str, Any]] = []
   for claim, options in naming.claims(view.study):
     # Claims of other norms in the same place have the same table.
-    compared = ('norm', 'asks') if across.asked(options) else ('norm', 'than', 'asks')
-    place = {key: value for key, value in options.items() if key not in compared}
-    if claim == CLAIM and place not in seen:
-      seen.append(place)
+    compared = ('norm', 'asks') if across.compares_values(options) else ('norm', 'than', 'asks')
+    choice = {key: value for key, value in options.items() if key not in compared}
+    if claim == CLAIM and choice not in choices:
+      choices.append(choice)
       try:
-        yield _table(view, options, len(seen))
+        yield _table(view, options, len(choices))
       except cells.SelectionError:  # the verdict says why
         continue
 
@@ -34,23 +34,24 @@ def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
   at = dict(options.get('at') or {})
   axes, metric = tuned.axes(options['tuned']), options.get('metric', view.score)
   rows = cells.select(statistics.finals(view.records), at)
-  if across.asked(options):
+  if across.compares_values(options):
     rows = across.relabelled(rows, options)
   sign, lines, chosen_by = cells.metric_sign(metric), [], metric
   present = set(rows[NORM])
+  # The sides of a claim across an axis are values, such as 'placement=pre', not norms of the view.
   for norm in [norm for norm in view.norms if norm in present] or sorted(present):
-    found = tuned.scores(rows, [norm], axes, metric)
-    chosen_by = found.chosen_by
-    if found.choosing.empty:
-      lines.append(tables.Row([norm, *[tables.ABSENT] * (len(axes) + 4)], False))
+    scored = tuned.scores(rows, [norm], axes, metric)
+    chosen_by = scored.chosen_by
+    if scored.choosing.empty:
+      lines.append(tables.TableRow([norm, *[tables.ABSENT] * (len(axes) + 4)], False))
       continue
-    best = found.best(norm)
-    values = [tables.ABSENT if v is None else words.number(v) for v in found.points[best]]
-    judging = sign * found.judging[norm][best]
+    best = scored.best(norm)
+    values = [tables.ABSENT if v is None else words.number(v) for v in scored.points[best]]
+    judging = sign * scored.judging[norm][best]
     own = statistics.estimate(judging, within=schema.of(metric).limits)
     spread = tables.spread({'low': own.low, 'high': own.high, 'kind': own.kind})
-    seeds = [str(len(found.choosing)), str(own.n)]
-    lines.append(tables.Row([norm, *values, *seeds, words.score(own.value), spread], False))
+    seeds = [str(len(scored.choosing)), str(own.n)]
+    lines.append(tables.TableRow([norm, *values, *seeds, words.score(own.value), spread], False))
   names = list(map(words.label, axes))
   where = f' at {words.place(at)}' if at else ''
   title = f'Each norm at its own best {words.listed(names)}{where}'

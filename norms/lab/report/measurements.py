@@ -26,9 +26,11 @@ def table(view: View) -> tables.Table | None:
   """A line per measurement and norm: its centre at the usual cell, and what its values are like."""
   if not names(view):
     return None
-  rows = view.at_usual(view.rows)
-  found = [
-    tables.Row([words.label(name), norm, *_centre(rows[rows[NORM] == norm], name), remark], False)
+  usual_rows = view.at_usual(view.rows)
+  rows = [
+    tables.TableRow(
+      [words.label(name), norm, *_centre(usual_rows[usual_rows[NORM] == norm], name), remark], False
+    )
     for name in names(view)
     for norm in view.norms
     for remark in [remarks(view.frame[view.frame[NORM] == norm], name) or 'finite']
@@ -39,8 +41,8 @@ def table(view: View) -> tables.Table | None:
     'After the last epoch. The last column is about all trials and epochs; what is not finite is '
     'in no figure.'
   )
-  heads = ['measurement', NORM, 'seeds', 'centre', 'spread over seeds', 'values']
-  return tables.Table('measured', title, note, heads, found)
+  columns = ['measurement', NORM, 'seeds', 'centre', 'spread over seeds', 'values']
+  return tables.Table('measured', title, note, columns, rows)
 
 
 def _centre(rows: pd.DataFrame, name: str) -> list[str]:
@@ -59,13 +61,13 @@ def remarks(frame: pd.DataFrame, name: str) -> str:
   values, trials = statistics.numbers(frame[name]), frame[TRIAL].nunique()
   if values.isna().all():
     return 'no value in any trial: all are NaN'
-  found = []
-  for what, are in (('NaN', values.isna()), ('infinite', np.isinf(values))):
-    if count := frame.loc[are, TRIAL].nunique():
-      found.append(f'{what} in {count} of {words.count(trials, "trial")}')
+  texts = []
+  for kind, affected in (('NaN', values.isna()), ('infinite', np.isinf(values))):
+    if count := frame.loc[affected, TRIAL].nunique():
+      texts.append(f'{kind} in {count} of {words.count(trials, "trial")}')
   if np.isfinite(values).any() and is_constant(frame, name):
-    found.append('the same at every epoch of a trial')
-  return ', '.join(found)
+    texts.append('the same at every epoch of a trial')
+  return ', '.join(texts)
 
 
 def is_constant(frame: pd.DataFrame, name: str) -> bool:
@@ -79,6 +81,7 @@ def draw(view: View) -> Iterator[Drawing]:
     if not _is_number(view.frame, name):
       continue
     rows = view.at_usual(view.frame)
+    # A constant has no curve to show, but may still differ from cell to cell.
     if np.isfinite(statistics.numbers(rows[name])).any() and not is_constant(rows, name):
       yield by_epoch(view, rows, name)
     if np.isfinite(statistics.numbers(view.rows[name])).any():
@@ -90,9 +93,9 @@ def by_epoch(view: View, rows: pd.DataFrame, name: str) -> Drawing:
   """A measurement over the epochs at the usual cell."""
   top = sheets.legend_height(view.norms, hollow=False)
   figure, (ax,) = sheets.sheet(1, columns=1, high=2.6, top=top, width=7.2)
-  found = statistics.summary(rows, [NORM, EPOCH], name)
-  curves.epochs(ax, found, view.looks)
-  sheets.scale_y([ax], name, found[['low', 'high', 'value']])
+  summary = statistics.summary(rows, [NORM, EPOCH], name)
+  curves.epochs(ax, summary, view.looks)
+  sheets.scale_y([ax], name, summary[['low', 'high', 'value']])
   ax.set_xlabel(words.label(EPOCH))
   ax.set_ylabel(words.label(name))
   sheets.legend(figure, view.looks)

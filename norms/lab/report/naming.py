@@ -4,18 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from norms.lab import columns as schema
 from norms.lab.columns import EPOCH, NORM, REPLAY
+from norms.lab.statistics.claims import NORM_OPTIONS
+
+if TYPE_CHECKING:
+  from norms.lab.study import Study
 
 Claim = tuple[str, Mapping[str, Any]]
-WHO = ('norm', 'than', 'best')  # the options of a claim that name norms
 
 
-def labels(study: Any) -> dict[str, str]:
+class AnyStudy(Protocol):
+  """What every report reads of its study, be that a sweep or a comparison with other libraries."""
+
+  @property
+  def name(self) -> str: ...
+  @property
+  def question(self) -> str: ...
+  @property
+  def expectation(self) -> str: ...
+  @property
+  def doc(self) -> str: ...
+  @property
+  def command(self) -> str: ...
+
+
+class AnyVerdict(Protocol):
+  """What every report reads of a verdict, be that over seeds or of a single comparison."""
+
+  @property
+  def claim(self) -> str: ...
+  @property
+  def outcome(self) -> str: ...
+  @property
+  def sentence(self) -> str: ...
+  @property
+  def asks(self) -> str: ...
+
+
+def labels(study: Study) -> dict[str, str]:
   """{norm: what the report calls it}, of the norms that have another name there."""
   return dict(getattr(study, 'labels', None) or {})
 
@@ -27,44 +58,45 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
   return names.get(value, value)
 
 
-def named(frame: pd.DataFrame, study: Any) -> pd.DataFrame:
+def named(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
   """The records, norms by the study's names for them."""
   names = labels(study)
   frame = frame.assign(**{NORM: frame[NORM].map(lambda norm: names.get(norm, norm))})
   widths = {column: _widths(frame[column]) for column in schema.settings(frame)}
-  return frame.assign(**{column: found for column, found in widths.items() if found is not None})
+  return frame.assign(**{column: values for column, values in widths.items() if values is not None})
 
 
 def _widths(column: pd.Series) -> pd.Series | None:
   """Layers that are all of one width, and always as many, are an axis: '[8, 8]' is 8."""
+  # A column of other values is a plain axis already.
   if not column.map(lambda value: isinstance(value, str) and value.startswith('[')).all():
     return None
-  layers = {text: json.loads(text) for text in column.unique()}
-  alike = all(len(set(found)) == 1 for found in layers.values())
-  if not alike or len({len(found) for found in layers.values()}) != 1 or len(layers) == 1:
+  parsed = {text: json.loads(text) for text in column.unique()}
+  alike = all(len(set(widths)) == 1 for widths in parsed.values())
+  if not alike or len({len(widths) for widths in parsed.values()}) != 1 or len(parsed) == 1:
     return None
-  return column.map({text: found[0] for text, found in layers.items()})
+  return column.map({text: widths[0] for text, widths in parsed.items()})
 
 
-def claims(study: Any) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
   """The study's claims, norms by its names for them."""
   names = labels(study)
   return [(claim, _options(options, names)) for claim, options in getattr(study, 'claims', ())]
 
 
-def said(study: Any) -> list[str]:
+def reference_statements(study: Study) -> list[str]:
   """What the reference concluded in words."""
   return [entry['says'] for entry in getattr(study, 'references', None) or () if 'says' in entry]
 
 
-def references(study: Any) -> list[dict[str, Any]]:
+def references(study: Study) -> list[dict[str, Any]]:
   """The reference's figures, norms by the study's names for them."""
   names = labels(study)
-  entries = [each for each in getattr(study, 'references', None) or () if 'values' in each]
+  entries = [entry for entry in getattr(study, 'references', None) or () if 'values' in entry]
   return [{**entry, 'at': _options(entry.get('at', {}), names)} for entry in entries]
 
 
-def timed(timing: Mapping[str, Any], study: Any) -> dict[str, Any]:
+def timed(timing: Mapping[str, Any], study: Study) -> dict[str, Any]:
   """What was timed, norms by the study's names for them."""
   names = labels(study)
   rows = [{**row, NORM: names.get(row[NORM], row[NORM])} for row in timing.get('rows', ())]
@@ -85,10 +117,12 @@ def split_replays(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _options(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-  # Of a claim across an axis, `value` and `than` are values of it: norms only if it is the norm.
+  # A claim across an axis compares two of its values, which are norms only if the axis is the norm.
   across = 'axis' in options and 'value' in options
-  who = WHO if not across else ('value', 'than') if options['axis'] == NORM else ()
-  found = {key: renamed(value, names) if key in who else value for key, value in options.items()}
-  if isinstance(found.get('at'), Mapping):
-    found['at'] = _options(found['at'], names)
-  return found
+  who = NORM_OPTIONS if not across else ('value', 'than') if options['axis'] == NORM else ()
+  renamed_options = {
+    key: renamed(value, names) if key in who else value for key, value in options.items()
+  }
+  if isinstance(renamed_options.get('at'), Mapping):
+    renamed_options['at'] = _options(renamed_options['at'], names)
+  return renamed_options

@@ -25,6 +25,7 @@ from norms.lab.report import (
   which_figures,
 )
 from norms.lab.report.figures import writing
+from norms.lab.report.naming import AnyStudy, AnyVerdict
 from norms.lab.report.probes import at_start
 from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
@@ -42,6 +43,7 @@ def write(
 ) -> pathlib.Path:
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
+  # The helper draws while this process computes the tables and sentences.
   drawn = writing.begin(which_figures.parts_of(view), folder, helper)
   content = contents(view, provenance) | {'figures': drawn()}
   put(folder / 'summary.json', summary_json.text(view, content['verdicts']))
@@ -58,9 +60,9 @@ def publish(
   """
   text = csv.to_csv(index=False, float_format=f'%.{digits}g', lineterminator='\n')
   put(folder / 'summary.csv', text)
-  made = _templates()
+  environment = _templates()
   for name, template in (('report.md', 'report.md.j2'), ('index.html', 'page.html.j2')):
-    put(folder / name, made.get_template(templates + template).render(content))
+    put(folder / name, environment.get_template(templates + template).render(content))
   return folder / 'index.html'
 
 
@@ -75,7 +77,7 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
     'spread': view.spread(),
     'findings': findings.sentences(view),
     'probed': not at_start.starts(view).empty,
-    'says': naming.said(study),
+    'says': naming.reference_statements(study),
     'reference': comparison.table(view),
     'beside': list(comparison.sentences(view)),
     'more': [
@@ -94,7 +96,9 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def shared(
-  study: Any, verdicts: Sequence[Any], provenance: Sequence[Mapping[str, Any]]
+  study: AnyStudy,
+  verdicts: Sequence[AnyVerdict],
+  provenance: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
   """What the templates of every report read: verdicts have claim, asks, outcome and sentence."""
   return {
@@ -109,6 +113,7 @@ def shared(
 
 def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
   """Where the records come from, over all their files."""
+  # Records of an older arithmetic stay in the folder, but no figure of this report uses them.
   older = numerics.unused((_number(line), line.get('trials') or 0) for line in provenance)
   provenance = _used(provenance)
   versions = {
@@ -118,7 +123,7 @@ def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
   }
   started = sorted(_distinct(provenance, 'started'))
   devices = (f'{line.get("device", "unknown")}, {_cores(line)}' for line in provenance)
-  found = [
+  entries = [
     ('records', '; '.join(_distinct(provenance, 'command'))),
     ('commits', ', '.join(_distinct(provenance, 'commit'))),
     ('devices', '; '.join(dict.fromkeys(devices))),
@@ -129,7 +134,7 @@ def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     ('training', _seconds(sum(line.get('run_seconds') or 0 for line in provenance))),
     ('trials', str(sum(line.get('trials') or 0 for line in provenance))),
   ]
-  return [(name, value or 'not recorded') for name, value in found]
+  return [(name, value or 'not recorded') for name, value in entries]
 
 
 def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
@@ -137,7 +142,7 @@ def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
   note = 'Compiled in 0.0 s: with another file of its norm.'
   columns = ['group', 'trials', 'compilation s', 'training s', 'started']
   rows = [
-    tables.Row(
+    tables.TableRow(
       [
         str(line.get('group', tables.ABSENT)),
         str(line.get('trials', tables.ABSENT)),
@@ -159,6 +164,7 @@ def _templates() -> jinja2.Environment:
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
+    # An undefined name is an error: a template with a slip of the pen must not print a gap.
     undefined=jinja2.StrictUndefined,
   )
 

@@ -22,24 +22,25 @@ def write(view: View, folder: pathlib.Path) -> None:
   if view.replayed.empty:
     path.unlink(missing_ok=True)
     return
-  found = curves(view.replayed)
-  text = json.dumps({n: found[n] for n in view.norms if n in found}, indent=1, allow_nan=False)
+  by_norm = curves(view.replayed)
+  text = json.dumps({n: by_norm[n] for n in view.norms if n in by_norm}, indent=1, allow_nan=False)
   path.write_text(text + '\n', encoding='utf-8', newline='\n')
 
 
 def curves(frame: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:
   """{norm: iteration, loss (of each epoch's first step), accuracies (by epoch, from epoch 0)}."""
-  found = {}
+  by_norm = {}
   for norm, rows in frame.groupby(NORM, sort=False):
     rows = rows.sort_values(EPOCH)
     # The first step of an epoch comes after those of all epochs before it.
     starts = rows[STEP].to_numpy()[:-1] + 1
+    # Only epochs that were trained have a first step: epoch 0 is the network before it.
     lines: dict[str, list[Any]] = {
       'iteration': [int(step) for step in starts],
       'loss': _plain(rows[FIRST_LOSS][rows[EPOCH] > 0]),
     }
-    found[str(norm)] = lines | {name: _plain(rows[name]) for name in ACCURACIES if name in rows}
-  return found
+    by_norm[str(norm)] = lines | {name: _plain(rows[name]) for name in ACCURACIES if name in rows}
+  return by_norm
 
 
 def _plain(values: pd.Series) -> list[float | None]:

@@ -59,43 +59,44 @@ def reports(results: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, dict[str
   """(study, folder of its report, summary.json) of those that have one, the committed one first."""
   for study in STUDIES:
     folders = [results / study / name for name in ('reference', 'report')]
-    found = next((folder for folder in folders if (folder / 'summary.json').exists()), None)
-    if found:
-      yield study, found, json.loads((found / 'summary.json').read_text(encoding='utf-8'))
+    report = next((folder for folder in folders if (folder / 'summary.json').exists()), None)
+    if report:
+      yield study, report, json.loads((report / 'summary.json').read_text(encoding='utf-8'))
 
 
 def table(results: pathlib.Path, page: pathlib.Path = pathlib.Path()) -> list[str]:
   """A line of Markdown per study, with links from the folder `page`."""
   lines = [f'| {" | ".join(COLUMNS)} |', f'|{" --- |" * len(COLUMNS)}']
-  for study, folder, found in reports(results):
-    about = f'{STUDIES[study][0]}: {study}<br>`{found["command"]}`'
-    theirs, ours = _figures(found)
-    cells = [about, found['question'], theirs, ours, _verdicts(found)]
+  for study, folder, summary in reports(results):
+    about = f'{STUDIES[study][0]}: {study}<br>`{summary["command"]}`'
+    theirs, ours = _figures(summary)
+    cells = [about, summary['question'], theirs, ours, _verdicts(summary)]
     cells.append(f'[report]({_link(folder / "report.md", page)})')
+    # A vertical bar in a text would end its cell.
     lines.append(f'| {" | ".join(cell.replace("|", "/") for cell in cells)} |')
   return lines
 
 
 def gallery(results: pathlib.Path, page: pathlib.Path = pathlib.Path()) -> Iterator[str]:
   """The figure of each report, where it has been drawn, with links from the folder `page`."""
-  for study, folder, found in reports(results):
+  for study, folder, summary in reports(results):
     figure = folder / 'figures' / f'{STUDIES[study][1]}.png'
     if figure.is_file():
-      yield f'**{study}**: {found["question"]}\n'
-      yield f'![{study}: {found["question"]}]({_link(figure, page)})\n'
+      yield f'**{study}**: {summary["question"]}\n'
+      yield f'![{study}: {summary["question"]}]({_link(figure, page)})\n'
 
 
 def _link(file: pathlib.Path, page: pathlib.Path) -> str:
   return pathlib.Path(os.path.relpath(file, page)).as_posix()
 
 
-def _figures(found: dict[str, Any]) -> tuple[str, str]:
+def _figures(summary: dict[str, Any]) -> tuple[str, str]:
   """The reference's first figure, by norm, and ours; in words where it gave none."""
-  single = [line for line in found['reference'] if line['epoch'] in (-1, 'best') and 'n' in line]
+  single = [line for line in summary['reference'] if line['epoch'] in (-1, 'best') and 'n' in line]
   if not single:
-    own = next((verdict['sentence'] for verdict in found['verdicts']), '')
-    return ' '.join(found['reference_says']), own
-  first = [each for each in single if _place(each) == _place(single[0])]
+    own = next((verdict['sentence'] for verdict in summary['verdicts']), '')
+    return ' '.join(summary['reference_says']), own
+  first = [line for line in single if _place(line) == _place(single[0])]
   name, where = _place(single[0])
   head = f'{name} ({where}): ' if where else f'{name}: '
   theirs = (f'{line["norm"]} {line["text"]["reference"]}' for line in first)
@@ -119,12 +120,12 @@ def _runs(lines: list[dict[str, Any]]) -> str:
   return f'{kind}, {words.count(n, "seed")}' if n > 1 else 'one run'
 
 
-def _verdicts(found: dict[str, Any]) -> str:
+def _verdicts(summary: dict[str, Any]) -> str:
   """The study's own questions with their outcomes; without any, how many claims came out how."""
-  asked = [f'{v["asks"]} **{v["outcome"]}**' for v in found['verdicts'] if v['asks']]
-  if asked:
-    return '<br>'.join(asked)
-  outcomes = [verdict['outcome'] for verdict in found['verdicts']]
+  answers = [f'{v["asks"]} **{v["outcome"]}**' for v in summary['verdicts'] if v['asks']]
+  if answers:
+    return '<br>'.join(answers)
+  outcomes = [verdict['outcome'] for verdict in summary['verdicts']]
   return ', '.join(f'{outcomes.count(name)} {name}' for name in dict.fromkeys(outcomes))
 
 

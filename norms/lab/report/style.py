@@ -88,8 +88,8 @@ class Look(NamedTuple):
 def look(norm: str) -> Look:
   """The same for a norm in every figure of every report; of a user's norm, from its name."""
   code = zlib.crc32(norm.encode())
-  drawn = (1 + code % (len(PALETTE) - 1), MARKERS[code // 16 % len(MARKERS)], code // 256 % 5)
-  index, marker, line = KNOWN.get(norm, drawn)
+  derived = (1 + code % (len(PALETTE) - 1), MARKERS[code // 16 % len(MARKERS)], code // 256 % 5)
+  index, marker, line = KNOWN.get(norm, derived)
   return Look(PALETTE[index][0], index, marker, LINES[line])
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from norms.lab.columns import TRAINED
 from norms.lab.report import naming
+from norms.lab.report.naming import AnyStudy, AnyVerdict
 from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
+from norms.lab.statistics import Verdict
 
 
-def text(view: View, verdicts: Iterable[Any]) -> str:
+def text(view: View, verdicts: Iterable[AnyVerdict]) -> str:
   """The study, its verdicts and the reference's figures beside ours."""
   facts = {
     'trials': len(view.rows),
@@ -21,12 +23,14 @@ def text(view: View, verdicts: Iterable[Any]) -> str:
     'did_not_train': int((~view.rows[TRAINED].astype(bool)).sum()),
   }
   lines = [_line(line) for line in comparison.compared(view)]
-  return plain(view.study, verdicts, says=naming.said(view.study), lines=lines, facts=facts)
+  return plain(
+    view.study, verdicts, says=naming.reference_statements(view.study), lines=lines, facts=facts
+  )
 
 
 def plain(
-  study: Any,
-  verdicts: Iterable[Any],
+  study: AnyStudy,
+  verdicts: Iterable[AnyVerdict],
   *,
   says: Iterable[str] = (),
   lines: Iterable[Mapping[str, Any]] = (),
@@ -45,35 +49,36 @@ def plain(
   return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 
-def _command(study: Any) -> str:
+def _command(study: AnyStudy) -> str:
   """The command of the study's own notes: that of a run may hold a machine's folders."""
   lines = [line.strip() for line in (getattr(study, 'doc', '') or '').splitlines()]
-  found = next((line for line in lines if line.startswith('Command:')), '')
-  return found.removeprefix('Command:').strip() or getattr(study, 'command', '')
+  command = next((line for line in lines if line.startswith('Command:')), '')
+  return command.removeprefix('Command:').strip() or getattr(study, 'command', '')
 
 
-def _verdict(verdict: Any) -> dict[str, Any]:
-  found = {'claim': verdict.claim, 'asks': getattr(verdict, 'asks', '')}
-  found |= {'outcome': verdict.outcome, 'sentence': verdict.sentence}
-  if hasattr(verdict, 'interval'):
+def _verdict(verdict: AnyVerdict) -> dict[str, Any]:
+  entry = {'claim': verdict.claim, 'asks': getattr(verdict, 'asks', '')}
+  entry |= {'outcome': verdict.outcome, 'sentence': verdict.sentence}
+  if isinstance(verdict, Verdict):  # another library's comparison has no seeds, and no interval
     low, high, kind = verdict.interval
     numbers = {'effect': verdict.effect, 'low': low, 'high': high}
-    found |= {name: _finite(value) for name, value in numbers.items()}
-    found |= {'kind': kind, 'n': verdict.n}
-  return found
+    entry |= {name: _finite(value) for name, value in numbers.items()}
+    entry |= {'kind': kind, 'n': verdict.n}
+  return entry
 
 
 def _line(line: comparison.ReferenceComparison) -> dict[str, Any]:
   """One figure of the reference and ours: in full precision, and as the report prints them."""
-  found: dict[str, Any] = {'name': line.name, 'norm': line.norm, 'where': line.where}
-  found |= {'epoch': line.epoch, 'reference': line.value, 'trained': line.trained}
-  found['text'] = {'reference': comparison.like(line, line.value)}
+  entry: dict[str, Any] = {'name': line.name, 'norm': line.norm, 'where': line.where}
+  entry |= {'epoch': line.epoch, 'reference': line.value, 'trained': line.trained}
+  entry['text'] = {'reference': comparison.like(line, line.value)}
   if line.ours:
+    # Full precision for programs, and text as the report prints it, so that both agree.
     numbers = dict(zip(('ours', 'low', 'high'), line.ours[:3], strict=True))
-    found |= {name: _finite(value) for name, value in numbers.items()}
-    found['text'] |= {name: comparison.like(line, value) for name, value in numbers.items()}
-    found |= {'kind': line.ours.kind, 'n': line.ours.n}
-  return found
+    entry |= {name: _finite(value) for name, value in numbers.items()}
+    entry['text'] |= {name: comparison.like(line, value) for name, value in numbers.items()}
+    entry |= {'kind': line.ours.kind, 'n': line.ours.n}
+  return entry
 
 
 def _finite(value: float) -> float | None:

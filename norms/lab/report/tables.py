@@ -17,7 +17,7 @@ from norms.lab.statistics import words
 ABSENT = '\N{EN DASH}'
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
   """The texts of a line, and whether something in it did not train."""
 
   cells: list[str]
@@ -31,7 +31,7 @@ class Table(NamedTuple):
   title: str
   note: str
   columns: list[str]
-  rows: list[Row]
+  rows: list[TableRow]
 
 
 def usual(view: View) -> Table:
@@ -54,12 +54,13 @@ def everything(view: View) -> Table:
 def sweep(view: View) -> Table:
   """A line per norm, over all its cells."""
   tables = {key: part for key, part in best_cells(view).groupby([NORM, *view.texts])}
+  # The best cell is chosen on validation data where there are any, and shown by its test score.
   by_choice = statistics.summary(view.rows, [NORM, *view.axes], view.choice)['value']
   rows = []
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
     best = own.loc[(view.sign * by_choice[own.index]).idxmax()]
-    rows.append(Row([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
+    rows.append(TableRow([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
   score = words.label(view.score)
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
   columns += ['diverged', f'mean {score} of all cells', f'best cell {view.chosen_on}', 'at']
@@ -81,6 +82,7 @@ def summary(view: View) -> pd.DataFrame:
     schema.measurements(view.rows, schema.TABLE, schema.SUMMARY, schema.OWN)
   ):
     table = statistics.summary(view.rows, [NORM, *view.axes], metric)
+    # A cell without a value, as of running statistics that a norm has not, is no line of the file.
     table = table[table['value'].notna()].drop(columns='value')
     table.insert(len(view.axes) + 1, 'metric', metric)
     parts.append(table)
@@ -94,21 +96,22 @@ def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Seque
   running = [view.score + RUNNING] * view.running
   metrics = view.recorded(schema.measurements(view.rows, schema.TABLE))
   metrics = [*running, *(name for name in metrics if name not in (view.score, *running))]
+  # One call per metric: each line of `others` has the index of its line in `main`.
   main, *others = (statistics.summary(rows, by, metric) for metric in (view.score, *metrics))
   columns = [NORM, *map(words.label, keys), 'seeds', words.label(view.score), 'spread over seeds']
   columns += ['with running statistics'] * view.running
   columns += [words.label(metric) for metric in metrics if metric not in running]
   columns += [TRAINED, 'diverged']
-  lines_ = []
+  lines = []
   for i, line in main.iterrows():
     place = [line[NORM], *(words.number(line[key]) for key in keys), str(line['n'])]
-    found = [
+    measured = [
       words.score(line['value']),
       spread(line),
       *(_value(other['value'][i]) for other in others),
     ]
-    lines_.append(Row([*place, *found, trained(line), str(line['diverged'])], _failed(line)))
-  return Table(name, title, _note(view, main), columns, lines_)
+    lines.append(TableRow([*place, *measured, trained(line), str(line['diverged'])], _failed(line)))
+  return Table(name, title, _note(view, main), columns, lines)
 
 
 def spread(line: Any) -> str:
@@ -132,6 +135,7 @@ def plain(table: Table) -> str:
   """A table as aligned text: words to the left, numbers to the right."""
   grid = [table.columns, *(row.cells for row in table.rows)]
   widths = [max(len(str(line[i])) for line in grid) for i in range(len(table.columns))]
+  # A column is aligned to the right only if every entry is a number, or absent.
   numeric = [all(_is_number(row.cells[i]) for row in table.rows) for i in range(len(widths))]
   aligned = (
     '  '.join(
@@ -144,21 +148,21 @@ def plain(table: Table) -> str:
 
 
 def _over_cells(view: View, own: pd.DataFrame, trials: pd.DataFrame, best: Any) -> Iterable[str]:
-  full = int((own['share_trained'] == 1).sum())
-  good, n = int(trials[TRAINED].sum()), len(trials)
-  at = {axis: best[axis] for axis in view.axes if axis not in view.texts}
-  yield f'{full} of {len(own)}'
-  yield f'{good / n:.0%} of {n}'
+  cells_trained = int((own['share_trained'] == 1).sum())
+  trained, count = int(trials[TRAINED].sum()), len(trials)
+  place = {axis: best[axis] for axis in view.axes if axis not in view.texts}
+  yield f'{cells_trained} of {len(own)}'
+  yield f'{trained / count:.0%} of {count}'
   yield str(int(own['diverged'].sum()))
   yield words.score(own['value'].mean())
   yield words.score(best['value'])
-  yield words.place(at) if at else ABSENT
+  yield words.place(place) if place else ABSENT
 
 
 def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
-  wanted = dict(zip([NORM, *view.texts], key, strict=True))
+  values = dict(zip([NORM, *view.texts], key, strict=True))
   rows = view.rows
-  for column, value in wanted.items():
+  for column, value in values.items():
     rows = rows[rows[column] == value]
   return rows
 
@@ -166,12 +170,12 @@ def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
 def _note(view: View, table: pd.DataFrame) -> str:
   """Which centre and spread a table shows."""
   kinds = set(table['kind'])
-  words_ = {
+  meanings = {
     'range': 'the median of the seeds and their range, min to max',
     'interval': "the mean of the seeds and its 95% interval (Student's t)",
   }
   score = words.sentence(words.label(view.score))
-  return f'{score} is {words.listed(words_[kind] for kind in sorted(kinds))}.'
+  return f'{score} is {words.listed(meanings[kind] for kind in sorted(kinds))}.'
 
 
 def _value(value: float) -> str:

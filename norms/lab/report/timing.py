@@ -29,10 +29,13 @@ def table(view: View) -> tables.Table | None:
   if frame.empty:
     return None
   wide = frame.pivot(index='round', columns=NORM, values='seconds')
+  # Ratios are taken within a round: what slowed the machine then slowed both norms.
   first = str(frame[NORM].iloc[0])
   compiled = view.timing.get('compile_seconds', {})
   rows = [
-    tables.Row(_cells(norm, wide[norm], wide[norm] / wide[first], own, compiled.get(norm)), False)
+    tables.TableRow(
+      _cells(norm, wide[norm], wide[norm] / wide[first], own, compiled.get(norm)), False
+    )
     for norm, own in frame.groupby(NORM, sort=False)
   ]
   columns = [NORM, 'rounds', 'ms per epoch, median', 'range', 'microseconds per step']
@@ -52,7 +55,7 @@ def figure(view: View) -> Iterator[Drawing]:
     return
   norms = list(dict.fromkeys(frame[NORM]))
   left = sheets.names_width(norms)
-  drawn, (ax,) = sheets.sheet(1, columns=1, high=0.36 * len(norms), left=left, width=7.2)
+  drawing, (ax,) = sheets.sheet(1, columns=1, high=0.36 * len(norms), left=left, width=7.2)
   for y, norm in enumerate(norms):
     look, own = view.looks[norm], 1e3 * frame.loc[frame[NORM] == norm, 'seconds']
     dots: dict[str, Any] = {'marker': look.marker, 'ls': 'none', 'ms': 5, 'alpha': 0.6}
@@ -64,7 +67,7 @@ def figure(view: View) -> Iterator[Drawing]:
   ax.set_xlim(0, 1.06e3 * frame['seconds'].max())
   ax.set_xlabel('milliseconds per epoch')
   what = f'A point per round of {frame["round"].nunique()}, the norms in turn; a bar: the median.'
-  yield Drawing('time_per_epoch', 'Time per epoch', what, drawn)
+  yield Drawing('time_per_epoch', 'Time per epoch', what, drawing)
 
 
 def sentences(view: View) -> Iterator[str]:
@@ -87,8 +90,8 @@ def sentences(view: View) -> Iterator[str]:
 def _cells(
   norm: Any, own: pd.Series, ratio: pd.Series, rows: pd.DataFrame, compiled: float | None
 ) -> list[str]:
-  each = 1e6 * np.median(rows['seconds'] / rows['steps'])
-  found = [str(norm), str(len(own)), f'{1e3 * own.median():.4g}']
-  found += [f'{1e3 * own.min():.4g} to {1e3 * own.max():.4g}', f'{each:.4g}']
-  found += [f'{ratio.median():.2f}', f'{ratio.min():.2f} to {ratio.max():.2f}']
-  return [*found, tables.ABSENT if compiled is None else f'{compiled:.2f}']
+  per_step = 1e6 * np.median(rows['seconds'] / rows['steps'])
+  cells = [str(norm), str(len(own)), f'{1e3 * own.median():.4g}']
+  cells += [f'{1e3 * own.min():.4g} to {1e3 * own.max():.4g}', f'{per_step:.4g}']
+  cells += [f'{ratio.median():.2f}', f'{ratio.min():.2f} to {ratio.max():.2f}']
+  return [*cells, tables.ABSENT if compiled is None else f'{compiled:.2f}']

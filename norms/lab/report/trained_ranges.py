@@ -26,8 +26,8 @@ EVERY_SEED = 'a norm trains at a value if every seed did.'
 
 def axes(view: View) -> list[str]:
   """The axes that are scales or rates, with values enough to speak of a range."""
-  wanted = [axis for axis in view.grid if schema.RANGE in schema.of(axis).traits]
-  return [axis for axis in wanted if view.rows[axis].nunique() > 2]
+  ranged = [axis for axis in view.grid if schema.RANGE in schema.of(axis).traits]
+  return [axis for axis in ranged if view.rows[axis].nunique() > 2]
 
 
 def table(view: View, axis: str) -> tables.Table:
@@ -36,12 +36,13 @@ def table(view: View, axis: str) -> tables.Table:
   lines = []
   for norm in view.norms:
     own = rows[rows[NORM] == norm]
-    found = ranges.trained_range(own, axis)
+    full_range = ranges.trained_range(own, axis)
+    # The range in which any seed trained, by the same function: `trained` says so for each value.
     some = own.assign(trained=own.groupby(axis)[TRAINED].transform('any'))
     best = (view.sign * cells.scores(own, view.choice)).groupby(own[axis]).mean().idxmax()
-    texts = [norm, str(own[SEED].nunique()), ranges.span(found)]
+    texts = [norm, str(own[SEED].nunique()), ranges.span(full_range)]
     texts += [ranges.span(ranges.trained_range(some, axis)), words.number(best)]
-    lines.append(tables.Row(texts, not found))
+    lines.append(tables.TableRow(texts, not full_range))
   where = words.place(view.fixed((axis,)))
   columns = [NORM, 'seeds', 'every seed trains over', 'some seed over']
   best_at = 'most accurate' if view.score == TEST_ACCURACY else f'best {words.label(view.score)}'
@@ -59,6 +60,7 @@ def sentences(view: View) -> Iterator[str]:
   if GRAD_NORM not in view.frame or layers.layers(view.frame):
     return
   for axis in axes(view):
+    # Later a net that fails has drifted far from one that trains: epoch 1 shows the cause.
     first = view.at_usual(view.frame[view.frame[EPOCH] == 1], free=(axis,))
     for norm in view.norms:
       yield from _gradients(first[first[NORM] == norm], axis, norm)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,15 @@ from norms.lab.columns import AXES, COMPARED_BY, CORE, EPOCH, NORM, RUNNING, SCO
 from norms.lab.report import naming, style
 from norms.lab.statistics import cells, design, words
 
+if TYPE_CHECKING:
+  from norms.lab.study import Study
+
 
 @dataclasses.dataclass(frozen=True)
 class View:
   """The records of one study, in the order of the study."""
 
-  study: Any
+  study: Study
   records: pd.DataFrame  # as they came, norms by the study's names for them
   replayed: pd.DataFrame  # trials that redraw a reference's numbers, where there are others too
   frame: pd.DataFrame  # the records in order
@@ -73,10 +76,14 @@ class View:
 
   def recorded(self, metrics: Sequence[str]) -> list[str]:
     """Those of `metrics` that the records hold; all NaN is absent, unless all trials diverged."""
-    found = [metric for metric in metrics if metric in self.rows]
-    found = [metric for metric in found if pd.api.types.is_numeric_dtype(self.rows[metric].dtype)]
+    numeric = [metric for metric in metrics if metric in self.rows]
+    numeric = [
+      metric for metric in numeric if pd.api.types.is_numeric_dtype(self.rows[metric].dtype)
+    ]
     return [
-      metric for metric in found if metric in (*CORE, self.score) or self.rows[metric].notna().any()
+      metric
+      for metric in numeric
+      if metric in (*CORE, self.score) or self.rows[metric].notna().any()
     ]
 
   def at_usual(self, rows: pd.DataFrame, *, free: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -115,7 +122,7 @@ class View:
     return f', or below {from_} seeds '.join(kinds)
 
 
-def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None) -> View:
+def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = None) -> View:
   """The view of a frame of records; norms and values in the study's order."""
   if frame.empty:
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
@@ -123,12 +130,14 @@ def of(frame: pd.DataFrame, study: Any, timing: Mapping[str, Any] | None = None)
   stated, score = frame.attrs.get(AXES), design.score(frame)
   frame, replayed = naming.split_replays(naming.named(frame, study))
   axes = design.axes(frame, stated)
-  wanted = naming.renamed(order.get(NORM, ()), naming.labels(study))
-  names = list(dict.fromkeys([*wanted, *frame[NORM].unique()]))
+  study_norms = naming.renamed(order.get(NORM, ()), naming.labels(study))
+  names = list(dict.fromkeys([*study_norms, *frame[NORM].unique()]))
   numeric = [axis for axis in axes if design.is_numeric(frame, axis)]
+  # All that follows keeps the order of rows, so figures and tables need no sorting of their own.
   ordered = frame.assign(_rank=frame[NORM].map(names.index))
   ordered = ordered.sort_values(['_rank', *numeric, SEED, EPOCH], kind='stable')
   ordered = ordered.drop(columns='_rank').reset_index(drop=True)
+  # pandas drops attrs in some operations: the score is passed on by hand.
   ordered.attrs[COMPARED_BY] = score
   norms = list(ordered[NORM].unique())
   usual = design.usual(ordered, order, axes)

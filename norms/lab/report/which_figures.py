@@ -10,13 +10,13 @@ from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TRAINED, VALIDATION_ACCURAC
 from norms.lab.report import measurements, timing
 from norms.lab.report.figures import against_axis, by_batch, curves, heat_maps
 from norms.lab.report.figures.drawing import Drawing
-from norms.lab.report.figures.writing import Part
+from norms.lab.report.figures.writing import DrawFigures
 from norms.lab.report.probes import layer_figures
 from norms.lab.report.reference import comparison_figures
 from norms.lab.report.view import View
 
 
-def parts_of(view: View) -> list[Part]:
+def parts_of(view: View) -> list[DrawFigures]:
   """What draws every figure whose axes vary in the records, in the order of the page."""
   against = [functools.partial(_against, view, axis) for axis in view.numeric]
   first = (_overview, comparison_figures.draw)
@@ -51,6 +51,7 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
   for metric in view.recorded([view.score, view.score_of('validation')]):
     yield against_axis.against(view, axis, panel, metric)
   if panel is not None and _needs_close_up(view, axis, panel):
+    # One panel alone has its own limits, and so shows what the shared ones flatten.
     close_up = against_axis.against(view, axis, None, view.score)
     yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
   if is_scale(axis) and view.recorded([view.score_of('validation')]):
@@ -73,6 +74,7 @@ def is_scale(axis: str) -> bool:
 
 def _columns(view: View) -> tuple[str, str | None]:
   """The axis of a heat map's columns and of its panels: batch size, then the scale."""
+  # The axis with the most familiar reading goes across, so that sheets of all studies look alike.
   first = sorted(view.grid, key=lambda axis: (axis != BATCH_SIZE, not is_scale(axis)))
   return first[0], first[1] if len(first) > 1 else None
 

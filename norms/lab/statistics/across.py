@@ -20,20 +20,20 @@ AXIS, VALUE, THAN, OVER = 'axis', 'value', 'than', 'over'
 WITHIN = 'compared.norm'  # the column in which the norm is kept while two values take its place
 
 
-def asked(options: Mapping[str, Any]) -> bool:
+def compares_values(options: Mapping[str, Any]) -> bool:
   """Whether a claim compares two values of an axis. (`reaches` has a value, too, but no axis.)"""
   return AXIS in options and VALUE in options
 
 
-def meant(options: Mapping[str, Any], parameters: Iterable[str]) -> bool:
-  """Whether a claim by a rule with these parameters is to compare two values, be it incomplete."""
+def is_across_axis(options: Mapping[str, Any], parameters: Iterable[str]) -> bool:
+  """Whether a claim by a rule with these parameters compares two values, even if it lacks one."""
   names = list(parameters)
-  given = [AXIS] * (AXIS not in names) + [VALUE, OVER]
-  return bool(options_of(names)) and any(option in options for option in given)
+  markers = [AXIS] * (AXIS not in names) + [VALUE, OVER]
+  return bool(options_of(names)) and any(option in options for option in markers)
 
 
 def options_of(parameters: Iterable[str]) -> list[str]:
-  """What a rule with these parameters takes where it compares two values; none of one norm."""
+  """The options with which a rule compares two values; none for a rule about a single norm."""
   names = list(parameters)
   if not {NORM, THAN} <= set(names):
     return []
@@ -43,9 +43,9 @@ def options_of(parameters: Iterable[str]) -> list[str]:
 def as_norms(options: Mapping[str, Any]) -> dict[str, Any]:
   """The options with the two values as names of norms, such as 'placement=pre'."""
   axis = options[AXIS]
-  found = {key: value for key, value in options.items() if key not in (AXIS, VALUE, OVER)}
-  found |= {NORM: name(axis, options[VALUE]), THAN: name(axis, options[THAN])}
-  return found | ({AXIS: options[OVER]} if OVER in options else {})
+  renamed = {key: value for key, value in options.items() if key not in (AXIS, VALUE, OVER)}
+  renamed |= {NORM: name(axis, options[VALUE]), THAN: name(axis, options[THAN])}
+  return renamed | ({AXIS: options[OVER]} if OVER in options else {})
 
 
 def name(axis: str, value: Any) -> str:
@@ -65,13 +65,14 @@ def relabelled(rows: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
   if axis == NORM:
     return rows
   others = [other for other in design.axes(rows) if other != axis]
+  # With one value a norm, the rules for norms apply as they stand.
   parts = []
   for value in (options[VALUE], options[THAN]):
     part = cells.select(rows, {axis: value})
     parts.append(part.assign(**{WITHIN: part[NORM], NORM: name(axis, value)}))
-  found = pd.concat(parts)
-  found.attrs[AXES] = [*others, WITHIN]
-  return found
+  relabelled_rows = pd.concat(parts)
+  relabelled_rows.attrs[AXES] = [*others, WITHIN]
+  return relabelled_rows
 
 
 def check_axis(axis: Any) -> None:

@@ -37,33 +37,34 @@ def finals(frame: pd.DataFrame) -> pd.DataFrame:
   last = ordered.drop_duplicates(TRIAL, keep='last').sort_index()
   trials = ordered.groupby(TRIAL)
   bests = {row.name: row.name.removeprefix(schema.BEST) for row in schema.COLUMNS}
-  found = {best: trials[name].max() for best, name in bests.items() if best != name in frame}
-  end = design.score(frame).removeprefix('test_')
-  for name in (f'{split}_{end}' for split in ('train', 'validation', 'test')):
-    if name in frame and schema.BEST + name not in found:
-      found[schema.BEST + name] = (
+  summaries = {best: trials[name].max() for best, name in bests.items() if best != name in frame}
+  measure = design.score(frame).removeprefix('test_')
+  for name in (f'{split}_{measure}' for split in ('train', 'validation', 'test')):
+    if name in frame and schema.BEST + name not in summaries:
+      summaries[schema.BEST + name] = (
         trials[name].max() if metric_sign(name) > 0 else trials[name].min()
       )
   if {schema.STEP, schema.MINIBATCH_LOSS} <= set(frame):
     recent = ordered[trials[STEP].transform('max') - ordered[STEP] < LAST_STEPS]
     recent = recent[recent[EPOCH] > 0]
+    # A diverged trial has NaN here. Infinity keeps its mean the worst, where NaN would drop it.
     losses = recent[MINIBATCH_LOSS].astype(float).fillna(np.inf)
-    found[FINAL_LOSS] = losses.groupby(recent[TRIAL]).mean()
-  return last.assign(**{name: last[TRIAL].map(values) for name, values in found.items()})
+    summaries[FINAL_LOSS] = losses.groupby(recent[TRIAL]).mean()
+  return last.assign(**{name: last[TRIAL].map(values) for name, values in summaries.items()})
 
 
 def scores(rows: pd.DataFrame, metric: str) -> pd.Series:
   """`metric` of every row, with a NaN counted as the worst: accuracy 0, loss infinite.
 
   So a diverged trial is never dropped. An optional measurement may be absent: a norm that has no
-  such value in any row has none, and keeps NaN. So does one of which no value is the worst.
+  such value in any row has none, and keeps NaN. A measurement without a worst value keeps it too.
   """
   values = numbers(rows[metric])
   worst = schema.of(metric).worst
   if not schema.of(metric).optional:
     return values.fillna(worst)
-  has = values.notna().groupby(rows[NORM]).transform('any')
-  return values.where(values.notna() | ~has, worst)
+  norm_has_any = values.notna().groupby(rows[NORM]).transform('any')
+  return values.where(values.notna() | ~norm_has_any, worst)
 
 
 def numbers(column: pd.Series) -> pd.Series:
@@ -105,6 +106,7 @@ def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFra
   """
   keys = [SEED, *design.axes(rows), NORM]
   values = scores(rows, metric).groupby([rows[key] for key in keys], dropna=False)
+  # A cell that one of the norms lacks is left out for all, or the means would be over other cells.
   table = values.mean().unstack(NORM).reindex(columns=list(norms)).dropna()
   return table.groupby(level=SEED).mean()
 
@@ -118,15 +120,15 @@ def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
     valid = [name for name in rows if schema.selectable(name)]
     if column not in valid:
       raise SelectionError(unknown('column', column, valid))
-    found = rows[_at(rows[column], wanted)]
-    if found.empty:
-      have = [words.number(value) for value in sorted(rows[column].dropna().unique())]
-      given = words.place({column: wanted})
+    selected = rows[_at(rows[column], wanted)]
+    if selected.empty:
+      recorded = [words.number(value) for value in sorted(rows[column].dropna().unique())]
+      condition = words.place({column: wanted})
       raise SelectionError(
-        f'no trial has {given}; the records hold {words.label(column)} '
-        f'{words.listed(have) or "nothing"}: filter on one of these, or run the sweep there'
+        f'no trial has {condition}; the records hold {words.label(column)} '
+        f'{words.listed(recorded) or "nothing"}: filter on one of these, or run the sweep there'
       )
-    rows = found
+    rows = selected
   return rows
 
 
@@ -137,11 +139,12 @@ def unknown(thing: str, name: str, valid: Sequence[str]) -> str:
   return f'unknown {thing} {name!r}: {hint}use one of {", ".join(sorted(valid))}'
 
 
-def _at(column: pd.Series, wanted: Any) -> np.ndarray:
-  if isinstance(wanted, Mapping):
-    low, high = wanted.get('from', -np.inf), wanted.get('to', np.inf)
+def _at(column: pd.Series, condition: Any) -> np.ndarray:
+  if isinstance(condition, Mapping):
+    low, high = condition.get('from', -np.inf), condition.get('to', np.inf)
+    # Both ends are widened, since a swept value may differ from the written one in its last digits.
     return column.between(low - 1e-3 * abs(low), high + 1e-3 * abs(high)).to_numpy()
-  values = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+  values = list(condition) if isinstance(condition, (list, tuple)) else [condition]
   return np.logical_or.reduce([_equal(column, value) for value in values])
 
 

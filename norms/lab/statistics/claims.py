@@ -53,9 +53,9 @@ RULES: dict[str, Callable[..., Finding]] = {
   'passes_on': layers.passes_on,
   'best_against_best': tuned.best_against_best,
 }
-OF_STARTS = ('passes_on',)  # which look at trials before their first step, not after their last
-EVERYWHERE = ('at', 'asks')  # options of every claim: a filter, and the question in words
-NAMING = ('norm', 'than', 'best')  # options that name norms
+ON_FIRST_ROWS = ('passes_on',)  # which look at trials before their first step, not after their last
+COMMON_OPTIONS = ('at', 'asks')  # options of every claim: a filter, and the question in words
+NORM_OPTIONS = ('norm', 'than', 'best')  # options that name norms
 
 
 def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
@@ -66,13 +66,15 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
   """
   for name, options in claims:
     signature = inspect.signature(_rule(name))
+    # The first parameter is the records, which no config gives.
     parameters = dict(list(signature.parameters.items())[1:])
     any_option = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
     parameters = {n: p for n, p in parameters.items() if p.kind != p.VAR_KEYWORD}
-    two_values = across.meant(options, parameters)
+    two_values = across.is_across_axis(options, parameters)
     needed = [n for n, p in parameters.items() if p.default is p.empty]
-    valid = [*parameters, *across.options_of(parameters), *EVERYWHERE]
+    valid = [*parameters, *across.options_of(parameters), *COMMON_OPTIONS]
     if two_values:
+      # Two values of an axis stand in for the two norms.
       needed = [across.AXIS, across.VALUE, *(option for option in needed if option != NORM)]
       valid.remove(NORM)
     for option in options:
@@ -111,9 +113,9 @@ def _check_axes(claim: str, options: Mapping[str, Any]) -> None:
 def _check_sides(claim: str, options: Mapping[str, Any]) -> None:
   """Nothing is better than itself: to compare it is a slip of the pen."""
   names = [norm for norm in _norms(options) if isinstance(norm, str)]
-  twice = next((norm for norm in names if names.count(norm) > 1), None)
-  if twice is not None:
-    raise cells.SelectionError(f'claim {claim!r} compares {twice!r} with itself: name another')
+  repeated = next((norm for norm in names if names.count(norm) > 1), None)
+  if repeated is not None:
+    raise cells.SelectionError(f'claim {claim!r} compares {repeated!r} with itself: name another')
 
 
 def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
@@ -128,24 +130,26 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
   at, asks = dict(options.pop('at', None) or {}), options.pop('asks', '')
   where = f'at {words.place(at)}' if at else 'over the whole sweep'
   if own.is_own(claim):
-    found = own.judge(claim, cells.select(frame, at), options)
-    if isinstance(found, Verdict):
-      return found._replace(claim=claim, asks=asks)
-    return _judged(claim, found, where, asks)
-  rows = cells.select((layers.starts if claim in OF_STARTS else cells.finals)(frame), at)
-  if across.asked(options):
+    result = own.judge(claim, cells.select(frame, at), options)
+    if isinstance(result, Verdict):
+      return result._replace(claim=claim, asks=asks)
+    return _decided(claim, result, where, asks)
+  rows = cells.select((layers.starts if claim in ON_FIRST_ROWS else cells.finals)(frame), at)
+  if across.compares_values(options):
     rows, options = across.relabelled(rows, options), across.as_norms(options)
   absent = [norm for norm in _norms(options) if norm not in set(rows[NORM])]
   if absent:
-    held = words.listed(rows[NORM].unique())
-    why = f'the records hold no trial of {words.listed(absent)} {where}, only of {held}'
-    return _unjudged(claim, _sentence(why, 'undecided'), asks)
+    recorded = words.listed(rows[NORM].unique())
+    why = f'the records hold no trial of {words.listed(absent)} {where}, only of {recorded}'
+    # A norm may be missing because its group failed. The other claims are still worth a verdict.
+    return _undecided(claim, _sentence(why, 'undecided'), asks)
   if 'metric' in inspect.signature(RULES[claim]).parameters:
+    # A task may compare norms by another column than the accuracy, the default of every rule.
     options = {'metric': design.score(frame), **options}
-  return _judged(claim, RULES[claim](rows, **options), where, asks)
+  return _decided(claim, RULES[claim](rows, **options), where, asks)
 
 
-def _judged(claim: str, finding: Finding, where: str, asks: str) -> Verdict:
+def _decided(claim: str, finding: Finding, where: str, asks: str) -> Verdict:
   comparison, sentence = finding
   sentence = _sentence(f'{where}, {sentence}', f'{comparison.outcome} {_seeds(comparison)}')
   outcome, effect, low, high, kind, n = comparison[:6]
@@ -164,11 +168,11 @@ def verdicts(frame: pd.DataFrame, claims: Iterable[tuple[str, Mapping[str, Any]]
     try:
       results.append(verdict(claim, frame, **options))
     except cells.SelectionError as error:
-      results.append(_unjudged(claim, f'Not judged: {error}.', options.get('asks', '')))
+      results.append(_undecided(claim, f'Not judged: {error}.', options.get('asks', '')))
   return results
 
 
-def _unjudged(claim: str, sentence: str, asks: str) -> Verdict:
+def _undecided(claim: str, sentence: str, asks: str) -> Verdict:
   return Verdict(claim, 'undecided', np.nan, (np.nan, np.nan, 'range'), 0, sentence, asks)
 
 
@@ -177,8 +181,8 @@ def _sentence(finding: str, outcome: str) -> str:
 
 
 def _norms(options: Mapping[str, Any]) -> list[str]:
-  named = [options[key] for key in NAMING if key in options]
-  return [norm for each in named for norm in ([each] if isinstance(each, str) else each)]
+  named = [options[key] for key in NORM_OPTIONS if key in options]
+  return [norm for value in named for norm in ([value] if isinstance(value, str) else value)]
 
 
 def _seeds(comparison: Comparison) -> str:

@@ -37,6 +37,7 @@ def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
     raise cells.SelectionError(cells.unknown('axis', axis, valid))
   rows = rows[rows[NORM].isin(norms) & rows[axis].notna()]
   keys = list(dict.fromkeys([axis, *design.axes(rows)]))
+  # Cells that only one norm has would compare the axis, not the norms.
   have = rows.groupby(keys, dropna=False)[NORM].transform('nunique')
   return rows[have == len(set(norms))]
 
@@ -51,6 +52,6 @@ def spread_of(comparison: Comparison) -> str:
   return f'{words.signed(effect)} ({name} {words.signed(low)} to {words.signed(high)})'
 
 
-def nothing(why: str) -> Finding:
+def undecided(why: str) -> Finding:
   """Nothing to compare, and why."""
   return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0), why

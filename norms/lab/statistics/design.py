@@ -14,7 +14,7 @@ INSEPARABLE = 0.9  # of r^2, see `are_inseparable`
 
 
 def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
-  """The axes of a study, from what its trials were asked for: `Trial.columns()` of each.
+  """The axes of a study, from the settings of its trials: `Trial.columns()` of each.
 
   Trials that replay a reference's draws are beside the study, unless there are no others.
   """
@@ -28,8 +28,8 @@ def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
 def axes(frame: pd.DataFrame, stated: Sequence[str] | None = None) -> list[str]:
   """The axes of the study, beside norm and seed: as its files say, else the settings that vary.
 
-  stated: what the files say, where `frame` was made of a frame that had it among its attrs. One
-  of which these rows hold no value is left out: the norm that has this option failed.
+  stated: what the files say, where `frame` was made of a frame that had it among its attrs. An
+  axis without a value in these rows is left out: the norm that has this option failed.
   """
   stated = frame.attrs.get(schema.AXES) if stated is None else stated
   if stated is None:
@@ -39,10 +39,11 @@ def axes(frame: pd.DataFrame, stated: Sequence[str] | None = None) -> list[str]:
 
 def varied(frame: pd.DataFrame) -> list[str]:
   """The settings, beside norm and seed, in which trials of one norm differ."""
-  known = schema.settings(frame)
-  varies = frame.groupby(schema.NORM, sort=False)[known].nunique(dropna=False).max()
-  found = [column for column in known if varies[column] > 1]
-  return [column for column in found if column not in followers(frame, found)]
+  settings = schema.settings(frame)
+  # Within a norm: an option that one norm alone has would differ between norms, and is no axis.
+  varies = frame.groupby(schema.NORM, sort=False)[settings].nunique(dropna=False).max()
+  varying = [column for column in settings if varies[column] > 1]
+  return [column for column in varying if column not in followers(frame, varying)]
 
 
 def followers(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
@@ -52,13 +53,14 @@ def followers(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, str]:
   once, as in a random design, that says nothing, so that the two must be dependent, too.
   """
   cells = frame[list(columns)].drop_duplicates()
-  found: dict[str, str] = {}
+  leaders: dict[str, str] = {}
   for i, column in enumerate(columns):
     for leader in columns[:i]:
+      # A follower that changes within one value of its leader has an effect of its own to show.
       one_value = cells.groupby(leader, dropna=False)[column].nunique(dropna=False).max() == 1
-      if one_value and leader not in found and are_inseparable(cells, column, leader):
-        found.setdefault(column, leader)
-  return found
+      if one_value and leader not in leaders and are_inseparable(cells, column, leader):
+        leaders.setdefault(column, leader)
+  return leaders
 
 
 def are_inseparable(frame: pd.DataFrame, follower: str, leader: str) -> bool:
@@ -84,6 +86,7 @@ def shared_variance(frame: pd.DataFrame, one: str, other: str) -> float:
   """
   points = frame[[one, other]].drop_duplicates()
   if is_numeric(points, one) and is_numeric(points, other):
+    # NaN, an option that a norm lacks, ranks first: it is a value like any other here.
     return float(points.rank(na_option='top').corr().iloc[0, 1] ** 2)
   if is_numeric(points, other):
     one, other = other, one
@@ -98,13 +101,13 @@ def shared_variance(frame: pd.DataFrame, one: str, other: str) -> float:
 
 def scattered(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
   """The axes of which no cell of the others holds two values: those of a random design."""
-  found = []
+  scattered_axes = []
   for axis in names:
     others = [frame[other] for other in names if other != axis]
     if others and frame[axis].nunique(dropna=False) > 1:
       in_each_cell = frame[axis].groupby(others, dropna=False).nunique(dropna=False)
-      found += [axis] * bool(in_each_cell.max() == 1)
-  return found
+      scattered_axes += [axis] * bool(in_each_cell.max() == 1)
+  return scattered_axes
 
 
 def score(frame: pd.DataFrame) -> str:
@@ -132,6 +135,7 @@ def usual(
     return {}
   norms = frame.groupby(names, dropna=False, sort=False)[schema.NORM].nunique()
   cells = norms.reset_index(name='_n')
+  # A cell that lacks norms would leave gaps in every table of the usual cell.
   cells = cells[cells['_n'] == cells['_n'].max()].reset_index(drop=True)
   ranks = pd.DataFrame({axis: _rank(cells[axis], (order or {}).get(axis, ())) for axis in names})
   nearest = cells.loc[ranks.sum(axis=1).idxmin()]
@@ -149,6 +153,7 @@ def _rank(column: pd.Series, order: Sequence[Any]) -> pd.Series:
     preferred = len(values) // 2
     middle = schema.of(str(column.name)).usual
     if middle > 0 and values and values[0] > 0:
+      # Scales are swept by factors, so nearness is that of logarithms.
       preferred = int(np.argmin(np.abs(np.log(values) - np.log(middle))))
   places = {value: abs(i - preferred) for i, value in enumerate(values)}
   return column.map(places).fillna(len(values)).astype(int)

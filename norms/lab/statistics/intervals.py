@@ -98,7 +98,9 @@ def estimates(
   """`estimate` of every group at once: columns value, low, high, kind, n (and median, mean)."""
   groups = values.groupby(by or np.zeros(len(values), int), dropna=False, sort=False)
   n, mean, deviation = groups.size(), groups.mean(), groups.std()
+  # A single value has no deviation: its NaN makes it a range below, whatever the degrees.
   half = special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * deviation / np.sqrt(n)
+  # An infinite loss has no interval. Its range still shows it.
   exact = (n >= INTERVAL_FROM) & np.isfinite(mean) & np.isfinite(half)
   low, high = (mean - half).clip(*within), (mean + half).clip(*within)
   return pd.DataFrame(
@@ -118,6 +120,7 @@ def paired_differences(left: pd.Series, right: pd.Series) -> pd.Series:
   """left - right at the seeds both have; two infinite losses differ by nothing."""
   left, right = left.align(right, join='inner')
   with np.errstate(invalid='ignore'):
+    # inf - inf is NaN, which would drop a seed in which both diverged.
     return (left - right).where(left != right, 0.0)
 
 
@@ -133,6 +136,7 @@ def compare(left: pd.Series, right: pd.Series, *, level: float = 0.95) -> Compar
     return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0, level)
   effect, low, high, kind, n = estimate(differences, level)
   left, right = left.loc[differences.index], right.loc[differences.index]
+  # Paired differences of three or four seeds say little, so their sides must not overlap at all.
   above, below = left.min() > right.max(), left.max() < right.min()
   if kind == 'interval':
     above, below = low > 0, high < 0

@@ -11,7 +11,7 @@ import pandas as pd
 from norms.lab import columns as schema
 from norms.lab.columns import EPOCH, NORM, PROBE, SEED
 from norms.lab.statistics import cells, words
-from norms.lab.statistics.comparing import Finding, nothing
+from norms.lab.statistics.comparing import Finding, undecided
 from norms.lab.statistics.intervals import Comparison, decide, estimates
 
 SIGNAL, GRADIENT, RELATIVE = schema.PROBED
@@ -19,9 +19,9 @@ SIGNAL, GRADIENT, RELATIVE = schema.PROBED
 
 def layers(frame: pd.DataFrame) -> list[str]:
   """The layers that were probed, from the input to the last: layer_2 before layer_10."""
-  found = [name.partition('.')[2] for name in frame if name.startswith(f'{SIGNAL}.')]
-  parts = {name: re.split(r'(\d+)', name) for name in found}
-  return sorted(found, key=lambda name: [int(s) if s.isdigit() else s for s in parts[name]])
+  names = [name.partition('.')[2] for name in frame if name.startswith(f'{SIGNAL}.')]
+  parts = {name: re.split(r'(\d+)', name) for name in names}
+  return sorted(names, key=lambda name: [int(s) if s.isdigit() else s for s in parts[name]])
 
 
 def starts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -40,8 +40,8 @@ def starts(frame: pd.DataFrame) -> pd.DataFrame:
 
 def of(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
   """A quantity of each row: a column per layer, in their order."""
-  found = layers(rows)
-  return rows[[f'{quantity}.{layer}' for layer in found]].set_axis(found, axis=1).astype(float)
+  names = layers(rows)
+  return rows[[f'{quantity}.{layer}' for layer in names]].set_axis(names, axis=1).astype(float)
 
 
 def passed_on(rows: pd.DataFrame) -> pd.Series:
@@ -67,6 +67,7 @@ def summary(rows: pd.DataFrame, keys: Sequence[str], column: str) -> pd.DataFram
   lines without any value there is none.
   """
   with np.errstate(divide='ignore'):
+    # The log of a signal of 0 is -inf, which becomes 0 again below. The warning says nothing.
     logs = np.log10(rows[column].astype(float)).dropna()
   table = estimates(logs, by=[rows.loc[logs.index, key] for key in keys])
   centre = ['value', 'low', 'high']
@@ -85,19 +86,20 @@ def passes_on(
   rows = rows[rows[NORM] == norm]
   factors = passed_on(rows)
   if factors.isna().all():
-    return nothing(f'{words.norm_name(norm)} has no two hidden layers that were probed')
+    return undecided(f'{words.norm_name(norm)} has no two hidden layers that were probed')
   by_seed = factors.groupby(rows[SEED])
   low, high = by_seed.min(), by_seed.max()
-  keeps = (low >= least) & (high <= most)
-  outcome, n = decide(keeps.all(), not keeps.any(), len(keeps)), len(keeps)
+  within = (low >= least) & (high <= most)
+  # One seed against the claim leaves it undecided. Only if all are against it is it refuted.
+  outcome, n = decide(within.all(), not within.any(), len(within)), len(within)
   ends = float(factors.median()), float(low.min()), float(high.max())
   comparison = Comparison(outcome, *ends, 'range', n, why='seeds disagree')
-  wanted = ' and '.join(
+  bounds = ' and '.join(
     [f'at least {words.number(least)}'] * (least > 0)
     + [f'at most {words.number(most)}'] * bool(np.isfinite(most))
   )
   return comparison, (
     f'before the first step the signal of {words.norm_name(norm)} changes from one hidden layer to '
     f'the next by a factor of {" to ".join(dict.fromkeys(map(words.number, ends[1:])))} (claimed: '
-    f'{wanted})'
+    f'{bounds})'
   )

@@ -1,7 +1,7 @@
 """A rule of your own, which a claim names as package.module:function.
 
-It is given the records that the claim's `at` selects, a row per trial and epoch, and the claim's
-other options by keyword. It returns a Verdict, or what the rules of this package return: a
+Its arguments are the records that the claim's `at` selects, a row per trial and epoch, and the
+claim's other options by keyword. It returns a Verdict, or what the rules of this package return: a
 Comparison and the start of a sentence.
 """
 
@@ -47,43 +47,44 @@ def judge(claim: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
     SelectionError: where the rule fails, or returns something else; it names the rule's file.
   """
   rule = load(claim)
+  # Only lines of the user's own file help to mend the rule.
   source = getattr(sys.modules[claim.partition(':')[0]], '__file__', None) or ''
   name = pathlib.Path(source).name
   try:
-    found = rule(frame, **options)
-  except Exception as error:  # of whatever kind: the other claims are judged all the same
+    result = rule(frame, **options)
+  except Exception as error:  # any kind: a mistake in one rule must not end the other verdicts
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == source]
     where = f'{name}, line {lines[-1]}' if lines else name
-    said = next(iter(str(error).splitlines()), '')
+    message = next(iter(str(error).splitlines()), '')
     raise SelectionError(
-      f'claim {claim!r} failed in {where}: {type(error).__name__}: {said}'
+      f'claim {claim!r} failed in {where}: {type(error).__name__}: {message}'
     ) from error
-  if not is_verdict(found) and not is_finding(found):
+  if not is_verdict(result) and not is_finding(result):
     raise SelectionError(
-      f'claim {claim!r} in {name} returned {str(found)[:60]!r}: return a '
+      f'claim {claim!r} in {name} returned {str(result)[:60]!r}: return a '
       f'norms.lab.statistics.Verdict whose outcome is one of {", ".join(OUTCOMES)}, with an '
       'interval of (low, high, kind), or a Comparison and a sentence'
     )
-  return found
+  return result
 
 
-def is_verdict(found: Any) -> bool:
+def is_verdict(result: Any) -> bool:
   """Whether a rule returned a Verdict that a report can print."""
   try:
-    low, high, kind = found.interval
-    for number in (found.effect, low, high, found.n):
+    low, high, kind = result.interval
+    for number in (result.effect, low, high, result.n):
       float(number)
   except (AttributeError, TypeError, ValueError):
     return False
-  right = found.outcome in OUTCOMES and kind in ('interval', 'range')
-  return right and isinstance(found.sentence, str) and bool(found.sentence)
+  known_words = result.outcome in OUTCOMES and kind in ('interval', 'range')
+  return known_words and isinstance(result.sentence, str) and bool(result.sentence)
 
 
-def is_finding(found: Any) -> bool:
+def is_finding(result: Any) -> bool:
   """Whether a rule returned a Comparison and the start of a sentence."""
-  if not (isinstance(found, tuple) and len(found) == 2):
+  if not (isinstance(result, tuple) and len(result) == 2):
     return False
-  comparison, sentence = found
-  right = isinstance(comparison, Comparison) and comparison.outcome in OUTCOMES
-  return right and isinstance(sentence, str) and bool(sentence)
+  comparison, sentence = result
+  known_outcome = isinstance(comparison, Comparison) and comparison.outcome in OUTCOMES
+  return known_outcome and isinstance(sentence, str) and bool(sentence)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from norms.lab.columns import INIT_SCALE, LEARNING_RATE, NORM, SEED, TRAINED
 from norms.lab.statistics import words
-from norms.lab.statistics.comparing import Finding, nothing, shared
+from norms.lab.statistics.comparing import Finding, shared, undecided
 from norms.lab.statistics.intervals import Comparison, decide, estimate
 
 
@@ -51,22 +51,24 @@ def _longer(
 ) -> Finding:
   """Of the range over which all seeds train, the `length` in decades is larger for `norm`."""
   if (grid := decades(rows[axis].unique())) == 0:
-    return nothing(f'the two norms share only one value of {words.label(axis)}')
+    return undecided(f'the two norms share only one value of {words.label(axis)}')
   ranges = {name: trained_range(rows[rows[NORM] == name], axis) for name in (norm, than)}
   lengths = {name: length(values) for name, values in ranges.items()}
   effect = lengths[norm] - lengths[than]
+  # The ranges above need all seeds at once. Seed by seed they say whether the order is luck.
   seeds = pd.DataFrame(
     {
       name: own.groupby(SEED).apply(lambda part: length(trained_range(part, axis)))
       for name, own in rows.groupby(NORM)
     }
   ).dropna()
-  each = seeds[norm] - seeds[than]
-  ends = {name: found >= grid - 1e-9 for name, found in lengths.items()}
-  holds = effect > 1e-9 and effect >= by - 1e-9 and each.min() > -1e-9
+  differences = seeds[norm] - seeds[than]
+  ends = {name: value >= grid - 1e-9 for name, value in lengths.items()}
+  # Ends of ranges are values of the sweep, so 1e-9 only absorbs the rounding of their logarithms.
+  holds = effect > 1e-9 and effect >= by - 1e-9 and differences.min() > -1e-9
   # Where `norm` reaches the ends of the sweep the effect is a bound: it may train beyond, too.
   fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not ends[norm])
-  _, low, high, kind, n = estimate(each)
+  _, low, high, kind, n = estimate(differences)
   sentence = (
     f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])} of {words.label(axis)}, '
     f'those of {words.norm_name(than)} {text(ranges[than])}'
@@ -82,6 +84,8 @@ def _longer(
 def trained_range(rows: pd.DataFrame, axis: str) -> list[float]:
   """The longest run of neighbouring values of `axis` at which every trial trained."""
   trained = rows.groupby(axis)[TRAINED].all()
+  # Each value at which a trial failed starts a new group, and stands first in it: the mask below
+  # drops it.
   runs = [part.index for _, part in trained.groupby((~trained).cumsum()) if part.any()]
   runs = [values[trained[values]].tolist() for values in runs]
   return max(runs, key=decades, default=[])

@@ -54,6 +54,7 @@ def reaches(
   """The mean of `norm` is at least `value` less `slack`; of a loss, at most `value` and `slack`."""
   sign = cells.metric_sign(metric)
   own = cells.by_seed(rows, [norm], metric)[norm]
+  # The bound is the same for every seed, so a paired comparison tests the mean against it.
   reported = pd.Series(value - sign * slack, own.index)
   comparison = compare(sign * own, sign * reported)
   difference = compare(own, pd.Series(value, own.index))
@@ -73,12 +74,15 @@ def survives(
   """
   comparison, sentence = above(rows, norm, than, metric, 0.95)
   table = cells.by_seed(rows, [norm, than], metric) * cells.metric_sign(metric)
+  # Runs of one seed share their draws, which a reference's two runs did not.
   pairs = [a - b for i, a in table[norm].items() for j, b in table[than].items() if i != j]
-  alike = sum(each > 0 for each in pairs)
-  alone = (
-    f'; one run of each would show that order in {alike} of {len(pairs)} cases' if pairs else ''
+  same_order = sum(difference > 0 for difference in pairs)
+  single_runs = (
+    f'; one run of each would show that order in {same_order} of {len(pairs)} cases'
+    if pairs
+    else ''
   )
   return comparison, (
     f'the reference has {words.norm_name(norm)} ahead of {words.norm_name(than)} by '
-    f'{words.score(by)}, a run each; over our seeds {sentence}{alone}'
+    f'{words.score(by)}, a run each; over our seeds {sentence}{single_runs}'
   )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from norms.lab.columns import BATCH_SIZE, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.statistics import cells, words
-from norms.lab.statistics.comparing import Finding, above, nothing, shared, spread_of
+from norms.lab.statistics.comparing import Finding, above, shared, spread_of, undecided
 from norms.lab.statistics.intervals import Comparison, compare, decide, estimate
 
 
@@ -20,13 +20,13 @@ def ranking(
   others = [norm for norm in rows[NORM].unique() if norm not in chain]
   pairs = list(zip(chain, chain[1:], strict=False)) or [(chain[0], other) for other in others]
   if not pairs:
-    return nothing(f'{words.norm_name(chain[0])} is the only norm here to rank')
+    return undecided(f'{words.norm_name(chain[0])} is the only norm here to rank')
   level = 1 - 0.05 / len(pairs)  # Bonferroni: any of the pairs could refute by chance
   aside = f', its strongest rival of {len(pairs)},' if len(pairs) > 1 else ''
   aside = aside if len(chain) == 1 else ' (of the claimed order, the pair that fits it least)'
-  found = [above(rows, *pair, metric, level, aside) for pair in pairs]
+  findings = [above(rows, *pair, metric, level, aside) for pair in pairs]
   order = ('refuted', 'undecided', 'supported')  # one pair refutes, all must support
-  return min(found, key=lambda finding: (order.index(finding[0].outcome), finding[0].effect))
+  return min(findings, key=lambda finding: (order.index(finding[0].outcome), finding[0].effect))
 
 
 def beats(rows: pd.DataFrame, *, norm: str, than: str, metric: str = TEST_ACCURACY) -> Finding:
@@ -45,9 +45,10 @@ def depends_less(
   """Over `axis`, the metric of `norm` varies less (max - min, seed by seed) than of `than`."""
   rows = shared(rows, [norm, than], axis)
   if rows[axis].nunique() < 2:
-    return nothing(f'the two norms share only one value of {words.label(axis)}')
+    return undecided(f'the two norms share only one value of {words.label(axis)}')
   at_each = {value: cells.by_seed(part, [norm, than], metric) for value, part in rows.groupby(axis)}
   stacked = pd.concat(at_each, names=[axis]).groupby(SEED)
+  # A seed that lacks a value of the axis would look steadier than it is. inf - inf counts as 0.
   spread = (stacked.max() - stacked.min())[stacked.size() == len(at_each)].fillna(0.0)
   comparison = compare(spread[than], spread[norm])
   own, other = (estimate(spread[name]).value for name in (norm, than))
@@ -65,7 +66,7 @@ def rises(
   rows = shared(rows, [norm], axis)
   low, high = rows[axis].min(), rows[axis].max()
   if not low < high:
-    return nothing(f'{words.norm_name(norm)} has only one value of {words.label(axis)}')
+    return undecided(f'{words.norm_name(norm)} has only one value of {words.label(axis)}')
   first, last = (cells.by_seed(rows[rows[axis] == x], [norm], metric)[norm] for x in (low, high))
   sign = cells.metric_sign(metric)
   comparison = compare(sign * last, sign * first)
@@ -79,6 +80,7 @@ def rises(
 def trains(rows: pd.DataFrame, *, norm: str) -> Finding:
   """Every trial of `norm` trained."""
   comparison, sentence = _share_trained(rows[rows[NORM] == norm])
+  # One trial is enough to refute that all trained. That they did needs seeds enough to decide.
   outcome = 'refuted' if comparison.effect < 1 else decide(True, False, comparison.n)
   return comparison._replace(outcome=outcome), sentence
 
@@ -92,9 +94,9 @@ def fails(rows: pd.DataFrame, *, norm: str) -> Finding:
 
 def _share_trained(rows: pd.DataFrame) -> Finding:
   """The share of trials that trained, seed by seed, and how many that is."""
-  each = rows[TRAINED].astype(float).groupby(rows[SEED]).mean()
+  shares = rows[TRAINED].astype(float).groupby(rows[SEED]).mean()
   share = float(rows[TRAINED].mean())
-  comparison = Comparison('undecided', share, each.min(), each.max(), 'range', len(each))
+  comparison = Comparison('undecided', share, shares.min(), shares.max(), 'range', len(shares))
   return comparison, (
     f'{int(rows[TRAINED].sum())} of {words.count(len(rows), "trial")} of '
     f'{words.norm_name(rows[NORM].iloc[0])} trained'

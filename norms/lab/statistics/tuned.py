@@ -14,7 +14,7 @@ import pandas as pd
 
 from norms.lab.columns import NORM, SEED, TEST_ACCURACY, VALIDATION_ACCURACY, settings
 from norms.lab.statistics import cells, design, words
-from norms.lab.statistics.comparing import Finding, nothing, spread_of
+from norms.lab.statistics.comparing import Finding, spread_of, undecided
 from norms.lab.statistics.intervals import Comparison, compare, estimate
 
 Point = tuple[Any, ...]  # a value of each tuned axis
@@ -39,6 +39,7 @@ def scores(rows: pd.DataFrame, norms: Sequence[str], tuned: Sequence[str], metri
     if axis not in rows:
       raise cells.SelectionError(cells.unknown('axis', axis, settings(rows)))
   rows = rows[rows[NORM].isin(norms)]
+  # NaN is unequal to itself. None, which is not, lets equal places be found.
   plain = rows[list(tuned)].astype(object)
   places = list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
   points = list(dict.fromkeys(places))
@@ -55,6 +56,7 @@ def scores(rows: pd.DataFrame, norms: Sequence[str], tuned: Sequence[str], metri
   held_out = validation in rows and rows[validation].notna().any()
   chosen_by = validation if held_out else metric
   choosing, judging = by_seed(chosen_by), by_seed(metric)
+  # The seeds that choose do not judge: what was chosen by luck has no luck with the others.
   half = len(judging) // 2
   return Scores(choosing.iloc[:half], judging.iloc[half:], points, chosen_by)
 
@@ -78,40 +80,40 @@ def best_against_best(
   errs (Berger 1982, https://doi.org/10.1080/00401706.1982.10487790), however much was tuned.
   """
   tuned = axes(tuned)
-  found = scores(rows, [norm, than], tuned, metric)
+  scored = scores(rows, [norm, than], tuned, metric)
   names = words.listed(map(words.label, tuned))
-  if len(found.points) < 2:
-    return nothing(f'the records hold one value of {names}, which leaves nothing to choose')
-  if found.choosing.empty:
-    return nothing(f'no two seeds have all values of {names} in one cell, to choose and to judge')
-  comparison, sign = judged(found, norm, than), cells.metric_sign(metric)
+  if len(scored.points) < 2:
+    return undecided(f'the records hold one value of {names}, which leaves nothing to choose')
+  if scored.choosing.empty:
+    return undecided(f'no two seeds have all values of {names} in one cell, to choose and to judge')
+  comparison, sign = judge(scored, norm, than), cells.metric_sign(metric)
   sides = []
   for name in (norm, than):
-    point = found.best(name)
-    at = words.place(dict(zip(tuned, found.points[point], strict=True)))
-    score = words.score(sign * estimate(found.judging[name][point]).value)
-    sides.append((f'{words.norm_name(name)} ({at})', score))
+    point = scored.best(name)
+    place = words.place(dict(zip(tuned, scored.points[point], strict=True)))
+    score = words.score(sign * estimate(scored.judging[name][point]).value)
+    sides.append((f'{words.norm_name(name)} ({place})', score))
   (own, reached), (other, rival) = sides
   verb = 'reaches' if sign > 0 else 'comes down to'
-  others = words.count(len(found.choosing), 'other seed')
+  others = words.count(len(scored.choosing), 'other seed')
   return comparison, (
-    f'each at its own best {names}, chosen by {words.label(found.chosen_by)} with {others}: {own} '
+    f'each at its own best {names}, chosen by {words.label(scored.chosen_by)} with {others}: {own} '
     f'{verb} {reached} in {words.label(metric)} and {other} {rival}; paired by seed, the lead of '
     f'{words.norm_name(norm)} is {spread_of(comparison)}'
   )
 
 
-def judged(found: Scores, norm: str, than: str) -> Comparison:
+def judge(scored: Scores, norm: str, than: str) -> Comparison:
   """The two at their chosen points; decided if one side is above the other at all its points."""
-  ours, theirs = found.judging[norm], found.judging[than]
-  own, other = ours[found.best(norm)], theirs[found.best(than)]
+  ours, theirs = scored.judging[norm], scored.judging[than]
+  own, other = ours[scored.best(norm)], theirs[scored.best(than)]
   comparison = compare(own, other)
   outcome = 'undecided'
   for side, left, rivals in (('supported', own, theirs), ('refuted', other, ours)):
     if all(compare(left, rivals[point]).outcome == 'supported' for point in rivals):
       outcome = side
-  apart = outcome == 'undecided' and comparison.outcome != 'undecided'
-  why = 'at another of its values the norm behind is not behind' if apart else comparison.why
+  overruled = outcome == 'undecided' and comparison.outcome != 'undecided'
+  why = 'at another of its values the norm behind is not behind' if overruled else comparison.why
   return comparison._replace(outcome=outcome, why=why)
 
 

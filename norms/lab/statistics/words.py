@@ -33,6 +33,7 @@ def number(value: Any) -> str:
   """A value of an axis: whole numbers in full, others to three digits, text as it is."""
   if isinstance(value, (bool, np.bool_, str)) or value is None:
     return str(value)
+  # From a million on, digits in full are harder to read than an exponent.
   if np.isfinite(value) and float(value).is_integer() and abs(value) < 1e6:
     return str(int(value))
   return f'{value:.3g}'

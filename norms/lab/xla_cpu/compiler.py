@@ -1,4 +1,4 @@
-"""What XLA is asked for when it compiles a program of the lab."""
+"""The options with which XLA compiles a program of the lab."""
 
 from typing import Any
 
@@ -6,12 +6,7 @@ import jax
 
 from norms._src.xla_cpu import special_formulas_allowed
 
-TESTED = (0, 10)  # of jax: what XLA does not promise is asked of these versions only
-
-
-def on_cpu() -> bool:
-  """Whether a program that is traced or compiled now may have what is special to XLA on CPUs."""
-  return special_formulas_allowed() and jax.default_backend() == 'cpu'
+TESTED = (0, 10)  # of jax: only these versions get options and marks that XLA does not promise
 
 
 def tested() -> bool:
@@ -28,13 +23,14 @@ def options() -> dict[str, Any] | None:
   modules, each of which costs it something. The last spares a loop the copies of kernels that are
   read before they are written over: 7 % of a step at batch 4, the same to the bit.
   """
-  if not on_cpu():
+  # A program is compiled where it runs, so that its platform is known here.
+  if not special_formulas_allowed() or jax.default_backend() != 'cpu':
     return None
-  asked: dict[str, Any] = {
+  flags: dict[str, Any] = {
     'xla_cpu_multi_thread_eigen': False,
     'xla_backend_optimization_level': 1,
     'xla_cpu_parallel_codegen_split_count': 2,
   }
   if tested():
-    asked['xla_cpu_copy_insertion_use_region_analysis'] = True
-  return asked
+    flags['xla_cpu_copy_insertion_use_region_analysis'] = True
+  return flags

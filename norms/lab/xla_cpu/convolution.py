@@ -1,14 +1,16 @@
 """Convolution in the form that is fast in a compiled loop on a CPU.
 
-Inside lax.scan XLA:CPU runs its own convolution some 30 times slower than it could. Here, on a CPU,
-a convolution is one product of patches and kernel; elsewhere, and under norms.plain_formulas, it is
-the native one. They agree to rounding.
+Inside lax.scan XLA:CPU runs its own convolution some 30 times slower than it could. A program that
+is lowered for CPUs has one product of patches and kernel here; other programs, and those traced
+under norms.plain_formulas, have the native convolution. The two agree to rounding.
 """
+
+import functools
 
 import jax
 from jax import lax
 
-from norms.lab.xla_cpu import compiler
+from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab.xla_cpu.patches import Pads, Strides, by_patches
 
 
@@ -39,12 +41,19 @@ def convolve(
   if padding not in ('SAME', 'VALID'):
     raise ValueError(f"padding={padding!r} is not known: use 'SAME' or 'VALID'")
   pads = tuple(lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding))
-  if compiler.on_cpu():
-    return _written_once(by_patches(x, kernel, bias, strides, pads))
-  return _plain(x, kernel, bias, strides, pads)
+  plain = functools.partial(_plain, strides=strides, pads=pads)
+  if not special_formulas_allowed():
+    return plain(x, kernel, bias)
+  # The platform is known when the program is lowered, not while it is traced.
+  as_product = functools.partial(_as_product, strides=strides, pads=pads)
+  return lax.platform_dependent(x, kernel, bias, cpu=as_product, default=plain)
 
 
-def _plain(x, kernel, bias, strides: Strides, pads: Pads):
+def _as_product(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
+  return _written_once(by_patches(x, kernel, bias, strides, pads))
+
+
+def _plain(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
   layout = ('NHWC', 'HWIO', 'NHWC')
   z = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
   return z if bias is None else z + bias

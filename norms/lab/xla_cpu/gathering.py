@@ -22,6 +22,7 @@ def gathered(inner: optax.GradientTransformation) -> optax.GradientTransformatio
     return inner
 
   def update(updates, state, params=None):
+    # An elementwise optimizer does not see where one array ends and the next begins.
     new, state = inner.update(gather(updates), state, None if params is None else gather(params))
     return _spread(new, updates), state
 
@@ -59,6 +60,7 @@ def applied(params, updates):
   kernels, vectors = ([a for a in leaves if (a.ndim < 2) == few] for few in (False, True))
   if not vectors or not special_formulas_allowed():
     return optax.apply_updates(params, updates)
+  # gather puts the vector last, after the kernels in their order.
   *moves, move = gather(updates)
   kernels, vectors = iter(optax.apply_updates(kernels, moves)), iter(_moved(vectors, move))
   return jax.tree.unflatten(structure, [next(vectors if a.ndim < 2 else kernels) for a in leaves])

@@ -35,12 +35,12 @@ def _with_slope_jvp(primals, tangents):
 
 @compact
 def _loss_and_slope(logits, labels):
-  """L and dL/dz: what is dear in them is the same, so one kernel serves both."""
+  """L and dL/dz, in one kernel: both need the exponentials, which are what costs time."""
   shifted = logits - jnp.max(logits, -1, keepdims=True)
-  # Flat: a loop over few classes XLA:CPU writes out, exp and all, once for each class.
+  # Flat, since XLA:CPU unrolls a loop over few classes, with one exp for each class.
   exp = jnp.exp(jax.lax.optimization_barrier(jnp.ravel(shifted))).reshape(shifted.shape)
   total = jnp.sum(exp, -1, keepdims=True)
-  # By comparison and not by gather, which is slower.
+  # A comparison, since a gather is slower here.
   at_label = jnp.arange(logits.shape[-1]) == labels[:, None]
   picked = jnp.sum(jnp.where(at_label, shifted, 0), -1)
   return jnp.mean(jnp.log(total[:, 0]) - picked), (exp / total - at_label) / len(labels)

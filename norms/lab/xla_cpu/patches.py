@@ -27,12 +27,13 @@ class Window(NamedTuple):
 def by_patches(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
   """The convolution as a product; with few channels, of several places across in one go."""
   width = (x.shape[2] + sum(pads[1]) - kernel.shape[1]) // strides[1] + 1
+  # Several places across are computed at once: as many as divide the width of the output.
   together = max(m for m in (1, 2, 4) if width % m == 0)
   if x.shape[-1] > 3 or strides[1] != 1:
     z = _product(x, _matrix(kernel), Window(kernel.shape[:2], strides, pads))
     return z if bias is None else z + bias
-  # Of patches as wide as all those places': the product has fewer rows, and longer ones. They are
-  # short enough for the bias to be one of them, which saves a pass over the outputs.
+  # Patches are as wide as all those places: the product has fewer rows, and longer ones. A row has
+  # room for a 1 that multiplies the bias, which saves a pass over the outputs.
   each = [jnp.pad(kernel, ((0, 0), (m, together - 1 - m), (0, 0), (0, 0))) for m in range(together)]
   wide = jnp.concatenate(each, -1)
   rows = [] if bias is None else [jnp.tile(lax.stop_gradient(bias), together)[None]]
@@ -107,6 +108,7 @@ def _product_jvp(window: Window, primals, tangents):
     spread = _spread if window.strides == (1, 1) else _plain
     terms.append(spread(dx, moved, window._replace(one=False)))
   if not isinstance(dmatrix, SymbolicZero):
+    # The tangent in the kernel reads the patches again: they are kept, and not computed twice.
     terms.append(_by_rows(patches, dmatrix))
   return z, sum(terms) if terms else jnp.zeros_like(z)
 
@@ -119,7 +121,7 @@ def _by_rows(patches, matrix):
   size = patches.shape[-1]
   rows, shape = patches.reshape(-1, size), (*patches.shape[:-1], -1)
   if size < 64:
-    # Of some rows at a time: else XLA wants what comes back by columns, and copies it.
+    # Some rows at a time: XLA would want the cotangent of them all by columns, and copy it.
     parts = math.gcd(len(patches), 16)
     each = jnp.broadcast_to(matrix, (parts, *matrix.shape))
     return jnp.matmul(rows.reshape(parts, -1, size), each).reshape(shape)

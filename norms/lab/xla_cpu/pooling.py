@@ -27,9 +27,8 @@ def max_pool(x) -> jax.Array:
 
 @jax.custom_jvp
 def _by_slices(x):
-  # Of slices and not by one reduction, so that XLA:CPU makes one loop of it and of what x is made
-  # by; and put together from halves, which makes it write z, where it would repeat that loop in
-  # all that reads z.
+  # Slices, not one reduction: XLA:CPU fuses them into the loop that computes x. And two halves,
+  # joined: XLA:CPU writes z then, where it would repeat that loop in everything that reads z.
   return jnp.concatenate([_largest(half) for half in jnp.array_split(x, 2)])
 
 
@@ -37,14 +36,14 @@ def _by_slices(x):
 def _by_slices_jvp(primals, tangents):
   (x,), (dx,) = primals, tangents
   z = _by_slices(x)
-  # Computed again from x, for it is cheap: no array of the input's size is kept for the choice.
+  # The choice is cheap to compute again from x, so no array of the input's size is kept for it.
   return z, reduction.recompute(_chosen)(x, z, dx)
 
 
 def _chosen(x, z, dx):
   """The mean of dx over the entries of each window that are its maximum z."""
   best = _windows(x, 2) == z[:, :, None, :, None]
-  # As sums of slices and not by one reduction: XLA:CPU makes one loop of it.
+  # Sums of slices, not one reduction: XLA:CPU makes one loop of them.
   count = sum(best[:, :, i, :, j].astype(z.dtype) for i in (0, 1) for j in (0, 1))
   return jnp.where(best, _windows(dx, 2), 0).sum((2, 4)) / count
 
@@ -58,5 +57,6 @@ def _largest(x):
 def _windows(x, size: int):
   n, height, width, channels = x.shape
   height, width = height // size, width // size
+  # As with padding 'VALID': what does not fill a window is left out.
   x = x[:, : height * size, : width * size]
   return x.reshape(n, height, size, width, size, channels)

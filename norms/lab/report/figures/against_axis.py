@@ -38,6 +38,7 @@ def against(
   top = sheets.legend_height(view.norms, width=width)
   figure, axes = sheets.sheet(len(values), columns=columns, high=2.5, top=top, width=width)
   table = statistics.summary(rows, [NORM, *free], metric).sort_values(axis, kind='stable')
+  # Values beyond the four panels must not stretch the limits that the panels share.
   table = table if panel is None else table[table[panel].isin(values)]
   for ax, value in zip(axes, values, strict=True):
     part = table if panel is None else table[table[panel] == value]
@@ -90,6 +91,7 @@ def seeds(view: View) -> Drawing:
   left = sheets.names_width(view.norms)
   high = 0.4 * len(view.norms)
   figure, (ax,) = sheets.sheet(1, columns=1, high=high, left=left, width=7.2)
+  # A line joins the points of one seed, so that a reader sees which differences are paired.
   places = [view.norms.index(norm) for norm in table]
   for _, own in table.iterrows():
     ax.plot(own, places, color=style.MUTED, alpha=0.35, lw=0.9, zorder=1)

@@ -17,7 +17,7 @@ from norms.lab.report.figures.drawing import Drawing, caption, finite
 from norms.lab.report.view import View, picked
 from norms.lab.statistics import words
 
-# Of a batch size: line, width, marker, strength of the norm's colour; the largest is the strongest.
+# Line, width, marker and opacity by batch size, from the smallest to the largest, which is opaque.
 STROKES: tuple[tuple[Any, float, str, float], ...] = (
   ((0, (1.2, 1.2)), 1.6, 'o', 0.55),
   ((0, (5, 1.6)), 1.6, 's', 0.75),
@@ -30,6 +30,7 @@ def by_batch(view: View) -> Drawing:
   rows = view.at_usual(view.frame, free=(BATCH_SIZE,))
   sizes = picked(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
   metrics = [TRAIN_ACCURACY, *view.recorded([VALIDATION_ACCURACY])]
+  # The plain net is drawn in every column, so it has no column of its own.
   norms = [norm for norm in view.norms if norm != 'none'] or view.norms
   top = 0.35
   n = len(norms) * len(metrics)

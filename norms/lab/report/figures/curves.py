@@ -30,6 +30,7 @@ def curves(view: View) -> Drawing:
   rows = view.at_usual(view.frame)
   metrics = watched(view)
   top = sheets.legend_height(view.norms, hollow=False)
+  # Each panel has its own y axis, whose labels need room.
   gap = 0.75 if len(metrics) == 2 else 0.62
   figure, axes = sheets.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
   for ax, metric in zip(axes, metrics, strict=True):
@@ -77,6 +78,7 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   rows = view.at_usual(view.frame, free=(across, down))
   columns = picked(sorted(rows[across].unique()), view.usual[across], 3)
   lines = picked(sorted(rows[down].unique()), view.usual[down], 3)
+  # Limits are shared by the panels, so rows outside them are dropped before.
   rows = rows[rows[across].isin(columns) & rows[down].isin(lines)]
   top = sheets.legend_height(view.norms, hollow=False)
   n = len(columns) * len(lines)
@@ -104,6 +106,7 @@ def epochs(ax: Axes, table: pd.DataFrame, looks: Any) -> None:
   if not np.isfinite(table['value']).any():
     ax.text(0.5, 0.5, 'no finite value', transform=ax.transAxes, ha='center', color=style.MUTED)
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+  # matplotlib's own margins leave more room than three per cent, and differ between panels.
   last = table[EPOCH].max()
   ax.set_xlim(-0.03 * last, 1.03 * last)
 

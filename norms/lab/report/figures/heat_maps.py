@@ -50,7 +50,7 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
 
 
 def failures(view: View, column: str) -> Drawing:
-  """The share of trials that did not train, by norm and `column`, over all else."""
+  """The share of trials that did not train, by norm and `column`, over all other axes."""
   table = statistics.summary(view.rows, [NORM, column], view.score)
   table['failed'] = 1 - table['share_trained']
   figure = _sheet(view, column, [('', table)], 'Oranges', 'failed')
@@ -72,10 +72,12 @@ def _sheet(
   figure, axes = sheets.sheet(
     len(parts), columns=columns, high=high, left=left, top=0.45, gap=0.14, width=width
   )
-  found = pd.concat([table[value] for _, table in parts])
-  found = found[np.isfinite(found)] if np.isfinite(found).any() else pd.Series([0.0])
-  low, most = (0.0, 1.0) if value == 'failed' else (float(found.min()), float(found.max()))
+  numbers = pd.concat([table[value] for _, table in parts])
+  numbers = numbers[np.isfinite(numbers)] if np.isfinite(numbers).any() else pd.Series([0.0])
+  # All panels share one scale, or equal colours would mean unequal numbers.
+  low, most = (0.0, 1.0) if value == 'failed' else (float(numbers.min()), float(numbers.max()))
   paint = ScalarMappable(Normalize(low, max(most, low + 1e-3)), colours)
+  # Digits are cut to the width of a cell, or neighbours would overlap.
   inches = axes[0].get_position().width * width / view.rows[column].nunique()
   number = '{:.0%}' if value == 'failed' else '{:.3f}' if inches > 0.5 else '{:.2f}'
   for ax, (title, table) in zip(axes, parts, strict=True):
@@ -93,9 +95,9 @@ def _sheet(
 def _cells(ax: Axes, wide: pd.DataFrame, texts: pd.DataFrame, paint: ScalarMappable) -> None:
   """One panel: coloured cells with their texts; where there is no trial, nothing."""
   ax.pcolormesh(np.ma.masked_invalid(wide), ec=style.PAPER, lw=1.2, **_paint(paint))
-  for (y, x), found in np.ndenumerate(wide.to_numpy(float)):
-    if np.isfinite(found):
-      ink = DARK if _is_light(paint.to_rgba(found)) else LIGHT
+  for (y, x), number in np.ndenumerate(wide.to_numpy(float)):
+    if np.isfinite(number):
+      ink = DARK if _is_light(paint.to_rgba(number)) else LIGHT
       how: dict[str, Any] = {'ha': 'center', 'va': 'center', 'fontsize': 7.5, 'color': ink}
       ax.text(x + 0.5, y + 0.5, texts.iat[y, x], **how)
 
@@ -117,6 +119,7 @@ def _bar(figure: Figure, left: float, paint: ScalarMappable, name: str) -> None:
   width, height = figure.get_size_inches()
   ax = figure.add_axes(((left + 1.2) / width, 1 - 0.2 / height, 2.4 / width, 0.12 / height))
   low, high = paint.get_clim()
+  # 40 steps are as smooth as a reader can see.
   edges = np.linspace(low or 0.0, high or 1.0, 41)
   ax.pcolormesh(edges, [0, 1], edges[None, :-1], **_paint(paint))
   ax.set_yticks([])

@@ -32,6 +32,7 @@ def sheet(
   width: float = WIDTH,
 ) -> tuple[Figure, list[Axes]]:
   """A figure of n panels in rows of `columns`, with `top` inches above them for a legend."""
+  # Axes are placed by hand in inches: a layout engine would move them as labels change.
   rows = math.ceil(n / columns)
   wide = (width - left - RIGHT - gap * (columns - 1)) / columns
   row_height = high + (TITLE if n > 1 else 0.12)
@@ -113,7 +114,9 @@ def scale_x(axes: Iterable[Axes], axis: str, values: Sequence[float]) -> None:
   """A log axis for scales, base 2 for batch sizes, linear where a value is not positive."""
   values = [value for value in values if math.isfinite(value)] or [1.0]
   ends = np.array([min(values), max(values)], float)
+  # Below a factor of four a linear axis shows the same, and its ticks are easier to read.
   log = ends[0] > 0 and ends[1] / ends[0] >= 4
+  # Of a wide range the decades are labelled, of a narrow one the values themselves.
   ticks = _decades(values) if log and ends[1] / ends[0] > 1e3 else list(values)
   pad = (ends[1] / ends[0]) ** 0.05 if log else 0.05 * (ends[1] - ends[0]) or 1.0
   bounds = (ends[0] / pad, ends[1] * pad) if log else (ends[0] - pad, ends[1] + pad)
@@ -122,6 +125,7 @@ def scale_x(axes: Iterable[Axes], axis: str, values: Sequence[float]) -> None:
       ax.set_xscale('log', base=schema.of(axis).base)
     ax.set_xlim(*bounds)
     ax.xaxis.set_major_locator(FixedLocator(_thinned(ticks)))
+    # Minor ticks of a log axis would be labelled, too.
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
 
@@ -145,15 +149,15 @@ def is_log(metric: str) -> bool:
 
 def limits(metric: str, *values: Any) -> tuple[float, float]:
   """Room for all finite values: of a loss by factors, of anything else linear and as it ends."""
-  found = np.concatenate([np.asarray(each, float).ravel() for each in values])
-  found = np.clip(found[np.isfinite(found)], -1e300, 1e300)  # what is beyond has no room
-  if not found.size:
+  finite = np.concatenate([np.asarray(part, float).ravel() for part in values])
+  finite = np.clip(finite[np.isfinite(finite)], -1e300, 1e300)  # what is beyond has no room
+  if not finite.size:
     return -0.02, 1.02
-  if is_log(metric) and (found > 0).any():
-    least, most = float(found[found > 0].min()), float(found.max())
+  if is_log(metric) and (finite > 0).any():
+    least, most = float(finite[finite > 0].min()), float(finite.max())
     pad = max((most / least) ** 0.06, 1.05)
     return least / pad, most * pad
-  least, most = float(found.min()), float(found.max())
+  least, most = float(finite.min()), float(finite.max())
   low, high = schema.of(metric).limits
   beyond = 0.02 * (high - low) if math.isfinite(high - low) else 0.02
   # A constant has a range all the same, and so its axis.

@@ -17,10 +17,10 @@ from norms.lab.report.figures.drawing import Drawing
 FOLDER = 'figures'
 
 # Makes drawings when it is called, so that they have the style of a report.
-Part = Callable[[], Iterable[Drawing]]
+DrawFigures = Callable[[], Iterable[Drawing]]
 
 
-class Figure(NamedTuple):
+class WrittenFigure(NamedTuple):
   """A written figure, with its SVG for the page."""
 
   name: str
@@ -30,20 +30,20 @@ class Figure(NamedTuple):
   png: str  # path from the report's folder
 
 
-def drawn(parts: Iterable[Part]) -> Iterator[Drawing]:
+def drawn(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
   """What the parts draw, one after the other."""
   for part in parts:
     yield from part()
 
 
-def write(parts: Sequence[Part], folder: pathlib.Path) -> list[Figure]:
+def write(parts: Sequence[DrawFigures], folder: pathlib.Path) -> list[WrittenFigure]:
   """Writes each drawing as PNG and SVG; figures of an earlier report go."""
   return begin(parts, folder)()
 
 
 def begin(
-  parts: Sequence[Part], folder: pathlib.Path, helper: futures.Executor | None = None
-) -> Callable[[], list[Figure]]:
+  parts: Sequence[DrawFigures], folder: pathlib.Path, helper: futures.Executor | None = None
+) -> Callable[[], list[WrittenFigure]]:
   """As `write`, when called; the helper, if there is one, draws the second half from now on."""
   place = folder / FOLDER
   place.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def begin(
   # In one piece: what the parts have in common is sent once.
   submitted = _submit(helper, theirs, place) if helper else None
 
-  def written() -> list[Figure]:
+  def written() -> list[WrittenFigure]:
     figures = _saved(mine, place)
     if submitted:
       figures += _collect(submitted, theirs, place)
@@ -65,17 +65,17 @@ def begin(
   return written
 
 
-def _submit(helper: futures.Executor, *job) -> futures.Future[list[Figure]]:
+def _submit(helper: futures.Executor, *job) -> futures.Future[list[WrittenFigure]]:
   """Asks the helper to write its share; if it is gone already, that shows in `_collect`."""
   try:
     return helper.submit(_saved, *job)
   except futures.BrokenExecutor as gone:
-    failed: futures.Future[list[Figure]] = futures.Future()
+    failed: futures.Future[list[WrittenFigure]] = futures.Future()
     failed.set_exception(gone)
     return failed
 
 
-def _collect(submitted: futures.Future[list[Figure]], *job) -> list[Figure]:
+def _collect(submitted: futures.Future[list[WrittenFigure]], *job) -> list[WrittenFigure]:
   """The helper's share; written here if the helper is gone, killed perhaps."""
   try:
     return submitted.result()
@@ -83,12 +83,12 @@ def _collect(submitted: futures.Future[list[Figure]], *job) -> list[Figure]:
     return _saved(*job)
 
 
-def _saved(parts: Sequence[Part], place: pathlib.Path) -> list[Figure]:
+def _saved(parts: Sequence[DrawFigures], place: pathlib.Path) -> list[WrittenFigure]:
   with matplotlib.rc_context(style.RC):
     return [_save(drawing, place) for drawing in drawn(parts)]
 
 
-def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
+def _save(drawing: Drawing, place: pathlib.Path) -> WrittenFigure:
   """Without dates or versions, so that the same records give the same bytes."""
   name = re.sub(r'[^\w-]', '_', drawing.name)  # a layer's name has slashes
   buffer = io.StringIO()
@@ -97,6 +97,6 @@ def _save(drawing: Drawing, place: pathlib.Path) -> Figure:
   (place / f'{name}.svg').write_text(svg, encoding='utf-8', newline='\n')
   png = place / f'{name}.png'
   drawing.figure.savefig(png, dpi=style.DPI, metadata={'Software': None})
-  return Figure(
+  return WrittenFigure(
     name, drawing.title, drawing.caption, style.inline(svg, name), f'{FOLDER}/{png.name}'
   )

@@ -1,9 +1,9 @@
 """The report of a comparison with other libraries, from its records and nothing else.
 
-A study's kind says what is told: `agreement` (kind 'parity') or `drift` (kind 'parity_drift'). In
-each of them records become tables and figures, tables become verdicts, and `report` puts them in
-the order of the page; `page` hands all of it to the templates beside it, which fill in those of
-every report.
+A study's kind says which report it gets: `agreement` (kind 'parity') or `drift` (kind
+'parity_drift'). In each of them records become tables and figures, tables become verdicts, and
+`report` puts them in the order of the page; `page` hands all of it to the templates beside it,
+which fill in those of every report.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from typing import Any
 import pandas as pd
 
 from norms.lab.report.parity import agreement, drift, page
+from norms.lab.report.parity.page import Comparison
 
 KINDS = {'parity': agreement, 'parity_drift': drift}
 
 
 def write(
-  frame: pd.DataFrame, study: Any, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+  frame: pd.DataFrame,
+  study: Comparison,
+  provenance: Sequence[Mapping[str, Any]],
+  folder: pathlib.Path,
 ) -> pathlib.Path:
   """Writes figures, summary.csv, report.md and index.html; returns the path of the last."""
   return page.write(KINDS[study.kind].report(frame, folder), study, provenance, folder)
 
 
-def terminal(frame: pd.DataFrame, study: Any) -> str:
+def terminal(frame: pd.DataFrame, study: Comparison) -> str:
   """The study's first tables in aligned lines, and its verdicts."""
   return KINDS[study.kind].terminal(frame, study)

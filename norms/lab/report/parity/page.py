@@ -1,10 +1,10 @@
-"""What both reports are made of, the texts and lines that they share, and the page of them."""
+"""What both kinds of report share: their parts, numbers and legends, and how they are written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,28 +13,40 @@ import pandas as pd
 
 from norms.lab.report import page, style, summary_json
 from norms.lab.report.figures import sheets, writing
+from norms.lab.report.naming import AnyStudy
 from norms.lab.report.tables import ABSENT, Table
 
 OURS = 'norms'
 
 
-class Line(NamedTuple):
-  """A claim, what became of it ('supported' or 'refuted'), and why."""
+class Comparison(AnyStudy, Protocol):
+  """What these reports read of norms.lab.parity.ParityStudy, which this room does not import."""
+
+  @property
+  def kind(self) -> str: ...
+  @property
+  def absent(self) -> str: ...
+  @property
+  def reference(self) -> str: ...
+
+
+class ParityVerdict(NamedTuple):
+  """A claim, its outcome ('supported' or 'refuted'), and the numbers behind it."""
 
   claim: str
   outcome: str
   sentence: str
-  asks: str = ''  # the study's own question, of which these claims have none
+  asks: str = ''  # the study's own question; these claims have none
 
 
-class Part(NamedTuple):
-  """A section: a table, what is said of it, figures, further tables."""
+class Section(NamedTuple):
+  """A section: a table, what is verdict_lines of it, figures, further tables."""
 
   name: str
   title: str
   tables: list[Table]
   sentences: Sequence[str] = ()
-  figures: Sequence[writing.Figure] = ()
+  figures: Sequence[writing.WrittenFigure] = ()
 
   @property
   def begins(self) -> list[Table]:
@@ -48,16 +60,16 @@ class Part(NamedTuple):
 
 
 class Report(NamedTuple):
-  """All that a kind of study has to tell."""
+  """The contents of a report, before they become files."""
 
   says: str  # what was compared
-  verdicts: Sequence[Line]
-  parts: Sequence[Part]
+  verdicts: Sequence[ParityVerdict]
+  parts: Sequence[Section]
   csv: pd.DataFrame
 
 
 def write(
-  report: Report, study: Any, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+  report: Report, study: Comparison, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
 ) -> pathlib.Path:
   """Writes summary.csv and .json, report.md, index.html; returns the path of the last."""
   content = page.shared(study, report.verdicts, provenance)
@@ -69,7 +81,7 @@ def write(
   return page.publish(content, report.csv, folder, templates='parity/', digits=4)
 
 
-def said(verdicts: Iterable[Line]) -> list[str]:
+def verdict_lines(verdicts: Iterable[ParityVerdict]) -> list[str]:
   """The verdicts for the terminal."""
   return [f'{line.claim}: {line.outcome}. {line.sentence}' for line in verdicts]
 

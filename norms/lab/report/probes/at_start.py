@@ -25,8 +25,8 @@ NOTE = (
 
 def axes(view: View) -> list[str]:
   """The axes over which the start of a net may differ, with values enough to speak of a range."""
-  found = [axis for axis in view.grid if schema.LATER not in schema.of(axis).traits]
-  return [axis for axis in found if view.rows[axis].nunique() > 2]
+  candidates = [axis for axis in view.grid if schema.AFTER_START not in schema.of(axis).traits]
+  return [axis for axis in candidates if view.rows[axis].nunique() > 2]
 
 
 def starts(view: View, *free: str) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
       texts = [norm, *[words.number(value)] * bool(axis), str(part[SEED].nunique())]
       good, n = int(part[TRAINED].sum()), len(part)
       texts += [*(_centre(part, column) for column in columns), f'{good} of {n}']
-      lines.append(tables.Row(texts, good < n))
+      lines.append(tables.TableRow(texts, good < n))
   head = [NORM, *[words.label(axis)] * bool(axis), 'seeds', *columns.values(), TRAINED]
   title = 'Signal and gradient before the first step'
   title += f', by {words.label(axis)}' if axis else ''
@@ -75,30 +75,30 @@ def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
 def _columns(names: list[str]) -> dict[str, str]:
   """The columns of the records that the table shows, and its own words for them."""
   first, hidden, last = names[0], names[-2 if len(names) > 1 else -1], names[-1]
-  found = {f'{layers.SIGNAL}.{first}': f'signal of {first}'}
-  found[f'{layers.SIGNAL}.{hidden}'] = f'signal of {hidden}'
-  found['passed_on'] = 'factor from one hidden layer to the next'
+  columns = {f'{layers.SIGNAL}.{first}': f'signal of {first}'}
+  columns[f'{layers.SIGNAL}.{hidden}'] = f'signal of {hidden}'
+  columns['passed_on'] = 'factor from one hidden layer to the next'
   for quantity in (layers.GRADIENT, layers.RELATIVE):
-    said = quantity.replace('_', ' ')
-    found |= {f'{quantity}.{name}': f'{said} of {name}' for name in (first, last)}
-  return found
+    quantity_name = quantity.replace('_', ' ')
+    columns |= {f'{quantity}.{name}': f'{quantity_name} of {name}' for name in (first, last)}
+  return columns
 
 
 def _centre(rows: pd.DataFrame, column: str) -> str:
-  found = layers.summary(rows, [NORM], column)
-  return words.number(found['value'].iloc[0]) if len(found) else tables.ABSENT
+  summary = layers.summary(rows, [NORM], column)
+  return words.number(summary['value'].iloc[0]) if len(summary) else tables.ABSENT
 
 
 def edges(rows: pd.DataFrame, axis: str) -> list[float]:
-  """Of many values the ends, those of the range in which every seed trains, and those beside it."""
+  """Of many values, the ends, the middle, and those around the range that every seed trains in."""
   values, inside = sorted(rows[axis].unique()), ranges.trained_range(rows, axis)
   if len(values) <= MOST_LINES:
     return values
-  wanted = {0, len(values) // 2, len(values) - 1}
+  positions = {0, len(values) // 2, len(values) - 1}
   if inside:
     low, high = (values.index(end) for end in (min(inside), max(inside)))
-    wanted = {0, low - 1, low, (low + high) // 2, high, high + 1, len(values) - 1}
-  return [value for i, value in enumerate(values) if i in wanted]
+    positions = {0, low - 1, low, (low + high) // 2, high, high + 1, len(values) - 1}
+  return [value for i, value in enumerate(values) if i in positions]
 
 
 def sentences(view: View) -> Iterator[str]:
@@ -111,9 +111,9 @@ def sentences(view: View) -> Iterator[str]:
 
 
 def _usual(rows: pd.DataFrame, norm: str) -> str:
-  good, name = int(rows[TRAINED].sum()), words.norm_name(norm)
+  trained, name = int(rows[TRAINED].sum()), words.norm_name(norm)
   return (
-    f'Recorded of {name} before the first step: {_recorded(rows)}; {good} of '
+    f'Recorded of {name} before the first step: {_recorded(rows)}; {trained} of '
     f'{words.count(len(rows), "trial")} trained.'
   )
 
@@ -125,16 +125,16 @@ def _why(rows: pd.DataFrame, axis: str, norm: str) -> str:
   if not inside:
     return f'{name} trains at no {label}. Recorded before the first step: {_recorded(rows)}.'
   own = rows[rows[axis].between(min(inside), max(inside))]
-  said = [f'{name} trains over {ranges.span(inside)} of {label}.']
-  said.append(f'Recorded there before the first step: {_recorded(own)}.')
+  sentences = [f'{name} trains over {ranges.span(inside)} of {label}.']
+  sentences.append(f'Recorded there before the first step: {_recorded(own)}.')
   sides = {'Below': rows[rows[axis] < min(inside)], 'Above': rows[rows[axis] > max(inside)]}
   for side, part in sides.items():
     if len(part):
       parts = [
         f'the {name} is {_against(part[c], own[c])}' for name, c in SUMS if own[c].notna().any()
       ]
-      said.append(f'{side}, {" and ".join(parts)}.')
-  return ' '.join(said)
+      sentences.append(f'{side}, {" and ".join(parts)}.')
+  return ' '.join(sentences)
 
 
 def _recorded(rows: pd.DataFrame) -> str:
@@ -153,8 +153,8 @@ def _against(values: pd.Series, own: pd.Series) -> str:
   side, n = max(sides.items(), key=lambda item: item[1])
   if not n:
     return f'as there ({_span(values)})'
-  many = f'all {n} trials' if n == len(values) else f'{n} of {words.count(len(values), "trial")}'
-  return f'{side} than there in {many} ({_span(values)})'
+  share = f'all {n} trials' if n == len(values) else f'{n} of {words.count(len(values), "trial")}'
+  return f'{side} than there in {share} ({_span(values)})'
 
 
 def _span(values: pd.Series) -> str:

@@ -24,7 +24,7 @@ from norms.lab.statistics import layers, ranges, words
 
 MOST_NORMS, MOST_LAYERS = 4, 9  # with a column each; with a line each
 LEFT = 0.95
-TINY = 1e-300  # below all that is shown
+TINY = 1e-300  # below every value that is shown
 DECADES = 4  # shown beyond the values with which nets train
 SHADES = (0.16, 0.8)  # of plasma: those that light and dark paper show
 
@@ -69,10 +69,12 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
     'marker on it is a value of 0'
   )
   for quantities in [PROBED] if few else [(quantity,) for quantity in PROBED]:
-    drawn = _sheet(rows, norms, axis, quantities, len(norms) if few else sheets.rows_of(len(norms)))
+    figure = _sheet(
+      rows, norms, axis, quantities, len(norms) if few else sheets.rows_of(len(norms))
+    )
     name, title = ('layers', 'signal and gradient') if few else (quantities[0],) * 2
     title = f'{words.label(title).capitalize()} by layer against {words.label(axis)}'
-    yield Drawing(f'{name}_by_{axis}', title, _caption(view, rows, what, axis), drawn)
+    yield Drawing(f'{name}_by_{axis}', title, _caption(view, rows, what, axis), figure)
 
 
 def _sheet(
@@ -166,11 +168,11 @@ def _tint(ax: Axes, rows: pd.DataFrame, axis: str) -> None:
 def _shown(table: pd.DataFrame, rows: pd.DataFrame, quantity: str) -> np.ndarray:
   """The values to make room for: all, but some decades at most beyond those that trained with."""
   values = table[['low', 'high', 'value']].to_numpy(float)
-  with_ = layers.of(rows[rows[TRAINED].astype(bool)], quantity).to_numpy()
-  with_ = with_[np.isfinite(with_) & (with_ > 0)]
-  if not with_.size:
+  trained = layers.of(rows[rows[TRAINED].astype(bool)], quantity).to_numpy()
+  trained = trained[np.isfinite(trained) & (trained > 0)]
+  if not trained.size:
     return values
-  return np.clip(values, with_.min() / 10**DECADES, with_.max() * 10**DECADES)
+  return np.clip(values, trained.min() / 10**DECADES, trained.max() * 10**DECADES)
 
 
 def _caption(view: View, rows: pd.DataFrame, what: str, *free: str) -> str:

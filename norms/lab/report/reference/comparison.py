@@ -34,8 +34,8 @@ class ReferenceComparison(NamedTuple):
   @property
   def difference(self) -> float:
     """Ours less the reference's; 0 below what a mean of float32 accuracies can tell."""
-    found = self.ours.value - self.value if self.ours else math.nan
-    return 0.0 if abs(found) < 1e-8 * abs(self.value) else found
+    difference = self.ours.value - self.value if self.ours else math.nan
+    return 0.0 if abs(difference) < 1e-8 * abs(self.value) else difference
 
 
 def compared(view: View) -> list[ReferenceComparison]:
@@ -45,10 +45,10 @@ def compared(view: View) -> list[ReferenceComparison]:
 
 def groups(view: View) -> dict[tuple[str, str], list[ReferenceComparison]]:
   """The same by (name, where): what belongs into one panel or sentence."""
-  found: dict[tuple[str, str], list[ReferenceComparison]] = {}
+  by_place: dict[tuple[str, str], list[ReferenceComparison]] = {}
   for line in compared(view):
-    found.setdefault((line.name, line.where), []).append(line)
-  return found
+    by_place.setdefault((line.name, line.where), []).append(line)
+  return by_place
 
 
 def table(view: View) -> tables.Table | None:
@@ -57,7 +57,7 @@ def table(view: View) -> tables.Table | None:
   if not lines:
     return None
   columns = [NORM, 'quantity', 'where', EPOCH, 'reference', 'ours', 'spread', 'runs']
-  rows = [tables.Row(_cells(line), not line.trained) for line in lines]
+  rows = [tables.TableRow(_cells(line), not line.trained) for line in lines]
   sources = words.listed(dict.fromkeys(line.source for line in lines if line.source))
   note = f'Reference: {sources}. ' if sources else ''
   note += "Ours is the mean of the runs and its 95% interval (Student's t), below "
@@ -119,8 +119,8 @@ def _ours(rows: pd.DataFrame, column: str, epoch: Any, factor: float) -> Estimat
   rows = cells.finals(rows) if epoch in (-1, 'best') else rows[rows[EPOCH] == epoch]
   if rows.empty:
     return None
-  each = cells.scores(rows, column).groupby(rows[SEED]).mean()
-  return statistics.estimate(factor * each)
+  by_seed = cells.scores(rows, column).groupby(rows[SEED]).mean()
+  return statistics.estimate(factor * by_seed)
 
 
 def _seconds(view: View, norm: str) -> Estimate | None:
@@ -130,14 +130,14 @@ def _seconds(view: View, norm: str) -> Estimate | None:
 
 def _cells(line: ReferenceComparison) -> list[str]:
   epoch = 'last' if line.epoch == -1 else str(line.epoch)
-  found = [line.norm, line.name, line.where or tables.ABSENT, epoch, like(line, line.value)]
+  cells = [line.norm, line.name, line.where or tables.ABSENT, epoch, like(line, line.value)]
   if line.ours is None:
-    return [*found, line.elsewhere or 'no run', tables.ABSENT, tables.ABSENT, tables.ABSENT]
+    return [*cells, line.elsewhere or 'no run', tables.ABSENT, tables.ABSENT, tables.ABSENT]
   low, high = (like(line, end) for end in (line.ours.low, line.ours.high))
   spread = f'{low} to {high} ({words.spread_name(line.ours.kind)})' if line.ours.n > 1 else ''
   flag = '' if line.trained else ' (did not train)'
-  found += [like(line, line.ours.value) + flag, spread or tables.ABSENT, str(line.ours.n)]
-  return [*found, words.signed(line.difference)]
+  cells += [like(line, line.ours.value) + flag, spread or tables.ABSENT, str(line.ours.n)]
+  return [*cells, words.signed(line.difference)]
 
 
 def like(line: ReferenceComparison, value: float) -> str:
@@ -161,7 +161,7 @@ def _furthest(lines: list[ReferenceComparison]) -> str:
   for line in lines:
     by_norm.setdefault(line.norm, []).append(line)
   worst = [
-    max(own, key=lambda each: abs(each.difference) if math.isfinite(each.difference) else math.inf)
+    max(own, key=lambda line: abs(line.difference) if math.isfinite(line.difference) else math.inf)
     for own in by_norm.values()
   ]
   return words.listed(

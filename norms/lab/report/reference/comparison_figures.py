@@ -26,16 +26,16 @@ Panel = tuple[tuple[str, str], list[ReferenceComparison]]
 
 def draw(view: View) -> Iterator[Drawing]:
   """The reference's curves, and its single figures, as far as the records have ours."""
-  found = {
+  panels = {
     key: [line for line in lines if line.ours and line.norm in view.norms]
     for key, lines in comparison.groups(view).items()
   }
-  many = {key: lines for key, lines in found.items() if _is_curve(lines)}
-  single = [(key, lines) for key, lines in found.items() if lines and key not in many]
-  if many:
-    yield _curves(view, list(many.items()))
-  if single:
-    yield _points(view, single)
+  curves = {key: lines for key, lines in panels.items() if _is_curve(lines)}
+  points = [(key, lines) for key, lines in panels.items() if lines and key not in curves]
+  if curves:
+    yield _curves(view, list(curves.items()))
+  if points:
+    yield _points(view, points)
 
 
 def _is_curve(lines: list[ReferenceComparison]) -> bool:

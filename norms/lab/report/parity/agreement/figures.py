@@ -20,18 +20,18 @@ SHOWN = ('output', 'gradient of x')
 
 def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   """A panel per norm and quantity; nothing where too few offsets were run."""
-  found = tables.errors(frame)
-  found = found[(found[DTYPE] == 'float32') & found[INPUT].isin(OFFSETS)]
-  found = found[found[QUANTITY].isin(SHOWN)]
-  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(found[NORM])]
-  if not norms or found[INPUT].nunique() < 3:
+  rows = tables.errors(frame)
+  rows = rows[(rows[DTYPE] == 'float32') & rows[INPUT].isin(OFFSETS)]
+  rows = rows[rows[QUANTITY].isin(SHOWN)]
+  norms = [n for n in ('batch', 'layer', 'group', 'instance') if n in set(rows[NORM])]
+  if not norms or rows[INPUT].nunique() < 3:
     return
-  titles = list(found[TITLE].unique())
+  titles = list(rows[TITLE].unique())
   cells = [(quantity, norm) for quantity in SHOWN for norm in norms]
   top = 0.12 + 0.2 * int(np.ceil(len(titles) / 4))
   figure, axes = sheets.sheet(len(cells), columns=len(norms), high=2.0, top=top)
   for ax, (quantity, norm) in zip(axes, cells, strict=True):
-    part = found[(found[QUANTITY] == quantity) & (found[NORM] == norm)]
+    part = rows[(rows[QUANTITY] == quantity) & (rows[NORM] == norm)]
     for title in reversed(titles):
       _line(ax, titles.index(title), part[part[TITLE] == title])
     ax.set_title(f'{norm}, {quantity}', loc='left')

@@ -28,7 +28,7 @@ from norms.lab.parity_columns import (
   TWO_ULP,
 )
 from norms.lab.report.parity.page import OURS, number
-from norms.lab.report.tables import ABSENT, Row, Table
+from norms.lab.report.tables import ABSENT, Table, TableRow
 
 KEYS = [NORM, DTYPE, INPUT, QUANTITY]
 GRADIENTS = ('gradient of x', 'gradient of scale', 'gradient of bias')
@@ -36,9 +36,9 @@ GRADIENTS = ('gradient of x', 'gradient of scale', 'gradient of bias')
 
 def agreement(frame: pd.DataFrame) -> pd.DataFrame:
   """The rows that hold a library against ours."""
-  found = frame[frame[PART] == 'parity'].copy()
-  found['relative'] = found[MAX_DIFFERENCE] / found[LARGEST]
-  return found
+  rows = frame[frame[PART] == 'parity'].copy()
+  rows['relative'] = rows[MAX_DIFFERENCE] / rows[LARGEST]
+  return rows
 
 
 def errors(frame: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def draws(frame: pd.DataFrame) -> str:
   return f', as the mean of {number} draws' if number > 1 else ''
 
 
-def beside(frame: pd.DataFrame) -> pd.DataFrame:
+def with_best_rival(frame: pd.DataFrame) -> pd.DataFrame:
   """A line per input and quantity: our error, and the best of those that lose no entry."""
   rows = errors(frame)
   ours = rows[rows[LIBRARY] == OURS].set_index(KEYS)
@@ -62,29 +62,29 @@ def beside(frame: pd.DataFrame) -> pd.DataFrame:
   return ours.join(named).reset_index()
 
 
-def beaten(lines: pd.DataFrame) -> pd.DataFrame:
-  """Those in which a library's error is less than half of ours, and ours above two ulp."""
+def beaten_rows(lines: pd.DataFrame) -> pd.DataFrame:
+  """The rows in which a library's error is less than half of ours, and ours above two ulp."""
   return lines[(lines[ERROR] > 2 * lines['error_best']) & (lines[ERROR] > lines[TWO_ULP])]
 
 
 def pairs(frame: pd.DataFrame) -> Table:
   """A line per norm and library."""
-  found = agreement(frame)
-  steps = [q for q in found[QUANTITY].unique() if 'after' in q]
+  compared = agreement(frame)
+  steps = [q for q in compared[QUANTITY].unique() if 'after' in q]
   columns = [NORM, LIBRARY, 'output, mean', 'output, largest', 'ours from exact']
   columns += ['theirs from exact', 'dense, mean', *GRADIENTS, *steps, 'at defaults']
   columns += ['known differences']
   rows = []
-  for (norm, title), part in found.groupby([NORM, TITLE], sort=False):
-    at = part.set_index(QUANTITY)
-    cells = [_of(at, 'output', name) for name in (MEAN_DIFFERENCE, MAX_DIFFERENCE)]
-    cells += [_of(at, 'output', name) for name in (OUR_ERROR, THEIR_ERROR)]
-    cells += [_of(at, 'output, dense', MEAN_DIFFERENCE)]
-    cells += [_of(at, name, 'relative') for name in GRADIENTS]
-    cells += [_of(at, name, MAX_DIFFERENCE) for name in steps]
-    cells += [_of(at, 'output at defaults', MAX_DIFFERENCE)]
+  for (norm, title), part in compared.groupby([NORM, TITLE], sort=False):
+    by_quantity = part.set_index(QUANTITY)
+    cells = [_of(by_quantity, 'output', name) for name in (MEAN_DIFFERENCE, MAX_DIFFERENCE)]
+    cells += [_of(by_quantity, 'output', name) for name in (OUR_ERROR, THEIR_ERROR)]
+    cells += [_of(by_quantity, 'output, dense', MEAN_DIFFERENCE)]
+    cells += [_of(by_quantity, name, 'relative') for name in GRADIENTS]
+    cells += [_of(by_quantity, name, MAX_DIFFERENCE) for name in steps]
+    cells += [_of(by_quantity, 'output at defaults', MAX_DIFFERENCE)]
     known = '; '.join(text for text in dict.fromkeys(part[KNOWN]) if text)
-    rows.append(Row([str(norm), str(title), *cells, known or ABSENT], False))
+    rows.append(TableRow([str(norm), str(title), *cells, known or ABSENT], False))
   note = (
     'Unit-scale input, float32, one epsilon for all: mean and largest absolute difference from '
     "our output with scale 1 and bias 0, with each one's mean distance from the float64 value; "
@@ -101,7 +101,7 @@ def quantities(frame: pd.DataFrame) -> Table:
   columns += ['largest entry', 'known difference']
   numbers = [MEAN_DIFFERENCE, MAX_DIFFERENCE, LARGEST]
   rows = [
-    Row([line[NORM], line[TITLE], line[QUANTITY], *(number(line[n]) for n in numbers),
+    TableRow([line[NORM], line[TITLE], line[QUANTITY], *(number(line[n]) for n in numbers),
          line[KNOWN] or ABSENT], False)
     for _, line in agreement(frame).iterrows()
   ]  # fmt: skip
@@ -112,13 +112,13 @@ def quantities(frame: pd.DataFrame) -> Table:
 def differences(frame: pd.DataFrame) -> Table:
   """A line per library and known difference, with the norms that it is about."""
   texts = frame[KNOWN].str.split(' | ', regex=False).explode()
-  found = frame[[TITLE, NORM]].join(texts)
-  found = found[found[KNOWN] != '']
-  of_inputs = set(found[found[TITLE] == OURS][KNOWN])  # which ours have too
-  found.loc[found[KNOWN].isin(of_inputs), TITLE] = 'every library'
+  named = frame[[TITLE, NORM]].join(texts)
+  named = named[named[KNOWN] != '']
+  of_inputs = set(named[named[TITLE] == OURS][KNOWN])  # which ours have too
+  named.loc[named[KNOWN].isin(of_inputs), TITLE] = 'every library'
   rows = [
-    Row([str(title), ', '.join(part[NORM].unique()), str(text)], False)
-    for (title, text), part in found.groupby([TITLE, KNOWN], sort=False)
+    TableRow([str(title), ', '.join(part[NORM].unique()), str(text)], False)
+    for (title, text), part in named.groupby([TITLE, KNOWN], sort=False)
   ]
   note = 'Data in norms/lab/peers/differences.py, each held by a test.'
   return Table('known', 'Known differences', note, [LIBRARY, 'norms', 'difference'], rows)
@@ -132,7 +132,7 @@ def libraries(frame: pd.DataFrame) -> Table:
     counts = [len(part), int((part[LOST] > 0).sum()), int((part[REFUSED] != '').sum())]
     share = float((ulps <= 2).mean())
     cells = [str(dtype), str(title), *map(str, counts), f'{share:.0%}']
-    rows.append(Row([*cells, number(ulps.median()), number(part[ERROR].max())], False))
+    rows.append(TableRow([*cells, number(ulps.median()), number(part[ERROR].max())], False))
   columns = [DTYPE, LIBRARY, 'rows', 'with NaN or infinity', 'refused', 'within 2 ulp']
   columns += ['median error in ulp', 'worst relative error']
   note = 'A row is a norm, an input and a quantity; ulp are of the largest exact entry.'
@@ -141,17 +141,19 @@ def libraries(frame: pd.DataFrame) -> Table:
 
 def accuracy(frame: pd.DataFrame) -> Table:
   """A line per norm, dtype, input and quantity; a column per library."""
-  found = errors(frame)
-  titles = list(found[TITLE].unique())
-  texts = found.assign(text=found.apply(error, axis=1))
+  measured = errors(frame)
+  titles = list(measured[TITLE].unique())
+  texts = measured.assign(text=measured.apply(error, axis=1))
   wide = texts.pivot(index=KEYS, columns='title', values='text').reindex(columns=titles)
-  lines = beside(frame)
-  lost = {tuple(line[k] for k in KEYS) for _, line in beaten(lines).iterrows()}
+  lines = with_best_rival(frame)
+  beaten_keys = {tuple(line[k] for k in KEYS) for _, line in beaten_rows(lines).iterrows()}
   rows = []
   for _, line in lines.iterrows():
     key = tuple(line[k] for k in KEYS)
     cells = [str(cell) if isinstance(cell, str) else ABSENT for cell in wide.loc[key]]
-    rows.append(Row([*key, number(line[TWO_ULP]), *cells], key in lost or line[LOST] > 0))
+    rows.append(
+      TableRow([*key, number(line[TWO_ULP]), *cells], key in beaten_keys or line[LOST] > 0)
+    )
   note = (
     f'Largest error over the largest exact entry{draws(frame)}; where nothing is left of the input '
     'once the mean is off, over what could have been. With N: so many entries are NaN or infinite '
@@ -175,5 +177,5 @@ def refusals(frame: pd.DataFrame) -> Iterator[str]:
     yield f'{title} refuses the input {name!r} ({", ".join(part[NORM].unique())}).'
 
 
-def _of(at: pd.DataFrame, quantity: str, column: str) -> str:
-  return number(float(at[column][quantity])) if quantity in at.index else ABSENT
+def _of(by_quantity: pd.DataFrame, quantity: str, column: str) -> str:
+  return number(float(by_quantity[column][quantity])) if quantity in by_quantity.index else ABSENT

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from typing import Any
 
 import pandas as pd
 
 from norms.lab.report.figures import writing
 from norms.lab.report.parity.drift import figures, tables, verdicts
-from norms.lab.report.parity.page import Part, Report, said
+from norms.lab.report.parity.page import Comparison, Report, Section, verdict_lines
 from norms.lab.report.tables import titled
 from norms.lab.statistics import words
 
 
 def report(frame: pd.DataFrame, folder: pathlib.Path) -> Report:
-  """All that is told; the figures are written."""
+  """The tables, figures and verdicts of the report; the figures are written here."""
   curves, drift = tables.curves(frame), tables.drift(frame)
   accuracy, *apart = writing.write([functools.partial(figures.draw, frame, drift)], folder)
   parts = [
-    Part('curves', 'Curves', [tables.accuracies(curves)], (), [accuracy]),
-    Part('drift', 'Drift', [tables.drifts(drift)], (), apart),
+    Section('curves', 'Curves', [tables.accuracies(curves)], (), [accuracy]),
+    Section('drift', 'Drift', [tables.drifts(drift)], (), apart),
   ]
   seeds = words.count(frame['seed'].nunique(), 'seed')
   says = f'One network, trained with one library after another, {seeds}.'
   return Report(says, verdicts.verdicts(curves, drift), parts, drift)
 
 
-def terminal(frame: pd.DataFrame, study: Any) -> str:
+def terminal(frame: pd.DataFrame, study: Comparison) -> str:
   """The two tables in aligned lines, and the verdicts."""
   curves, drift = tables.curves(frame), tables.drift(frame)
   shown = map(titled, (tables.accuracies(curves), tables.drifts(drift)))
-  return '\n\n'.join([study.name, *shown, *said(verdicts.verdicts(curves, drift))])
+  return '\n\n'.join([study.name, *shown, *verdict_lines(verdicts.verdicts(curves, drift))])

@@ -16,10 +16,10 @@ from norms.lab.report.parity import page
 from norms.lab.statistics import words
 
 
-def draw(frame: pd.DataFrame, found: pd.DataFrame) -> Iterator[Drawing]:
+def draw(frame: pd.DataFrame, drifts: pd.DataFrame) -> Iterator[Drawing]:
   """All: the curves first."""
   yield curves(frame)
-  yield from drift(found)
+  yield from drift(drifts)
 
 
 def curves(frame: pd.DataFrame) -> Drawing:
@@ -43,25 +43,25 @@ def curves(frame: pd.DataFrame) -> Drawing:
   return Drawing('accuracy_by_epoch', 'Accuracy curves side by side', caption, figure)
 
 
-def drift(found: pd.DataFrame) -> Iterator[Drawing]:
+def drift(drifts: pd.DataFrame) -> Iterator[Drawing]:
   """For the largest and the mean difference a sheet: a column per family, gamma over beta."""
   for measure in ('largest', 'mean'):
     title = f'{measure.capitalize()} difference of gamma and beta from ours'
     caption = (
       f'{measure.capitalize()} |difference| over all layers after each step, the median of '
-      f'{_seeds(found)}, both axes logarithmic; a line begins where the difference is not 0. '
+      f'{_seeds(drifts)}, both axes logarithmic; a line begins where the difference is not 0. '
       'Of weight norm: the length and the bias.'
     )
-    yield Drawing(f'drift_{measure}', title, caption, _sheet(found, measure))
+    yield Drawing(f'drift_{measure}', title, caption, _sheet(drifts, measure))
 
 
-def _sheet(found: pd.DataFrame, measure: str) -> Figure:
-  families = list(found[FAMILY].unique())
-  titles = ['ours', *found[TITLE].unique()]
+def _sheet(drifts: pd.DataFrame, measure: str) -> Figure:
+  families = list(drifts[FAMILY].unique())
+  titles = ['ours', *drifts[TITLE].unique()]
   cells = [(kind, family) for kind in ('gamma', 'beta') for family in families]
   figure, axes = sheets.sheet(len(cells), columns=len(families), high=2.1, top=0.55)
   for ax, (kind, family) in zip(axes, cells, strict=True):
-    part = found[(found['kind'] == kind) & (found[FAMILY] == family) & (found[STEP] > 0)]
+    part = drifts[(drifts['kind'] == kind) & (drifts[FAMILY] == family) & (drifts[STEP] > 0)]
     for title in part[TITLE].unique():
       median = part[part[TITLE] == title].groupby(STEP)[measure].median()
       dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}

@@ -21,14 +21,14 @@ from norms.lab.parity_columns import (
   VALUE,
 )
 from norms.lab.report.parity.page import OURS, number
-from norms.lab.report.tables import ABSENT, Row, Table, spread
+from norms.lab.report.tables import ABSENT, Table, TableRow, spread
 from norms.lab.statistics import words
 
 FAULT = 'untrained'
 PLACE = [FAMILY, LIBRARY, TITLE]
 
 
-def beside_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+def join_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
   """The rows, with our value of the same keys in the column `ours`."""
   ours = rows[rows[LIBRARY] == OURS].set_index(keys)[value].rename('ours')
   return rows.join(ours, on=keys)
@@ -37,53 +37,53 @@ def beside_ours(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed and epoch: test accuracy, and how far it is from ours."""
   rows = frame[frame[PART] == 'curve']
-  found = beside_ours(rows, [FAMILY, SEED, EPOCH], TEST_ACCURACY)
-  return found.assign(difference=found[TEST_ACCURACY] - found['ours'])
+  compared = join_ours(rows, [FAMILY, SEED, EPOCH], TEST_ACCURACY)
+  return compared.assign(difference=compared[TEST_ACCURACY] - compared['ours'])
 
 
 def drift(frame: pd.DataFrame) -> pd.DataFrame:
   """A row per library, seed, step and kind: largest and mean |difference| from ours."""
   rows = frame[frame[PART] == 'parameter']
-  found = beside_ours(rows, [FAMILY, SEED, STEP, PARAMETER, INDEX], VALUE)
-  kind = np.where(found[PARAMETER].str.endswith('scale'), 'gamma', 'beta')
-  found = found.assign(kind=kind, apart=(found[VALUE] - found['ours']).abs())
-  found = found[found[LIBRARY] != OURS]
+  compared = join_ours(rows, [FAMILY, SEED, STEP, PARAMETER, INDEX], VALUE)
+  kind = np.where(compared[PARAMETER].str.endswith('scale'), 'gamma', 'beta')
+  compared = compared.assign(kind=kind, apart=(compared[VALUE] - compared['ours']).abs())
+  compared = compared[compared[LIBRARY] != OURS]
   by = [*PLACE, SEED, STEP, 'kind']
-  together = found.groupby(by, sort=False)['apart'].agg(largest='max', mean='mean')
-  return together.reset_index()
+  by_step = compared.groupby(by, sort=False)['apart'].agg(largest='max', mean='mean')
+  return by_step.reset_index()
 
 
-def accuracies(found: pd.DataFrame) -> Table:
+def accuracies(curves: pd.DataFrame) -> Table:
   """A line per family and library: the last epoch's accuracy, and differences from ours."""
-  last = found[found[EPOCH] == found[EPOCH].max()]
+  last = curves[curves[EPOCH] == curves[EPOCH].max()]
   rows = []
-  for (family, _, title), part in found.groupby(PLACE, sort=False):
+  for (family, _, title), part in curves.groupby(PLACE, sort=False):
     final = last[(last[FAMILY] == family) & (last[TITLE] == title)]
     own = statistics.estimate(final[TEST_ACCURACY], within=(0.0, 1.0))
     cells = [family, title, str(own.n), words.score(own.value), spread(own._asdict())]
     if (part[LIBRARY] == OURS).all():
-      rows.append(Row([*cells, ABSENT, ABSENT, ABSENT], False))
+      rows.append(TableRow([*cells, ABSENT, ABSENT, ABSENT], False))
       continue
-    apart = statistics.estimate(final['difference'])
+    difference = statistics.estimate(final['difference'])
     largest = float(part['difference'].abs().max())
-    cells += [words.signed(apart.value), spread(apart._asdict()), words.score(largest)]
-    rows.append(Row(cells, bool((part[LIBRARY] == FAULT).all())))
+    cells += [words.signed(difference.value), spread(difference._asdict()), words.score(largest)]
+    rows.append(TableRow(cells, bool((part[LIBRARY] == FAULT).all())))
   columns = [NORM, LIBRARY, 'seeds', 'test accuracy', 'spread over seeds', 'less ours']
   columns += ['its spread, paired by seed', 'largest difference, any epoch and seed']
   note = 'After the last epoch, batch norm by running statistics. Tinted: the deliberate fault.'
   return Table('curves', 'Accuracy', note, columns, rows)
 
 
-def drifts(found: pd.DataFrame) -> Table:
+def drifts(drift: pd.DataFrame) -> Table:
   """A line per family, kind and library: differences from ours by step."""
-  steps = shown(found)
+  steps = shown(drift)
   rows = []
-  for (family, library, title), part in found.groupby(PLACE, sort=False):
+  for (family, library, title), part in drift.groupby(PLACE, sort=False):
     for kind in ('gamma', 'beta'):
-      at = part[part['kind'] == kind].groupby(STEP)[['largest', 'mean']].median()
-      cells = [number(float(at['largest'][step])) for step in steps]
-      cells += [number(float(at['mean'][step])) for step in steps]
-      rows.append(Row([family, kind, title, *cells], library == FAULT))
+      by_step = part[part['kind'] == kind].groupby(STEP)[['largest', 'mean']].median()
+      cells = [number(float(by_step['largest'][step])) for step in steps]
+      cells += [number(float(by_step['mean'][step])) for step in steps]
+      rows.append(TableRow([family, kind, title, *cells], library == FAULT))
   columns = [NORM, 'of', LIBRARY, *(f'largest, step {words.number(s)}' for s in steps)]
   columns += [f'mean, step {words.number(s)}' for s in steps]
   note = (
@@ -93,9 +93,9 @@ def drifts(found: pd.DataFrame) -> Table:
   return Table('drifts', 'Gamma and beta', note, columns, rows)
 
 
-def shown(found: pd.DataFrame) -> list[float]:
+def shown(drift: pd.DataFrame) -> list[float]:
   """The steps that a table shows: 1, about 10 and 100, and the last."""
-  steps = np.sort(found[STEP].unique())
+  steps = np.sort(drift[STEP].unique())
   wanted = [1, 10, 100, steps[-1]]
-  near = [float(steps[np.argmin(np.abs(steps - w))]) for w in wanted if w <= steps[-1]]
-  return list(dict.fromkeys(near))
+  nearest = [float(steps[np.argmin(np.abs(steps - w))]) for w in wanted if w <= steps[-1]]
+  return list(dict.fromkeys(nearest))

@@ -6,18 +6,18 @@ import pandas as pd
 
 from norms.lab.parity_columns import EPOCH, FAMILY, LIBRARY, SEED, STEP, TITLE
 from norms.lab.report.parity.drift.tables import FAULT, shown
-from norms.lab.report.parity.page import OURS, Line, number
+from norms.lab.report.parity.page import OURS, ParityVerdict, number
 from norms.lab.statistics import words
 
 CURVES = 0.01
 
 
-def verdicts(curves: pd.DataFrame, drift: pd.DataFrame) -> list[Line]:
+def verdicts(curves: pd.DataFrame, drift: pd.DataFrame) -> list[ParityVerdict]:
   """All of them."""
-  return [*_agree(curves), *_slowly(drift), *_fault(drift)]
+  return [*_curves_agree(curves), *_drift_is_rounding(drift), *_fault_is_visible(drift)]
 
 
-def _agree(curves: pd.DataFrame) -> list[Line]:
+def _curves_agree(curves: pd.DataFrame) -> list[ParityVerdict]:
   """The accuracy curves differ by less than 0.01: their mean over the seeds at every epoch."""
   rows = curves[~curves[LIBRARY].isin([OURS, FAULT])]
   if rows.empty:
@@ -34,31 +34,35 @@ def _agree(curves: pd.DataFrame) -> list[Line]:
     f'{single[TITLE]}, seed {words.number(single[SEED])}), and {beyond} of {len(rows)} points '
     'are beyond the bar.'
   )
-  return [Line('curves_agree', outcome, sentence)]
+  return [ParityVerdict('curves_agree', outcome, sentence)]
 
 
-def _slowly(drift: pd.DataFrame) -> list[Line]:
+def _drift_is_rounding(drift: pd.DataFrame) -> list[ParityVerdict]:
   """Gamma and beta agree to rounding after the first step and are farther apart at the end."""
   rows = drift[drift[LIBRARY] != FAULT]
   if rows.empty:
     return []
   first, last = shown(rows)[0], shown(rows)[-1]
-  at = rows.groupby([FAMILY, STEP])['largest'].max()
-  said = words.listed(
-    f'{family} {number(at[family, first])} to {number(at[family, last])}'
+  largest = rows.groupby([FAMILY, STEP])['largest'].max()
+  growth = words.listed(
+    f'{family} {number(largest[family, first])} to {number(largest[family, last])}'
     for family in rows[FAMILY].unique()
   )
-  near = max(at[family, first] for family in rows[FAMILY].unique())
-  grows = all(at[f, last] > at[f, first] for f in rows[FAMILY].unique())
+  first_difference = max(largest[family, first] for family in rows[FAMILY].unique())
+  grows = all(largest[f, last] > largest[f, first] for f in rows[FAMILY].unique())
   sentence = (
     f'Largest difference of gamma or beta from ours, over libraries and seeds, after step '
-    f'{words.number(first)} and after step {words.number(last)}: {said}. The first is rounding '
+    f'{words.number(first)} and after step {words.number(last)}: {growth}. The first is rounding '
     'where it is below 1e-6.'
   )
-  return [Line('drift_is_rounding', 'supported' if near < 1e-6 and grows else 'refuted', sentence)]
+  return [
+    ParityVerdict(
+      'drift_is_rounding', 'supported' if first_difference < 1e-6 and grows else 'refuted', sentence
+    )
+  ]
 
 
-def _fault(drift: pd.DataFrame) -> list[Line]:
+def _fault_is_visible(drift: pd.DataFrame) -> list[ParityVerdict]:
   """Untrained gamma and beta are farther from ours than any library's, at every step."""
   lines = []
   for family, part in drift.groupby(FAMILY, sort=False):
@@ -74,5 +78,5 @@ def _fault(drift: pd.DataFrame) -> list[Line]:
       f'library at {int((least > most).sum())} of {len(least)} steps, every seed, by a factor of '
       f'{words.number(factor.iloc[0])} at first and of {words.number(factor.iloc[-1])} at last.'
     )
-    lines.append(Line('fault_is_visible', outcome, sentence))
+    lines.append(ParityVerdict('fault_is_visible', outcome, sentence))
   return lines
