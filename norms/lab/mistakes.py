@@ -29,7 +29,7 @@ def mendable(error: BaseException) -> bool:
     return True
   package, instruction = _raised(error)
   if package in FLAGS:  # on top of what a config's file ran into, if that is why
-    inner = next((each for each in _before(error) if not _packages(each).isdisjoint(CONFIGS)), None)
+    inner = next((e for e in _before(error) if not _packages(e).isdisjoint(CONFIGS)), None)
     return inner is None or mendable(inner)
   # A function of C, which raises without a frame of its own, leaves the caller at its call. So does
   # JAX, which takes its own frames out.

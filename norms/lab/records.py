@@ -6,17 +6,23 @@ import json
 import os
 import pathlib
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
 from norms.lab import columns, measured, numerics
-from norms.lab.trial import Trial
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
 _KEY, _AXES, _MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
+
+
+class Hashed(Protocol):
+  """What is recorded, a trial or a unit of a comparison: its hash names its file."""
+
+  @property
+  def hash(self) -> str: ...
 
 
 def folder(path: str | os.PathLike) -> pathlib.Path:
@@ -27,7 +33,7 @@ def folder(path: str | os.PathLike) -> pathlib.Path:
 
 def write(
   path,
-  trials: Iterable[Trial],
+  trials: Iterable[Hashed],
   frame: pd.DataFrame,
   provenance: Mapping[str, Any],
   axes: Iterable[str] | None = None,
@@ -64,7 +70,7 @@ def write(
     os.close(directory)
 
 
-def tile_hash(trials: Iterable[Trial]) -> str:
+def tile_hash(trials: Iterable[Hashed]) -> str:
   """The name of a tile's file."""
   text = ' '.join(sorted(trial.hash for trial in trials))
   return hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -167,7 +173,7 @@ def _read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
     ) from error
 
 
-def write_error(path, trials: Iterable[Trial], label: str, text: str) -> pathlib.Path:
+def write_error(path, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
   """Puts a group's failure on record beside the results; forgotten once the group succeeds."""
   target = _error(path, trials)
   target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,15 +181,15 @@ def write_error(path, trials: Iterable[Trial], label: str, text: str) -> pathlib
   return target
 
 
-def failed(path, trials: Iterable[Trial]) -> bool:
+def failed(path, trials: Iterable[Hashed]) -> bool:
   """Whether a group's failure is on record."""
   return _error(path, trials).exists()
 
 
-def forget_error(path, trials: Iterable[Trial]) -> None:
+def forget_error(path, trials: Iterable[Hashed]) -> None:
   """Removes the record of a failure."""
   _error(path, trials).unlink(missing_ok=True)
 
 
-def _error(path, trials: Iterable[Trial]) -> pathlib.Path:
+def _error(path, trials: Iterable[Hashed]) -> pathlib.Path:
   return folder(path) / f'{tile_hash(trials)}.error.txt'

@@ -86,7 +86,7 @@ def run(
         warnings.simplefilter('ignore')  # overflow is what some inputs are for
         frame = unit.measured().assign(trial=unit.hash)
     except Exception as error:
-      records.write_error(workdir, tile, unit.label, traceback.format_exc())  # type: ignore[arg-type]
+      records.write_error(workdir, tile, unit.label, traceback.format_exc())
       failed.append(f'{unit.label}: {type(error).__name__}: {str(error).splitlines()[0]}')
       if fail_fast:
         break
@@ -96,8 +96,8 @@ def run(
     library, _, version = unit.version.partition(' ')
     # Figures depend on the library's version, which the lab's own provenance may not list.
     source['versions'] = {**source['versions'], library: version}
-    records.write(workdir, tile, frame, source)  # type: ignore[arg-type]
-    records.forget_error(workdir, tile)  # type: ignore[arg-type]
+    records.write(workdir, tile, frame, source)
+    records.forget_error(workdir, tile)
     print(f'unit {i}/{len(units)}: {unit.label}, {seconds:.1f} s', flush=True)
   return failed
 

@@ -82,7 +82,7 @@ class Look(NamedTuple):
   colour: str
   number: int  # of its colour in PALETTE
   marker: str
-  line: Any
+  line: str | tuple[float, tuple[float, ...]]  # as matplotlib takes it
 
 
 def look(norm: str) -> Look:

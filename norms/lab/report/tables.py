@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from norms.lab.report.view import View
 from norms.lab.statistics import words
 
 ABSENT = '\N{EN DASH}'
+Line: TypeAlias = Mapping[str, Any] | pd.Series  # of a summary: low, high, kind, n, share_trained
 
 
 class TableRow(NamedTuple):
@@ -114,13 +115,13 @@ def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Seque
   return Table(name, title, _note(view, main), columns, lines)
 
 
-def spread(line: Any) -> str:
+def spread(line: Line) -> str:
   """'0.8912 to 0.8990 (range)'."""
   kind = words.spread_name(line['kind'])
   return f'{words.score(line["low"])} to {words.score(line["high"])} ({kind})'
 
 
-def trained(line: Any) -> str:
+def trained(line: Line) -> str:
   """'all', or how many seeds did not train."""
   failed = round((1 - line['share_trained']) * line['n'])
   return f'did not train: {failed} of {line["n"]}' if failed else f'all {line["n"]}'
@@ -147,7 +148,9 @@ def plain(table: Table) -> str:
   return '\n'.join(aligned)
 
 
-def _over_cells(view: View, own: pd.DataFrame, trials: pd.DataFrame, best: Any) -> Iterable[str]:
+def _over_cells(
+  view: View, own: pd.DataFrame, trials: pd.DataFrame, best: pd.Series
+) -> Iterable[str]:
   cells_trained = int((own['share_trained'] == 1).sum())
   trained, count = int(trials[TRAINED].sum()), len(trials)
   place = {axis: best[axis] for axis in view.axes if axis not in view.texts}
@@ -182,7 +185,7 @@ def _value(value: float) -> str:
   return ABSENT if np.isnan(value) else words.score(value)
 
 
-def _failed(line: Any) -> bool:
+def _failed(line: Line) -> bool:
   return bool(line['share_trained'] < 1)
 
 

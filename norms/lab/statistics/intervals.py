@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,7 @@ def compare(left: pd.Series, right: pd.Series, *, level: float = 0.95) -> Compar
   return Comparison(decide(above, below, n), effect, low, high, kind, n, level)
 
 
-def decide(holds: Any, fails: Any, n: int) -> str:
+def decide(holds: bool | np.bool_, fails: bool | np.bool_, n: int) -> str:
   """The outcome of a claim that holds, fails or does neither, on `n` seeds."""
   if n < VERDICT_FROM:
     return 'undecided'

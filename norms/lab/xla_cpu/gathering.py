@@ -44,14 +44,14 @@ def gather(tree) -> list[jax.Array]:
 def _spread(arrays: list[jax.Array], like):
   """What `gather` made of a tree like this one, as that tree."""
   leaves, structure = jax.tree.flatten(like)
-  kernels, start, found = iter(arrays), 0, []
+  kernels, start, spread = iter(arrays), 0, []
   for leaf in leaves:
     if leaf.ndim >= 2:
-      found.append(next(kernels))
+      spread.append(next(kernels))
       continue
-    found.append(arrays[-1][start : start + leaf.size].reshape(leaf.shape).astype(leaf.dtype))
+    spread.append(arrays[-1][start : start + leaf.size].reshape(leaf.shape).astype(leaf.dtype))
     start += leaf.size
-  return jax.tree.unflatten(structure, found)
+  return jax.tree.unflatten(structure, spread)
 
 
 def applied(params, updates):

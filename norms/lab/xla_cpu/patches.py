@@ -72,8 +72,8 @@ def _patches(x, window: Window) -> jax.Array:
   size, strides, pads, one = window
   x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
   high, wide = (x.shape[a + 1] - size[a] + 1 for a in (0, 1))
-  at = ((i, j) for i in range(size[0]) for j in range(size[1]))
-  parts = [x[:, i : i + high : strides[0], j : j + wide : strides[1]] for i, j in at]
+  offsets = ((i, j) for i in range(size[0]) for j in range(size[1]))
+  parts = [x[:, i : i + high : strides[0], j : j + wide : strides[1]] for i, j in offsets]
   ones = [jnp.ones((*parts[0].shape[:3], 1), x.dtype)] if one else []
   return jnp.concatenate(parts + ones, -1)
 
@@ -88,8 +88,10 @@ def _spread(x, matrix, window: Window) -> jax.Array:
   wide, left = columns - 1, pads[1][0]
   x = jnp.pad(x, ((0, 0), pads[0], (0, 0), (0, 0)))
   high = x.shape[1] - rows + 1
-  at = ((i, j) for i in range(rows) for j in range(columns))
-  shifted = [jnp.pad(x[:, i : i + high], ((0, 0), (0, 0), (wide - j, j), (0, 0))) for i, j in at]
+  offsets = ((i, j) for i in range(rows) for j in range(columns))
+  shifted = [
+    jnp.pad(x[:, i : i + high], ((0, 0), (0, 0), (wide - j, j), (0, 0))) for i, j in offsets
+  ]
   z = jnp.concatenate(shifted, -1) @ matrix
   return z[:, :, wide - left : z.shape[2] - wide + pads[1][1]]
 

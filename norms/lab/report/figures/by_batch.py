@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import pandas as pd
@@ -65,7 +66,7 @@ def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 
-def _legend(figure: Any, view: View, sizes: list[Any]) -> None:
+def _legend(figure: Figure, view: View, sizes: list[Any]) -> None:
   handles = [
     Line2D([], [], color=style.INK, ls=stroke, lw=width, marker=marker, ms=3.5, alpha=strength,
            label=f'batch size {words.number(size)}')

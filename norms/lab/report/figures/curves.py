@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -95,7 +96,7 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   return Drawing('loss_curves', title, caption(view, ENDS, (across, down)), figure)
 
 
-def epochs(ax: Axes, table: pd.DataFrame, looks: Any) -> None:
+def epochs(ax: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:
   """A line with a band per norm against the epochs."""
   for norm, line in table.groupby(NORM, sort=False):
     look, x = looks[norm], line[EPOCH].to_numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import math
 from typing import Any
 
@@ -136,6 +137,6 @@ def _paint(paint: ScalarMappable) -> dict[str, Any]:
   return {'norm': paint.norm, 'cmap': paint.cmap}
 
 
-def _is_light(colour: Any) -> bool:
+def _is_light(colour: Sequence[float] | np.ndarray) -> bool:
   red, green, blue = colour[:3]
   return bool(0.299 * red + 0.587 * green + 0.114 * blue > 0.5)

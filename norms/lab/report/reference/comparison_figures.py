@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 import numpy as np
@@ -113,7 +114,7 @@ def _point(ax: Axes, y: int, look: style.Look, line: ReferenceComparison) -> Non
   ax.plot([line.value], [y], marker='D', ms=7, mfc='none', mec=style.INK, mew=1.2, ls='none')
 
 
-def _key(figure: Any, left: float) -> None:
+def _key(figure: Figure, left: float) -> None:
   blank: dict[str, Any] = {'ls': 'none', 'color': style.INK}
   handles = [
     Line2D([], [], marker='o', ms=6, label='ours', **blank),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -162,7 +161,7 @@ def accuracy(frame: pd.DataFrame) -> Table:
   return Table('accuracy', 'Accuracy', note, [*KEYS, '2 ulp', *titles], rows)
 
 
-def error(line: Any) -> str:
+def error(line: pd.Series) -> str:
   """The text of one error, with what is lost."""
   if line[REFUSED]:
     return 'refused'
