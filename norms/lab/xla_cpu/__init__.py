@@ -7,6 +7,7 @@ as one vector, and `convolution`, `patches` and `pooling` are written as product
 XLA:CPU runs fast.
 
 Each stands beside its plain formula, which a program traced under `norms.plain_formulas` has, and
-every program of a process with NORMS_PLAIN_FORMULAS=1: the same figures to rounding. Options,
-compact functions and patches are for CPUs alone; the rest serves every backend.
+every program of a process with NORMS_PLAIN_FORMULAS=1: the same figures to rounding. Compact
+functions and patches are for CPUs alone, which is known when a program is lowered; so are options,
+which is known when it is compiled. The rest serves every backend.
 """
