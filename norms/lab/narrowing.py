@@ -82,6 +82,7 @@ def _narrowed(points: Points, key: str, new: tuple, source: str, *, is_axis: boo
   current = grid.axes(points)[key]
   wanted = tuple(map(grid.hashable, new))
   reasons = {getattr(point, 'bound', {}).get(key) for point in points} - {None}
+  # No design depends on which seeds there are, so they may always be replaced.
   if key == 'seed' or (not reasons and _is_factor(points, key)):
     return _replaced(points, key, new)
   if not is_axis and grid.FIXED in reasons and set(current) != set(wanted):

@@ -102,6 +102,7 @@ def _of_known(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_own(chosen: dict[str, Any]) -> dict[str, Any]:
+  # Options of other sources are errors: ignored, they would look as if they had an effect.
   where = origin(chosen)
   if where != 'tfds' and chosen['source'] == 'tfds':
     raise ValueError(f'data.source=tfds is not for {chosen["name"]!r}: drop it')

@@ -90,5 +90,6 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
 def _map_blocks(function: Callable, *arrays: np.ndarray) -> list:
   """The function of each block of examples, on all cores: NumPy works without Python's lock."""
   blocks = [[a[i : i + _BLOCK] for i in range(0, len(a), _BLOCK)] for a in arrays]
+  # Blocks bound the memory: a float64 of a whole data set would be eight times its bytes.
   with futures.ThreadPoolExecutor() as pool:
     return list(pool.map(function, *blocks))

@@ -24,6 +24,7 @@ def from_ours(library: str, norm: str, setting: Setting) -> Iterator[RecordRow]:
   row = functools.partial(_row, library, norm)
   draw = functools.partial(cases.draw, norm, 'unit', 'float32', setting.shape)
   case, norm_options = draw(seed=setting.seed), options(norm, setting)
+  # A fresh layer, whose scale is 1 and bias 0: only then is a difference that of the statistics.
   for quantity, shape in cases.sizes(norm, setting).items():
     fresh = cases.draw(norm, 'unit', 'float32', shape, seed=setting.seed, fresh=True)
     true = exact.as_library_defines(library, norm, fresh, norm_options)

@@ -45,6 +45,7 @@ def train(function: Callable, case: Case, target, steps: int, options: dict[str,
       updates, state = optimizer.update(jax.grad(loss)(parameters), state)
       return (optax.apply_updates(parameters, updates), state), None
 
+    # One compiled loop, as a user trains: its fusions round otherwise than single steps do.
     start = (parameters, optimizer.init(parameters))
     return jax.lax.scan(step, start, length=steps)[0][0]
 

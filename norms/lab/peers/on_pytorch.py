@@ -38,6 +38,7 @@ def train(function: Callable, case: Case, target, steps: int, options: dict[str,
   for _ in range(steps):
     distance = function(**parameters, **options) - goal
     loss = distance.square().sum() / (2 * distance.numel() / distance.shape[-1])
+    # PyTorch adds gradients up over calls, unless they are cleared.
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -97,7 +97,9 @@ def inline(svg: str, name: str) -> str:
   """A figure's SVG for the page: its colours follow the page's, its ids are its own."""
   svg = svg[svg.index('<svg') :]
   svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
+  # Several figures share a page, in which ids must be unique.
   svg = re.sub(r'(\bid="|href="#|url\(#)', rf'\g<1>{name}-', svg)
+  # Colours become variables, which the page sets for light and for dark paper.
   variables = {light: f'var(--c{i})' for i, (light, _) in enumerate(PALETTE)}
   variables |= {INK: 'var(--ink)', MUTED: 'var(--muted)', GRID: 'var(--line)'}
   variables |= {PAPER: 'var(--card)'}

@@ -18,6 +18,7 @@ def norm_name(norm: str) -> str:
   """
   if norm == 'none':
     return 'the plain net'
+  # A dot or a colon is in a user's own name, an equals sign in a value of an axis.
   if any(mark in norm for mark in '.:=') or norm.endswith('norm'):
     return norm
   name, bracket, rest = norm.replace('_', ' ').partition(' (')

@@ -23,6 +23,7 @@ class Drawing(NamedTuple):
 
 def caption(view: View, what: str, free: tuple[str, ...], shown: str | None = None) -> str:
   """What is drawn, where in the sweep, and what of the seeds is shown: centre and spread."""
+  # The place is part of every caption, so that a figure can be read without its page.
   fixed = view.fixed(free)
   where = f' at {words.place(fixed)}' if fixed else ''
   return f'{what}{where}: {shown or view.spread()} of {view.seeds()}.'

@@ -34,6 +34,7 @@ def starts(view: View, *free: str) -> pd.DataFrame:
   if not layers.layers(view.frame):
     return view.frame.iloc[:0]
   rows = layers.starts(view.at_usual(view.frame, free=free))
+  # The layer with the least relative gradient is the one that hardly moves.
   least = layers.of(rows, layers.RELATIVE).min(axis=1)
   return rows.assign(passed_on=layers.passed_on(rows), least=least)
 

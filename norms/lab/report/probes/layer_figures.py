@@ -120,6 +120,7 @@ def _block(
       _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
   sheets.scale_y(axes, quantity, _shown(table, rows, quantity))
   for ax, norm in zip(axes, norms, strict=True):
+    # After the limits are set, since these markers stand on the axis itself.
     _zeros(ax, table[(table[NORM] == norm) & (table['value'] == 0)], axis, looks)
 
 
@@ -140,6 +141,7 @@ def by_layer(rows: pd.DataFrame, keys: list[str], quantity: str) -> pd.DataFrame
 
 def _line(ax: Axes, x: pd.Series, table: pd.DataFrame, **how: Any) -> None:
   value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
+  # A value of 0 has no place on a log axis: `_zeros` marks it.
   ax.plot(x, np.where(value > 0, value, np.nan), lw=1.4, **how)
   ax.fill_between(x, np.maximum(low, TINY), high, color=how['color'], alpha=0.1, lw=0)
 

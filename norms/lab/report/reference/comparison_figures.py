@@ -64,6 +64,7 @@ def _one_panel(ax: Axes, view: View, lines: list[ReferenceComparison]) -> None:
     own = sorted((line for line in lines if line.norm == norm), key=lambda line: line.epoch)
     look, x = view.looks[norm], [line.epoch for line in own]
     value, low, high = (np.array([line.ours[i] for line in own if line.ours]) for i in range(3))
+    # Wide and pale, so that the reference's dashes on top stay visible where both agree.
     ax.plot(x, value, color=look.colour, marker=look.marker, ms=4.5, lw=2.2, alpha=0.6)
     ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
     ax.plot(x, [line.value for line in own], color=look.colour, ls=DASHES, lw=1.3)
@@ -94,6 +95,7 @@ def _points(view: View, panels: list[Panel]) -> Drawing:
     ax.grid(visible=False, axis='y')
     ax.set_title(_title(key, 140 // columns), fontsize=8.5, loc='left')
     low, high = sheets.limits(lines[0].column, [line.value for line in lines], _ends(lines))
+    # Below a factor of 20 a linear axis shows as much, and differences can be read off it.
     if sheets.is_log(lines[0].column) and low > 0 and high > 20 * low:
       ax.set_xscale('log')
       ax.xaxis.set_major_formatter(lambda value, _: words.number(value))

@@ -55,6 +55,7 @@ def with_best_rival(frame: pd.DataFrame) -> pd.DataFrame:
   """A line per input and quantity: our error, and the best of those that lose no entry."""
   rows = errors(frame)
   ours = rows[rows[LIBRARY] == OURS].set_index(KEYS)
+  # A library that loses entries is no rival: its error is that of the entries which are left.
   others = rows[(rows[LIBRARY] != OURS) & (rows[LOST] == 0) & rows[ERROR].notna()]
   best = others.loc[others.groupby(KEYS)[ERROR].idxmin()].set_index(KEYS)
   named = best[[TITLE, ERROR]].add_suffix('_best')
@@ -127,6 +128,7 @@ def libraries(frame: pd.DataFrame) -> Table:
   """A line per dtype and library, over all inputs and quantities."""
   rows = []
   for (dtype, title), part in errors(frame).groupby([DTYPE, TITLE], sort=False):
+    # Both are shares of the quantity's size, which cancels.
     ulps = part[ERROR] / (part[TWO_ULP] / 2)
     counts = [len(part), int((part[LOST] > 0).sum()), int((part[REFUSED] != '').sum())]
     share = float((ulps <= 2).mean())

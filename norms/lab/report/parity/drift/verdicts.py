@@ -22,6 +22,7 @@ def _curves_agree(curves: pd.DataFrame) -> list[ParityVerdict]:
   rows = curves[~curves[LIBRARY].isin([OURS, FAULT])]
   if rows.empty:
     return []
+  # Rounding may part two runs of one seed after some epochs. The bar is on the mean of the seeds.
   mean = rows.groupby([FAMILY, TITLE, EPOCH])['difference'].mean().abs()
   single = rows.loc[rows['difference'].abs().idxmax()]
   worst = mean.idxmax()
@@ -49,6 +50,7 @@ def _drift_is_rounding(drift: pd.DataFrame) -> list[ParityVerdict]:
     for family in rows[FAMILY].unique()
   )
   first_difference = max(largest[family, first] for family in rows[FAMILY].unique())
+  # Rounding errors add up over the steps. A difference that does not grow has another cause.
   grows = all(largest[f, last] > largest[f, first] for f in rows[FAMILY].unique())
   sentence = (
     f'Largest difference of gamma or beta from ours, over libraries and seeds, after step '
@@ -70,6 +72,7 @@ def _fault_is_visible(drift: pd.DataFrame) -> list[ParityVerdict]:
       continue
     part = part[part[STEP] > 0]
     by = part.groupby([part[LIBRARY] == FAULT, STEP])['mean']
+    # The nearest of the fault's seeds against the farthest of any library: no overlap is allowed.
     least, most = by.min()[True], by.max()[False]
     factor = (least / most.where(most > 0)).dropna()
     outcome = 'supported' if (least > most).all() else 'refuted'
