@@ -97,9 +97,8 @@ def libraries(plain: dict[str, Any]) -> list[str]:
 def units(plain: dict[str, Any], installed: Iterable[str]) -> Iterator[DriftUnit]:
   """A config's units for these libraries; ValueError, one line, at an unknown norm."""
   families = [trial.one_of('config.families', f, FAMILIES) for f in plain['families']]
-  for seed in plain[
-    'seeds'
-  ]:  # a seed is complete before the next begins, so that a run cut short can be compared
+  # A seed is complete before the next begins, so that a run that is cut short can be compared.
+  for seed in plain['seeds']:
     for family in families:
       for library in installed:
         if library in (*FAMILIES[family], TENSORFLOW) or (library == FAULT and family != 'weight'):
