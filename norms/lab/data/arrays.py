@@ -71,9 +71,8 @@ def sha256(data: Data, facts: Facts) -> str:
 def _pair(what: str, pair: Any) -> tuple[np.ndarray, np.ndarray]:
   if not isinstance(pair, tuple | list) or len(pair) != 2:
     raise ValueError(f'{what} is a {type(pair).__name__}: give a pair (x, y)')
-  x, y = (
-    pair if pair[1] is not None else (pair[0], pair[0])
-  )  # the input is its own target, or its next token is
+  # Without targets the input is its own target, or its next token is.
+  x, y = pair if pair[1] is not None else (pair[0], pair[0])
   # What is true or false is a feature, or one of two classes.
   x, y = numbers(f'{what}: x', x, np.float32), numbers(f'{what}: y', y, np.int32)
   for part, array in (('x', x), ('y', y)):

@@ -31,9 +31,7 @@ class Library:
   title: str
   needs: tuple[str, ...]
   module: str  # beside this file
-  framework: (
-    str  # 'jax', 'pytorch' or 'tensorflow': the framework that differentiates and optimises
-  )
+  framework: str  # 'jax', 'pytorch' or 'tensorflow': it differentiates and optimises
   norms: tuple[str, ...]
 
   def load(self) -> Any:
