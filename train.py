@@ -10,13 +10,9 @@ import gc
 import importlib
 import importlib.util
 import inspect
-import multiprocessing
-from multiprocessing import forkserver, resource_tracker
-import os
 import pathlib
 import re
 import shlex
-import signal
 import sys
 import threading
 import traceback
@@ -34,6 +30,9 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string('workdir', None, 'Where results go; default: results/<study name>.')
 DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Prints the plan and stops.')
 FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that fails.')
+ONLY = flags.DEFINE_string(
+  'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
+)
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 # What absl, ml_collections and a config's own file may raise while flags are read.
@@ -41,7 +40,7 @@ MISTAKES = (flags.Error, AttributeError, ImportError, KeyError, OSError, TypeErr
 
 
 def main(argv: list[str]) -> int:
-  """Plan, run, report: 0, or 1 where a group failed."""
+  """Plan, run, report: 0, or 1 where a group failed, or where a trial that --only names differs."""
   if len(argv) > 1:
     raise ValueError(
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
@@ -51,8 +50,10 @@ def main(argv: list[str]) -> int:
   config = CONFIG.value
   if not isinstance(config, config_dict.ConfigDict):
     raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
+  from norms.lab import startup
+
   if not DRY_RUN.value and 'kind' not in config:
-    prepare()
+    startup.prepare()
   from norms.lab import overrides, records, study, sweep
   from norms.lab.runner import checks, timing, workers
   from norms.lab.runner.progress import Progress
@@ -66,6 +67,12 @@ def main(argv: list[str]) -> int:
     config, get_hyper=get_hyper, doc=doc, command=command, overridden=changed
   )
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
+  if ONLY.value is not None:
+    from norms.lab import reproduce
+
+    text, agrees = reproduce.compared(asked, ONLY.value, workdir)
+    print(text)
+    return 0 if agrees else 1
   groups = sweep.pending(asked, workdir)
   if DRY_RUN.value:
     print(checks.describe(asked, groups, workdir))
@@ -88,24 +95,6 @@ def main(argv: list[str]) -> int:
       page = report.write(frame, asked, *told)
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   return ended(failed, records.folder(workdir))
-
-
-def prepare() -> None:
-  """Starts the process from which workers are forked: it imports for them while this one plans."""
-  # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
-  if sys.platform != 'linux' or len(os.sched_getaffinity(0)) < 2:
-    return
-  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
-  # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.
-  resource_tracker.ensure_running()
-  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-  try:
-    forkserver.ensure_running()
-    multiprocessing.set_start_method('forkserver', force=True)
-  except OSError:  # a temporary folder with a path too long for its socket: workers start anew
-    pass
-  finally:
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def compare(config, doc: str, command: str) -> int:

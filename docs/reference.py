@@ -24,6 +24,7 @@ OWN_NORMS = {
   'norms.catalogue': ('find',),
 }
 LAB = {
+  'norms.lab': ('load_params', 'train', 'network', 'evaluate'),
   'norms.lab.records': ('load', 'provenance', 'unused'),
   'norms.lab.study': ('defaults', 'from_config', 'Study'),
   'norms.lab.trial': ('Trial',),

@@ -81,7 +81,7 @@ def test_commands_name_files_and_keys_that_exist(command):
   for flag in given:
     key = flag.removeprefix('config.')
     options = any(key.startswith(f'{name}.') for name in known if name.endswith('_options'))
-    assert flag in ('workdir', 'dry_run') or key in known or options, flag
+    assert flag in ('workdir', 'dry_run', 'only') or key in known or options, flag
 
 
 def test_the_table_of_studies_is_that_of_the_committed_reports(monkeypatch):
@@ -129,6 +129,7 @@ def public_names() -> list[str]:
   names += [f'norms.{m}.{n}' for m in ('linen', 'nnx') for n in (*catalogue.CLASSES, 'module')]
   names += [f'norms.lab.statistics.{name}' for name in statistics.__all__ if name != 'CLAIMS']
   names += [f'{rule.__module__}.{rule.__name__}' for rule in claims.RULES.values()]
+  names += [f'norms.lab.{name}' for name in ('load_params', 'train', 'network', 'evaluate')]
   return [*names, 'norms.lab.records.load', 'norms.lab.study.defaults']
 
 

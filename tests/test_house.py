@@ -31,7 +31,7 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'numerics', 'columns', 'mistakes', 'source', 'values'},  # parts of what is below
+  {'numerics', 'columns', 'mistakes', 'source', 'startup', 'values'},  # parts of what is below
   {'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides'},
@@ -40,11 +40,11 @@ LAB = (
   {'study'},
   {'statistics', 'config_keys'},
   {'grouping', 'records', 'xla_cpu'},
-  {'models', 'peers', 'tasks'},
+  {'models', 'peers', 'tasks', 'kept', 'superseded', 'failures'},
   {'engine'},
   {'runner'},
   {'sweep'},
-  {'parity'},
+  {'parity', 'reproduce'},
 )
 # The lab's rooms; the report stands apart, since it reads records only.
 ROOMS = {
@@ -61,12 +61,12 @@ ROOMS = {
   'lab/engine': (
     {'chunks', 'optimizer'},
     {'training'},
-    {'probes', 'evaluation'},
+    {'probes', 'own_probes', 'evaluation'},
     {'program'},
     {'replay'},
   ),
   'lab/runner': (
-    {'once', 'options', 'progress', 'provenance'},
+    {'once', 'keeping', 'options', 'progress', 'provenance'},
     {'checks'},
     {'execution'},
     {'workers', 'timing'},

@@ -20,3 +20,17 @@ Everything else has a room of its own:
     peers       the same norms in other libraries
     parity      how far they are from ours
 """
+
+import importlib
+from typing import Any
+
+_HOMES = {
+  'evaluate': 'reproduce', 'load_params': 'kept', 'network': 'reproduce', 'train': 'reproduce',
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+  """The lab's public functions, loaded at first use: most of the lab needs no jax."""
+  if name not in _HOMES:
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+  return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)

@@ -37,6 +37,7 @@ TRIVIAL_LOSS = 'trivial_loss'  # of tasks that are judged against a predictor wi
 SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
 CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
 RUNNING = '_running'  # after the name of a measurement: the same by running statistics
+OWN_PROBE = 'probes.'  # before the name that a probe of one's own gives
 BEST = 'best_'  # before the name of a measurement: its best over the epochs
 # What norms.lab.engine.probes measures of each layer, in columns such as activation.layer_0.
 PROBED = SIGNAL, GRADIENT, RELATIVE = ('activation', 'gradient', 'relative_gradient')
@@ -136,6 +137,8 @@ COLUMNS: tuple[Column, ...] = (
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
   Column('task', SETTING, 'text', shown=NOWHERE),
   Column('metrics', SETTING, 'text', shown=NOWHERE),
+  Column('probes', SETTING, 'text', shown=NOWHERE),
+  Column(f'{OWN_PROBE}*'),
   # Of norms.lab.runner.timing, beside the records.
   Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit='s'),
 )  # fmt: skip

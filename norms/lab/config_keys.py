@@ -47,12 +47,14 @@ STUDY: Mapping[str, str] = {
   'task': 'classification, regression, next_token, or package.module:class',
   'task_options': "arguments of the task, such as {'smoothing': 0.1} of classification",
   'metrics': 'what else is measured of each split: names of norms.lab.tasks.METRICS, or your own',
+  'probes': "functions of one's own that measure after each epoch, as docs/parameters.md says",
   'replay': "numpy_legacy: kernels and batches as NumPy's legacy generator draws them",
   'chunk': 'how many trials are computed at once: 0 chooses, 1 is exact to the bit',
   'sweep': 'per key a tuple of values, whose product is run; () leaves the key as it is',
   'claims': 'what the records are held against: (name, {options}) each',
   'labels': 'what the report calls a norm: {norm: label}',
   'references': "another report's figures, which are shown beside ours",
+  'keep': "which parameters are saved: 'final', 'best' (and the final ones), 'epochs'; '': none",
   'timing': 'rounds in which an epoch of each norm is timed after the sweep, in turn; 0: none',
 }
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import time
 from typing import Any, Protocol
 
 import pandas as pd
@@ -51,6 +50,11 @@ def write(
   metadata |= {} if task is None else {_MEASURED: task.to_json()}
   # In the file itself: a folder of results that is copied in part still says where each came from.
   table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **metadata})
+  put(file_path, table)
+
+
+def put(file_path: pathlib.Path, table: pa.Table) -> None:
+  """Writes a file, complete or not at all."""
   file_path.parent.mkdir(parents=True, exist_ok=True)
   # The process id keeps two runs on one folder from writing into the same temporary file.
   temporary = file_path.with_name(f'.{file_path.name}.{os.getpid()}')
@@ -98,7 +102,7 @@ def load(path) -> pd.DataFrame:
   if not paths:
     return pd.DataFrame()
   # All are read before any is used: one torn file is named, and no half of a study is shown.
-  tables = [_read(file) for file in paths]
+  tables = [read(file) for file in paths]
   frames = [_frame(table) for table in tables]
   owner: dict[str, pathlib.Path] = {}
   for file, frame in zip(paths, frames, strict=True):
@@ -135,18 +139,18 @@ def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
 
 def done(path) -> set[str]:
   """The hashes of the trials that are finished."""
-  tables = [_read(file, [columns.TRIAL]) for file in files(path)]
+  tables = [read(file, [columns.TRIAL]) for file in files(path)]
   return {trial for table in tables for trial in table[columns.TRIAL].to_pylist()}
 
 
 def provenance(path) -> list[dict[str, Any]]:
   """What each file says of how it came to be: command, commit, versions, device, seconds."""
-  return [_origin(_read(file, [columns.TRIAL])) for file in files(path)]
+  return [_origin(read(file, [columns.TRIAL])) for file in files(path)]
 
 
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
-  tables = [_read(file, [columns.TRIAL]) for file in files(path)]
+  tables = [read(file, [columns.TRIAL]) for file in files(path)]
   counts = [(numerics.of(_origin(table)), len(table[columns.TRIAL].unique())) for table in tables]
   line = numerics.unused(counts)
   return [f'{folder(path)}: {line}'] if line else []
@@ -163,7 +167,8 @@ def _frame(table: pa.Table) -> pd.DataFrame:
   return frame.assign(**{columns.NUMERICS: _origin(table)['numerics']})
 
 
-def _read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
+def read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
+  """A file's table, or some columns of it; a ValueError of one line where it cannot be read."""
   try:
     return parquet.read_table(file, columns=names)
   except (pa.ArrowException, OSError, ValueError) as error:
@@ -171,25 +176,3 @@ def _read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
     raise ValueError(
       f'records file {file} cannot be read ({reason}): delete it, and its trials run again'
     ) from error
-
-
-def write_error(path, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
-  """Puts a group's failure on record beside the results; forgotten once the group succeeds."""
-  target = _error(path, trials)
-  target.parent.mkdir(parents=True, exist_ok=True)
-  target.write_text(f'{label}\n{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}\n{text}\n')
-  return target
-
-
-def failed(path, trials: Iterable[Hashed]) -> bool:
-  """Whether a group's failure is on record."""
-  return _error(path, trials).exists()
-
-
-def forget_error(path, trials: Iterable[Hashed]) -> None:
-  """Removes the record of a failure."""
-  _error(path, trials).unlink(missing_ok=True)
-
-
-def _error(path, trials: Iterable[Hashed]) -> pathlib.Path:
-  return folder(path) / f'{tile_hash(trials)}.error.txt'

@@ -17,7 +17,7 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
 
 # What belongs to a study and not to its trials.
 UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
-           'timing', 'task', 'metrics')  # fmt: skip
+           'timing', 'task', 'metrics', 'probes', 'keep')  # fmt: skip
 
 DATA = data_sets.OPTIONS  # of config.data
 
@@ -52,6 +52,7 @@ def defaults() -> config_dict.ConfigDict:
     'task': trial.TASKS[0],
     'task_options': {},
     'metrics': (),
+    'probes': (),
     'replay': '',
     'chunk': 0,
     'sweep': {},
@@ -59,6 +60,7 @@ def defaults() -> config_dict.ConfigDict:
     'labels': {},
     'references': (),
     'timing': 0,
+    'keep': '',
   }
   # Every key that a trial has is an axis, in this order; a dict holds axes of its own.
   for key in dict.fromkeys([*AXES, *(key for key in config if key not in UNSWEPT)]):
@@ -84,6 +86,7 @@ class Study:
   labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
   references: tuple[dict, ...] = ()
   timing: int = 0
+  keep: str = ''  # which parameters norms.lab.kept saves
   manual_dir: str = ''  # where the data's originals lie: no part of a trial
   drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
   options_for: tuple[str, ...] = ()  # the norms that config.norm_options names
@@ -129,6 +132,7 @@ def from_config(
     labels={k: values.prose(f'config.labels.{k}', v) for k, v in plain['labels'].items()},
     references=tuple(map(values.reference, values.listed('references', plain['references']))),
     timing=values.whole('config.timing', plain['timing'], 0),
+    keep=trial.one_of('config.keep', plain['keep'], trial.KEPT),
     manual_dir=values.prose('config.data.manual_dir', manual_dir),
     drawn=tuple(map(narrowing.column, grid.drawn(points))),
     options_for=tuple(plain['norm_options']),

@@ -11,7 +11,7 @@ import jax
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import grouping, records, statistics, tasks
+from norms.lab import failures, grouping, kept, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
@@ -22,16 +22,18 @@ Worker = workers.Thread | workers.Process
 
 
 def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
-  """The groups of the trials that have no record yet; checked, so that they can be run."""
+  """The groups of the trials that have no record yet, or not the parameters that are to be kept;
+  checked, so that they can be run."""
   done = records.done(workdir)
   # Checks are for what is still to be run: a finished trial may use data that are gone by now.
-  missing = dataclasses.replace(study, trials=tuple(t for t in study.trials if t.hash not in done))
+  left = (t for t in study.trials if t.hash not in done or not kept.has(workdir, t, study.keep))
+  missing = dataclasses.replace(study, trials=tuple(left))
   statistics.check(study.claims)
   statistics.check_references(study.references)
   groups = grouping.groups(missing.trials, lanes=checks.check(missing))
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
-  before = [group for group in groups if records.failed(workdir, group.trials)]
+  before = [group for group in groups if failures.there_is(workdir, group.trials)]
   return grouping.share_programs(groups, at_once(len(groups)), apart=before)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from norms.lab import numerics
 from norms.lab.source import digest as _source
 from norms.lab.source import hash_of
+from norms.lab.values import dotted as _dotted
 from norms.lab.values import mapping as _mapping
 from norms.lab.values import names as _names
 from norms.lab.values import one_of as one_of
@@ -22,10 +23,17 @@ from norms.lab.values import whole as _whole
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
+KEPT = (
+  '',
+  'final',
+  'best',
+  'epochs',
+)  # of norms.lab.kept: each also keeps what those before do
 TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 # Keys that came later: at these values they change no old trial.
 HASH_EXEMPT: dict[str, Any] = {
   'head_scale': None, 'probe': 0, 'task': TASKS[0], 'task_options': (), 'metrics': (),
+  'probes': (),
 }  # fmt: skip
 
 
@@ -56,6 +64,7 @@ class Trial:
   task: str = TASKS[0]
   task_options: tuple = ()
   metrics: tuple[str, ...] = ()  # beside the task's own
+  probes: tuple[str, ...] = ()  # of one's own, by dotted name: norms.lab.engine.own_probes
   code: str = ''  # hash of the user's own model and norm: another source is another trial
 
   @functools.cached_property
@@ -92,7 +101,7 @@ class Trial:
       value = getattr(self, field.name)
       if _as_before(field.name, value):
         continue
-      elif field.name in ('augment', 'metrics'):
+      elif field.name in ('augment', 'metrics', 'probes'):
         row[field.name] = '+'.join(value)
       elif isinstance(value, tuple):
         row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
@@ -110,6 +119,7 @@ def make(config: dict[str, Any]) -> Trial:
   norm, model, head = config['norm'], config['model'], config['head_scale']
   task = _text('task', config['task'])
   metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
+  probes = tuple(_dotted('probes', name) for name in _names(config['probes']))
   if head is not None and ':' in str(model):
     raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
@@ -138,7 +148,8 @@ def make(config: dict[str, Any]) -> Trial:
     task=task if ':' in task else one_of('task', task, TASKS),
     task_options=_pairs(config['task_options'], 'task_options'),
     metrics=metrics,
-    code=''.join(map(_source, (model, norm, task, *metrics))),
+    probes=probes,
+    code=''.join(map(_source, (model, norm, task, *metrics, *probes))),
   )  # fmt: skip
 
 

@@ -24,6 +24,14 @@ def text(what: str, value) -> str:
   return value
 
 
+def dotted(what: str, value) -> str:
+  """The value, if it names an object of a module of one's own."""
+  module, colon, name = value.partition(':') if isinstance(value, str) else ('', '', '')
+  if not (module and colon and name):
+    raise ValueError(f'{what}={value!r}: give package.module:name')
+  return value
+
+
 def prose(what: str, value) -> str:
   """The value, if it is a text, which may be empty."""
   if not isinstance(value, str):

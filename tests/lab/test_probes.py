@@ -171,7 +171,8 @@ def probed(made):
   asked = study.from_config(made)
   (group,) = grouping.groups(asked.trials)
   ready = execution.compile_group(group, asked, Once(), jax.devices()[0])
-  curves = list(execution.train(group, group.tiles[0], ready, lambda *_: None))
+  stands = execution.train(group, group.tiles[0], ready, lambda *_: None)
+  curves = [stand.curves for stand in stands]
   return execution.frame(group.tiles[0], curves, ready.host)
 
 

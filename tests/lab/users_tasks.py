@@ -79,6 +79,13 @@ class Hinge(Task):
     return jnp.zeros(outputs).at[jnp.argmax(jnp.bincount(targets, length=outputs))].set(1e-6)
 
 
+class Undirected(Hinge):
+  """Compared by a metric of which neither more nor less is better."""
+
+  metrics = {'spread': Metric(spread)}
+  primary = 'spread'
+
+
 class Scalar(Hinge):
   """A loss of the wrong shape."""
 

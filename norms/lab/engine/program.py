@@ -11,7 +11,7 @@ import numpy as np
 
 from norms.lab import grouping
 from norms.lab.data import Data
-from norms.lab.engine import chunks, probes, training
+from norms.lab.engine import chunks, own_probes, probes, training
 from norms.lab.engine import evaluation as judge
 from norms.lab.engine.training import State, TrainSetup
 from norms.lab.xla_cpu import compiler
@@ -80,9 +80,13 @@ def evaluation(setup: TrainSetup, chunk: int, carry: State, data: Data, inputs: 
 
 
 def probed(setup: TrainSetup, chunk: int, carry: State, data: Data) -> Curves:
-  """What norms.lab.engine.probes sees of a chunk as it stands."""
-  one = functools.partial(probes.probe, setup)
-  return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data.train)
+  """What norms.lab.engine.probes, and probes of one's own, see of a chunk as it stands."""
+
+  def one(carry, data):
+    of_layers = probes.probe(setup, carry, data.train) if setup.probe else {}
+    return of_layers | own_probes.measure(setup, carry, data)
+
+  return (one if chunk == 1 else jax.vmap(one, (0, None)))(carry, data)
 
 
 class Shared(NamedTuple):
@@ -121,7 +125,7 @@ def shared(setup: TrainSetup, tile: grouping.Tile, data: Data, *, chunk: int) ->
   inputs = jax.eval_shape(functools.partial(judge.eval_inputs, setup), data)
   evaluate = jax.jit(functools.partial(evaluation, setup, chunk)).lower(carry, data, inputs)
   # A program of its own: with a probe all else stays as it is without, to the bit.
-  probe = jax.jit(functools.partial(probed, setup, chunk)) if setup.probe else None
+  probe = jax.jit(functools.partial(probed, setup, chunk)) if setup.probe or setup.probes else None
   return Shared(
     template=(lambda seed: zero) if setup.own else functools.partial(own, x=x),
     kernel_size=size,

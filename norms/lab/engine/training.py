@@ -55,6 +55,7 @@ class TrainSetup:
   probe: int = 0  # of the training split, for norms.lab.engine.probes; 0: no probe
   normalizer: type | None = None  # the class of the norm, where that acts on activations
   augment: tuple[str, ...] = ()
+  probes: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
 
   @classmethod
   def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
@@ -77,6 +78,7 @@ class TrainSetup:
       probe=static.probe,
       normalizer=norm.module if row.kind == 'activation' else None,
       augment=static.augment,
+      probes={name: catalogue.load(name, 'probe') for name in static.probes},
     )
 
 

@@ -15,7 +15,7 @@ import warnings
 import pandas as pd
 
 import norms
-from norms.lab import numerics, peers, records
+from norms.lab import failures, numerics, peers, records
 from norms.lab.runner.provenance import provenance
 
 
@@ -86,7 +86,7 @@ def run(
         warnings.simplefilter('ignore')  # overflow is what some inputs are for
         frame = unit.measured().assign(trial=unit.hash)
     except Exception as error:
-      records.write_error(workdir, tile, unit.label, traceback.format_exc())
+      failures.write(workdir, tile, unit.label, traceback.format_exc())
       failed.append(f'{unit.label}: {type(error).__name__}: {str(error).splitlines()[0]}')
       if fail_fast:
         break
@@ -97,7 +97,7 @@ def run(
     # Figures depend on the library's version, which the lab's own provenance may not list.
     source['versions'] = {**source['versions'], library: version}
     records.write(workdir, tile, frame, source)
-    records.forget_error(workdir, tile)
+    failures.forget(workdir, tile)
     print(f'unit {i}/{len(units)}: {unit.label}, {seconds:.1f} s', flush=True)
   return failed
 

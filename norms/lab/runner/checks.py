@@ -11,8 +11,8 @@ import numpy as np
 from norms import catalogue
 from norms.lab import data as data_sets
 from norms.lab import grouping, mistakes, records, tasks, trial
-from norms.lab.data import Sizes, augment
-from norms.lab.engine import evaluation
+from norms.lab.data import Data, Sizes, augment
+from norms.lab.engine import evaluation, own_probes, training
 from norms.lab.engine.training import TrainSetup
 from norms.lab.mistakes import LayerError
 from norms.lab.runner import options
@@ -32,7 +32,7 @@ def check(study: Study) -> int:
   """
   options.check(study)
   largest = 1
-  for static in dict.fromkeys(each.static for each in study.trials):
+  for static, one in {each.static: each for each in study.trials}.items():
     sizes = data_sets.sizes(static.data)
     _classified(static, sizes)
     examples = sizes.train
@@ -46,6 +46,8 @@ def check(study: Study) -> int:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
       shapes(TrainSetup.of(static, tasks.outputs(static)), sizes, examples=static.batch_size)
+    if static.probes:
+      _check_probes(one, sizes)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
 
@@ -57,6 +59,19 @@ def _classified(static: Trial, sizes: Sizes) -> None:
       f'data.name={dict(static.data)["name"]!r} has {sizes.kind} for targets, and the lab tells '
       'classes: give whole numbers from 0 on, one for each example'
     )
+
+
+def _check_probes(one: Trial, sizes: Sizes) -> None:
+  """Traces a trial's own probes on shapes; a ValueError of one line says what they may not give."""
+  setup = TrainSetup.of(one.static, tasks.outputs(one.static))
+  variables, _ = shapes(setup, sizes)
+  draws = jax.ShapeDtypeStruct((training.kernel_size(variables['params']),), np.float32)
+  hyper = one.hyper | {'seed': one.seed}
+  state = jax.eval_shape(functools.partial(training.initial, setup), variables, draws, hyper)
+  seen = functools.partial(tasks.shapes, setup.task, sizes)
+  held_out = seen(sizes.validation) if sizes.validation else None
+  data = Data(seen(sizes.train), seen(sizes.test), held_out)
+  jax.eval_shape(functools.partial(own_probes.measure, setup), state, data)
 
 
 def lane_bytes(static: Trial) -> int:
@@ -136,7 +151,19 @@ def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
     f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
     f'estimated run time {f"{total:.0f} s" if known and groups else "unknown" if groups else "0 s"}'
   )
-  return '\n'.join([*lines, *records.unused(workdir)])
+  return '\n'.join([*lines, *_again(study, groups, workdir), *records.unused(workdir)])
+
+
+def _again(study: Study, groups: tuple[grouping.Group, ...], workdir) -> list[str]:
+  """A line where trials run though they are on record."""
+  done = records.done(workdir)
+  again = sum(trial.hash in done for group in groups for trial in group.trials)
+  if not again:
+    return []
+  return [
+    f'{again} of these have a record and run again, since not all parameters that '
+    f'config.keep={study.keep!r} asks for were kept'
+  ]
 
 
 def _seconds_per_trial(workdir) -> dict[str, float]:

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import data as data_sets
-from norms.lab import grouping, measured, records, statistics, tasks
+from norms.lab import failures, grouping, measured, records, statistics, superseded, tasks
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
-from norms.lab.engine.training import TrainSetup
+from norms.lab.engine.training import State, TrainSetup
+from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
@@ -77,7 +78,7 @@ def guarded(group: grouping.Group, study: Study, workdir, once: Once, device, ti
   except Stopped:
     return ''
   except Exception as error:
-    records.write_error(workdir, group.trials, group.label, traceback.format_exc())
+    failures.write(workdir, group.trials, group.label, traceback.format_exc())
     return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
 
 
@@ -93,18 +94,32 @@ def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: 
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
-    curves = list(train(group, tile, compiled, tick))
+    keeping, curves = Keeping(workdir, tile, study.keep), []
+    for stand in train(group, tile, compiled, tick):
+      curves.append(stand.curves)
+      keeping(stand.blocks, stand.carries, curves)
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
+    if study.keep:  # some may be on record, without parameters
+      superseded.withdraw(workdir, tile.trials)
     records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes, measures)
+    keeping.commit(curves)
     compile_seconds = 0.0
-  records.forget_error(workdir, group.trials)
+  failures.forget(workdir, group.trials)
+
+
+class Stand(NamedTuple):
+  """A tile after an epoch. The next epoch takes the memory of its carries: copy what is to stay."""
+
+  blocks: list[chunks.Block]
+  carries: list[State]  # of each block
+  curves: dict[str, np.ndarray]  # what was measured: (seeds, lanes)
 
 
 def train(
-  group, tile: grouping.Tile, compiled: CompiledGroup, tick: Tick
-) -> Iterator[dict[str, np.ndarray]]:
-  """A tile's curves, an entry per epoch from epoch 0 on, each (seeds, lanes)."""
+  group: grouping.Group, tile: grouping.Tile, compiled: CompiledGroup, tick: Tick
+) -> Iterator[Stand]:
+  """How a tile stands at each epoch, from epoch 0 on."""
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
   steps = examples // group.static.batch_size
   carries = program.begin(
@@ -127,7 +142,7 @@ def train(
     curves = _rectangle(tile, cut, found)
     done = len(tile.trials) * steps if epoch else 0
     tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
-    yield curves
+    yield Stand(cut, carries, curves)
 
 
 def _rectangle(tile: grouping.Tile, cut, found) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
-from norms.lab import columns, records
+from norms.lab import columns, failures
 from norms.lab.grouping import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
@@ -74,7 +74,7 @@ class Process:
       self._process.terminate()
       self._process.join()
       reason = f'its process ended with exit code {self._process.exitcode}'
-      records.write_error(self._job[1], group.trials, group.label, f'{reason} (out of memory?)')
+      failures.write(self._job[1], group.trials, group.label, f'{reason} (out of memory?)')
       self._start()
       return f'{group.label}: {reason}: run the same command again'
 
