@@ -1094,6 +1094,30 @@ MUTANTS = (
     'isinstance(error, OSError)',
     'a_misused_file', within=('mistakes',),
   ),
+  Mutant(
+    'an equal epoch taken for a better one', 'lab/runner/keeping.py',
+    'values[-1] > values[:-1].max(0)',
+    'values[-1] >= values[:-1].max(0)',
+    'the_best_epoch_is_better', within=('kept',),
+  ),
+  Mutant(
+    "a lane's parameters are another's", 'lab/runner/keeping.py',
+    'jax.tree.map(lambda a, i=i: a[i], variables)',
+    'jax.tree.map(lambda a, i=i: a[0], variables)',
+    'nothing_but_what_is_asked_for', within=('kept',),
+  ),
+  Mutant(
+    'parameters that are not asked for count', 'lab/kept.py',
+    "KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)",
+    'bool(facts)',
+    'a_trial_without_the_parameters', within=('kept',),
+  ),
+  Mutant(
+    'a missing number agrees', 'lab/reproduce.py',
+    '.abs().fillna(np.inf).where',
+    '.abs().fillna(0.0).where',
+    'missing_on_one_side', within=('reproduce',),
+  ),
 )  # fmt: skip
 
 
