@@ -83,15 +83,20 @@ def test_what_is_missing_on_one_side_differs():
   assert same.largest == 0 and same.within(0.0)
 
 
-@pytest.mark.parametrize('start', ['', 'x', 'ALL'])
-def test_a_hash_that_names_no_trial_or_several_is_said(start, run):
-  made, folder, _ = run
-  shared = next(c for c in '0123456789abcdef' if sum(t.hash[0] == c for t in made.trials) > 1)
+@pytest.mark.parametrize('start', ['', 'x', 'SHARED'])
+def test_a_hash_that_names_no_trial_or_several_is_said(start):
+  made = study.from_config(small.config(seed=tuple(range(17))))  # of sixteen digits two share one
+  first = [trial.hash[0] for trial in made.trials]
+  shared = next(digit for digit in first if first.count(digit) > 1)
   with pytest.raises(ValueError, match='(no trial begins|trials begin) with .*: give the hash of'):
-    reproduce.find(made, start.replace('ALL', shared))
-  unrun = study.from_config(small.config(seed=77))
+    reproduce.find(made, start.replace('SHARED', shared))
+  assert reproduce.find(made, made.trials[3].hash) == made.trials[3]
+
+
+def test_a_trial_without_a_record_is_said(tmp_path):
+  made = study.from_config(small.config())
   with pytest.raises(ValueError, match='has no record in .*: run it first'):
-    reproduce.compared(unrun, unrun.trials[0].hash, folder)
+    reproduce.compared(made, made.trials[0].hash, tmp_path)
 
 
 PARTS = ('--config=configs/sweep.py:smoke', '--config.chunk=1', '--config.sweep.norm=batch',
