@@ -25,11 +25,11 @@ def points(
       raise ValueError(
         f'get_hyper gives {design!r}: return a list of points, as hyper.product does'
       )
-    return narrowed(list(design), overridden, 'get_hyper of this config')
+    return narrow(list(design), overridden, 'get_hyper of this config')
   axes = flat(sweep) | swept(overridden)
   design = grid.product(grid.sweep(key, _values(key, v)) for key, v in axes.items() if v != ())
   single = {key: v for key, v in overridden.items() if not key.startswith(SWEEP)}
-  return narrowed(design, single, 'config.sweep')
+  return narrow(design, single, 'config.sweep')
 
 
 def column(key: str) -> str:
@@ -40,7 +40,7 @@ def column(key: str) -> str:
   return 'data' if key == 'data.name' else '.'.join([head, *inner])
 
 
-def narrowed(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
+def narrow(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
   """The points with overridden keys: by new values, or by those of the points that have them.
 
   source: where the points come from, in words. An axis that is in a product with all others takes
@@ -55,9 +55,9 @@ def narrowed(points: Points, overrides: Mapping[str, Any], source: str) -> Point
   for key, new in axes.items():
     if not new:
       raise ValueError(f'config.sweep.{key} has no values: give at least one, or drop it')
-    points = _narrowed(points, key, new, source)
+    points = _narrow_key(points, key, new, source)
   for key, value in single.items():
-    points = _narrowed(points, key, (value,), source, is_axis=False)
+    points = _narrow_key(points, key, (value,), source, is_axis=False)
   return points
 
 
@@ -71,7 +71,9 @@ def _values(key: str, axis_values) -> tuple:
   )
 
 
-def _narrowed(points: Points, key: str, new: tuple, source: str, *, is_axis: bool = True) -> Points:
+def _narrow_key(
+  points: Points, key: str, new: tuple, source: str, *, is_axis: bool = True
+) -> Points:
   flag = f'config.{SWEEP if is_axis else ""}{key}={",".join(map(str, new))}'
   keys = {name for point in points for name in point}
   for name in sorted(keys):
@@ -84,7 +86,7 @@ def _narrowed(points: Points, key: str, new: tuple, source: str, *, is_axis: boo
   reasons = {getattr(point, 'bound', {}).get(key) for point in points} - {None}
   # No design depends on which seeds there are, so they may always be replaced.
   if key == 'seed' or (not reasons and _is_factor(points, key)):
-    return _replaced(points, key, new)
+    return _replace_values(points, key, new)
   if not is_axis and grid.FIXED in reasons and set(current) != set(wanted):
     raise ValueError(f'{flag}: {source} fixes {key} to {_listed(current)}: change it there')
   if missing := [value for value in wanted if value not in current]:
@@ -105,7 +107,7 @@ def _is_factor(points: Points, key: str) -> bool:
   return len(set(map(frozenset, by_rest.values()))) == 1
 
 
-def _replaced(points: Points, key: str, new: tuple) -> Points:
+def _replace_values(points: Points, key: str, new: tuple) -> Points:
   """New values of a key with every combination of the others."""
   # The first point of each combination counts, as reversed() makes the last one written.
   point_of = {_others(point, key): point for point in reversed(points)}

@@ -52,7 +52,7 @@ RAISED = [
 # Called by ours: Python, NumPy's C, pandas, JAX with its frames and without. By a user: a raise.
 OTHERS = [
   (grid.Range('seed', -1, 1, True, False).at, 0.5),
-  (splits.laid_out, np.zeros((2, 2)), 'flat_channels_first'),
+  (splits.lay_out, np.zeros((2, 2)), 'flat_channels_first'),
   (cells.numbers, pd.Series(['a'])),
   (augment.pad_crop, jax.random.key(0), jnp.zeros((2, 2))),
   (jax.jit(augment.pad_crop), jax.random.key(0), jnp.zeros((2, 2))),

@@ -239,7 +239,7 @@ def test_the_content_is_part_of_a_trial_and_nothing_else_is_new(monkeypatch):
 
 
 def test_the_same_bytes_of_another_dtype_or_shape_are_other_content():
-  made = arrays.checked('mine:load', users_data.load())
+  made = arrays.check_arrays('mine:load', users_data.load())
   x, y = made.data.train
   for other in (x.view(np.int64), x.reshape(-1, 2, 2), x[:45].repeat(2, 0)):
     changed = made.data._replace(train=data.Split(other, y))

@@ -82,7 +82,7 @@ WRONG = {
 def test_wrong_arrays_get_one_line(case):
   given, says = WRONG[case]
   with pytest.raises(ValueError, match='.') as error:
-    arrays.checked('mine:load', given)
+    arrays.check_arrays('mine:load', given)
   assert says in str(error.value) and '\n' not in str(error.value)
   assert "data.name='mine:load'" in str(error.value)
   assert mistakes.mendable(error.value)
@@ -90,8 +90,11 @@ def test_wrong_arrays_get_one_line(case):
 
 def test_the_good_ones_are_good():
   """Else any of the above might be refused for another reason."""
-  assert arrays.checked('mine:load', GOOD).facts.sizes.classes == 3
-  assert arrays.checked('mine:load', train()).sha256 == arrays.checked('mine:load', held()).sha256
+  assert arrays.check_arrays('mine:load', GOOD).facts.sizes.classes == 3
+  assert (
+    arrays.check_arrays('mine:load', train()).sha256
+    == arrays.check_arrays('mine:load', held()).sha256
+  )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_the_good_ones_are_good():
 )
 def test_targets_that_are_not_of_the_kind_get_one_line(kind, given, says):
   with pytest.raises(ValueError, match='.') as error:
-    arrays.checked('mine:load', given, kind)
+    arrays.check_arrays('mine:load', given, kind)
   assert says in str(error.value) and '\n' not in str(error.value)
 
 

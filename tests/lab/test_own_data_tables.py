@@ -40,7 +40,7 @@ def test_a_fifth_of_the_rows_is_for_testing_by_a_seed(suffix, tmp_path):
     np.testing.assert_array_equal(split.y, y[rows])
   assert data.sizes(options) == (72, 0, 18, (4,), 3, 'classes', (), 'float32', 0)
   function = {'train': (x[order[18:]], y[order[18:]]), 'test': (x[order[:18]], y[order[:18]])}
-  assert data.identified(options)['sha256'] == arrays.checked('mine', function).sha256
+  assert data.identified(options)['sha256'] == arrays.check_arrays('mine', function).sha256
 
 
 def test_a_column_split_says_which_rows_are_for_what(tmp_path):

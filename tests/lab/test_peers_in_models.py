@@ -22,7 +22,7 @@ def test_the_first_steps_are_ours_up_to_rounding(family):
   small.families, small.seeds, small.epochs = (family,), (0,), 1
   small.libraries = [n for n in ('norms', 'linen', 'keras', 'tensorflow') if peers.installed(n)]
   units = parity.from_config(small).units
-  frame = pd.concat([unit.measured() for unit in units])
+  frame = pd.concat([unit.measure() for unit in units])
   apart = tables.drift(frame)
   assert set(apart['library']) == {unit.library for unit in units} - {'norms'}
   early = apart[apart['step'] <= 2].groupby('library')['largest'].max()

@@ -182,7 +182,7 @@ def test_the_other_libraries_start_alike_and_the_fault_does_not_move():
   small = config('parity_drift')
   small.families, small.libraries, small.seeds = ('layer',), ('norms', 'linen', 'untrained'), (0,)
   study = parity.from_config(small)
-  frame = pd.concat([unit.measured() for unit in study.units])
+  frame = pd.concat([unit.measure() for unit in study.units])
   apart = drift.tables.drift(frame)
   first = apart[apart['step'] == 1].groupby('library')['largest'].max()
   # A step of 0.02 times a gradient of size 1, whose rounding is 1e-7 of it.

@@ -316,7 +316,7 @@ def test_every_shape_of_study_has_a_report(case, tmp_path):
   ],
 )
 def test_each_numeric_axis_has_its_figure(case, name):
-  drawn = writing.drawn(which_figures.parts_of(view.of(CASES[case](), study(axes={}))))
+  drawn = writing.draw_all(which_figures.parts_of(view.of(CASES[case](), study(axes={}))))
   assert name in {drawing.name for drawing in drawn}
 
 

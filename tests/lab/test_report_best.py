@@ -205,7 +205,7 @@ def test_a_random_design_has_a_report_that_shows_every_trial(tmp_path):
   assert seen.axes == seen.scattered == ['init_scale', 'learning_rate'] and seen.grid == []
   assert trained_ranges.axes(seen) == []  # between two values another setting has changed, too
   assert not any('cannot be told apart' in said for said in findings.sentences(seen))
-  drawn = {d.name: d.figure for d in writing.drawn(which_figures.parts_of(seen))}
+  drawn = {d.name: d.figure for d in writing.draw_all(which_figures.parts_of(seen))}
   assert 'heat_init_scale' not in drawn
   for name in ('test_accuracy_by_learning_rate', 'test_accuracy_by_init_scale'):
     line = next(line for line in drawn[name].axes[0].lines if len(line.get_xdata()))

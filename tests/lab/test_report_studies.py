@@ -54,7 +54,7 @@ DRAWN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize('name', DRAWN)
 def test_each_study_has_its_figures_and_every_norm_its_own_look(name):
   seen = of(name)
-  drawn = {drawing.name for drawing in writing.drawn(which_figures.parts_of(seen))}
+  drawn = {drawing.name for drawing in writing.draw_all(which_figures.parts_of(seen))}
   assert drawn >= FIGURES[name]
   looks = seen.looks.values()
   assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == len(looks)
@@ -108,7 +108,7 @@ def test_a_figure_of_the_reference_without_ours_says_so(entry):
   assert list(comparison.sentences(seen)) == ['score: no run of ours here.'] or 'at' in entry
   assert not [
     drawing
-    for drawing in writing.drawn(which_figures.parts_of(seen))
+    for drawing in writing.draw_all(which_figures.parts_of(seen))
     if 'reference' in drawing.name
   ]
 
@@ -161,7 +161,7 @@ def test_layers_of_one_width_are_a_numeric_axis():
   assert seen.numeric == ['model_options.features']
   assert sorted(seen.rows['model_options.features'].unique()) == [1, 2, 4, 8, 16, 32, 100]
   mixed = pd.DataFrame({'norm': 'batch', 'model_options.features': ['[8, 8]', '[8, 4]']})
-  kept = naming.named(mixed, types.SimpleNamespace())
+  kept = naming.rename_norms(mixed, types.SimpleNamespace())
   assert list(kept['model_options.features']) == ['[8, 8]', '[8, 4]']
 
 

@@ -162,5 +162,7 @@ def test_it_is_in_the_report(tmp_path):
   assert 'layers_by_init_scale' in page.read_text()
   bare = records().drop(columns=[n for n in records() if 'layer' in n])
   assert not [
-    d.name for d in writing.drawn(which_figures.parts_of(of(bare))) if d.name.startswith('layers')
+    d.name
+    for d in writing.draw_all(which_figures.parts_of(of(bare)))
+    if d.name.startswith('layers')
   ]

@@ -24,7 +24,7 @@ class OwnData(NamedTuple):
   sha256: str
 
 
-def checked(name: str, content: Any, kind: str = '') -> OwnData:
+def check_arrays(name: str, content: Any, kind: str = '') -> OwnData:
   """The data of a mapping {'train': (x, y), 'test': (x, y)}, in the dtypes that Split has.
 
   kind: of the targets, of options.KINDS; '': as their dtype and shape say.

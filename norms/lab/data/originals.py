@@ -49,12 +49,12 @@ def on_disk(name: str, manual_dir: str) -> Originals:
     for form in known.forms:
       paths = {file: folder / file for file in form}
       if all(path.is_file() for path in paths.values()):
-        return checked(known, form, paths)
+        return check_files(known, form, paths)
   for form in known.forms:
     paths = {file: top / file for file in form}
     if all(form[f].sha256 and p.is_file() and sha256(p) == form[f].sha256
            for f, p in paths.items()):  # fmt: skip
-      return checked(known, form, paths)
+      return check_files(known, form, paths)
   raise ValueError(
     f'config.data.manual_dir={manual_dir!r} holds no complete originals of {name} in '
     f'{", ".join(str(p.relative_to(top)) for p in folders)}, nor with the right sha256 in itself: '
@@ -62,7 +62,7 @@ def on_disk(name: str, manual_dir: str) -> Originals:
   )
 
 
-def checked(known: Known, form: Form, paths: Mapping[str, pathlib.Path]) -> Originals:
+def check_files(known: Known, form: Form, paths: Mapping[str, pathlib.Path]) -> Originals:
   """These files, each with the sha256 that is known of it.
 
   Raises:
@@ -128,7 +128,7 @@ def downloaded(name: str) -> Originals:
     paths = manager.download({info.filename: url for url, info in infos.items()})
   except Exception as error:  # whatever requests, urllib3, the disk or a checksum raises
     raise ValueError(_by_hand(name, folder, (str(error) or repr(error)).splitlines()[0])) from error
-  return checked(known, known.forms[0], {f: pathlib.Path(p) for f, p in paths.items()})
+  return check_files(known, known.forms[0], {f: pathlib.Path(p) for f, p in paths.items()})
 
 
 def _is_cached(folder: pathlib.Path, name: str, url: str, checksum: str) -> bool:

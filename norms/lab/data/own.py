@@ -72,7 +72,7 @@ def _read(name: str, where: str, source: Any, version: Any, target: str, kind: s
     'hf': lambda: hugging_face.read(source, target),
   }
   content = readers.get(where, lambda: tables.read(source, target))()
-  return arrays.checked(name, content, kind)
+  return arrays.check_arrays(name, content, kind)
 
 
 def _function(name: str) -> Callable[[], Any]:

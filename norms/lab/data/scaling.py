@@ -73,14 +73,14 @@ def _constant(value: float) -> ValueError:
   return ValueError(f'the training inputs are all {value:g}: there is nothing to learn from')
 
 
-def scaled(x: np.ndarray, shift: np.ndarray, scale: Scale) -> np.ndarray:
+def rescale(x: np.ndarray, shift: np.ndarray, scale: Scale) -> np.ndarray:
   """(x - shift) / scale, computed in float64 and rounded once to float32."""
   result = np.empty(x.shape, np.float32)
   _map_blocks(lambda rows, block: np.copyto(rows, (block - shift) / scale, 'same_kind'), result, x)
   return result
 
 
-def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
+def lay_out(x: np.ndarray, layout: str) -> np.ndarray:
   """Images (n, height, width, channels) in the wanted layout; one number stays one."""
   if layout == 'flat_channels_first':
     x = x.transpose(0, 3, 1, 2)

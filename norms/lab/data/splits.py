@@ -8,7 +8,7 @@ import numpy as np
 
 from norms.lab.data.known import DATA
 from norms.lab.data.options import Options, complete
-from norms.lab.data.scaling import factors, laid_out, scaled
+from norms.lab.data.scaling import factors, lay_out, rescale
 
 
 class Split(NamedTuple):
@@ -136,8 +136,8 @@ def make(raw: Data, options: Options) -> Data:
   shift, scale = factors(pool, 'none' if tokens else chosen['normalize'], known.top)
 
   def split(whole: Split, rows: slice) -> Split:
-    x, y = laid_out(whole.x[rows], layout), whole.y[rows]
-    x = np.array(x, np.int32) if tokens else scaled(x, laid_out(shift, layout), scale)
+    x, y = lay_out(whole.x[rows], layout), whole.y[rows]
+    x = np.array(x, np.int32) if tokens else rescale(x, lay_out(shift, layout), scale)
     if wanted.kind == 'floats':
       return Split(x, np.array(y, np.float32).reshape(len(y), -1))
     return Split(x, np.array(y, np.int32))

@@ -41,7 +41,7 @@ class AgreementUnit:
   def ready(self) -> None:
     """Nothing to check: each unit draws its own inputs."""
 
-  def measured(self) -> pd.DataFrame:
+  def measure(self) -> pd.DataFrame:
     """Its rows: against ours, and against the exact value."""
     title = peers.LIBRARIES[self.library].title
     return pd.DataFrame(self._rows()).assign(library=self.library, title=title, norm=self.norm)

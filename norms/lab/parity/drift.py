@@ -63,15 +63,15 @@ class DriftUnit:
     """Loads the data: a mistake in them would stop every unit."""
     data_sets.load(self.trial.data, self.manual_dir)
 
-  def measured(self) -> pd.DataFrame:
+  def measure(self) -> pd.DataFrame:
     """Its curves, and what is watched at some of the steps."""
     data = data_sets.load(self.trial.data, self.manual_dir)
-    names = training.watched(self.trial)
+    names = training.watched_parameters(self.trial)
     if self.library == TENSORFLOW:
       options = {'kept': KEPT, 'epsilon': dict(self.told).get('epsilon', 0.0)}
-      curves = training.by_tensorflow(self.trial, data, names, self.family, options)
+      curves = training.train_with_tensorflow(self.trial, data, names, self.family, options)
     else:
-      curves = training.by_program(self._own_trial(), data, names)
+      curves = training.train_with_lab(self._own_trial(), data, names)
     rows = pd.DataFrame([*_curves(curves), *_parameters(curves, names)])
     identity = {'family': self.family, 'library': self.library, 'title': self.title}
     return rows.assign(**identity, seed=self.trial.seed)

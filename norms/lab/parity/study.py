@@ -37,7 +37,7 @@ class Unit(Protocol):
   def ready(self) -> None:
     """Raises the error that would stop every unit."""
 
-  def measured(self) -> pd.DataFrame:
+  def measure(self) -> pd.DataFrame:
     """Its rows."""
 
 
@@ -84,7 +84,7 @@ def run(
     try:
       with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # overflow is what some inputs are for
-        frame = unit.measured().assign(trial=unit.hash)
+        frame = unit.measure().assign(trial=unit.hash)
     except Exception as error:
       failures.write(workdir, tile, unit.label, traceback.format_exc())
       failed.append(f'{unit.label}: {type(error).__name__}: {str(error).splitlines()[0]}')

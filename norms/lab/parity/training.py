@@ -28,7 +28,7 @@ class Curves(NamedTuple):
   watched: np.ndarray  # (steps + 1, entries): the watched parameters, from step 0 on
 
 
-def watched(trial: Trial) -> dict[str, int]:
+def watched_parameters(trial: Trial) -> dict[str, int]:
   """The names of gamma and beta, or of weight norm's length and the bias beside it, with widths.
 
   They are those of our own module, whatever the trial's norm is.
@@ -41,7 +41,7 @@ def watched(trial: Trial) -> dict[str, int]:
   return {name: params[name].size for name in sorted(names)}
 
 
-def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
+def train_with_lab(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
   """Trains by the lab's own program."""
   state, hyper = _begin(trial, data), _hyper(trial)
   segment, judge = _compiled(trial.static, tuple(names.items()), data.classes)
@@ -58,7 +58,9 @@ def by_program(trial: Trial, data: Data, names: dict[str, int]) -> Curves:
   )
 
 
-def by_tensorflow(trial: Trial, data: Data, names: dict[str, int], family: str, options) -> Curves:
+def train_with_tensorflow(
+  trial: Trial, data: Data, names: dict[str, int], family: str, options
+) -> Curves:
   """Trains in a TensorFlow process, from the same initial values and on the same batches."""
   params = _begin(trial, data).variables['params']
   inputs: dict[str, Any] = {

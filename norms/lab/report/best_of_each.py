@@ -35,7 +35,7 @@ def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
   axes, metric = tuned.axes(options['tuned']), options.get('metric', view.score)
   rows = cells.select(statistics.finals(view.records), at)
   if across.compares_values(options):
-    rows = across.relabelled(rows, options)
+    rows = across.relabel(rows, options)
   sign, lines, chosen_by = cells.metric_sign(metric), [], metric
   present = set(rows[NORM])
   # The sides of a claim across an axis are values, such as 'placement=pre', not norms of the view.

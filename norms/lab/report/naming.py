@@ -51,14 +51,14 @@ def labels(study: Study) -> dict[str, str]:
   return dict(getattr(study, 'labels', None) or {})
 
 
-def renamed(value: Any, names: Mapping[str, str]) -> Any:
+def rename(value: Any, names: Mapping[str, str]) -> Any:
   """A norm, or several, by the study's name for it."""
   if isinstance(value, (list, tuple)):
-    return tuple(renamed(each, names) for each in value)
+    return tuple(rename(each, names) for each in value)
   return names.get(value, value)
 
 
-def named(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+def rename_norms(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
   """The records, norms by the study's names for them."""
   names = labels(study)
   frame = frame.assign(**{NORM: frame[NORM].map(lambda norm: names.get(norm, norm))})
@@ -96,7 +96,7 @@ def references(study: Study) -> list[dict[str, Any]]:
   return [{**entry, 'at': _options(entry.get('at', {}), names)} for entry in entries]
 
 
-def timed(timing: Mapping[str, Any], study: Study) -> dict[str, Any]:
+def rename_timing(timing: Mapping[str, Any], study: Study) -> dict[str, Any]:
   """What was timed, norms by the study's names for them."""
   names = labels(study)
   rows = [{**row, NORM: names.get(row[NORM], row[NORM])} for row in timing.get('rows', ())]
@@ -121,7 +121,7 @@ def _options(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
   across = 'axis' in options and 'value' in options
   who = NORM_OPTIONS if not across else ('value', 'than') if options['axis'] == NORM else ()
   renamed_options = {
-    key: renamed(value, names) if key in who else value for key, value in options.items()
+    key: rename(value, names) if key in who else value for key, value in options.items()
   }
   if isinstance(renamed_options.get('at'), Mapping):
     renamed_options['at'] = _options(renamed_options['at'], names)

@@ -44,7 +44,7 @@ def write(
   """Writes figures, summary.csv and .json, report.md, index.html; returns the path of the last."""
   folder.mkdir(parents=True, exist_ok=True)
   # The helper draws while this process computes the tables and sentences.
-  drawn = writing.begin(which_figures.parts_of(view), folder, helper)
+  drawn = writing.begin_writing(which_figures.parts_of(view), folder, helper)
   content = contents(view, provenance) | {'figures': drawn()}
   put(folder / 'summary.json', summary_json.text(view, content['verdicts']))
   replay_json.write(view, folder)

@@ -42,11 +42,11 @@ def main(arguments: list[str], results: pathlib.Path = pathlib.Path('results')) 
   if path is None:
     print(section)
     return 0
-  path.write_text(placed(path.read_text(encoding='utf-8'), section), encoding='utf-8')
+  path.write_text(insert_section(path.read_text(encoding='utf-8'), section), encoding='utf-8')
   return 0
 
 
-def placed(text: str, section: str) -> str:
+def insert_section(text: str, section: str) -> str:
   """A page with the section between its marks."""
   head, begin, rest = text.partition(BEGIN)
   _, end, tail = rest.partition(END)

@@ -128,9 +128,9 @@ def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = Non
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
   stated, score = frame.attrs.get(AXES), design.score(frame)
-  frame, replayed = naming.split_replays(naming.named(frame, study))
+  frame, replayed = naming.split_replays(naming.rename_norms(frame, study))
   axes = design.axes(frame, stated)
-  study_norms = naming.renamed(order.get(NORM, ()), naming.labels(study))
+  study_norms = naming.rename(order.get(NORM, ()), naming.labels(study))
   names = list(dict.fromkeys([*study_norms, *frame[NORM].unique()]))
   numeric = [axis for axis in axes if design.is_numeric(frame, axis)]
   # All that follows keeps the order of rows, so figures and tables need no sorting of their own.
@@ -142,12 +142,12 @@ def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = Non
   norms = list(ordered[NORM].unique())
   usual = design.usual(ordered, order, axes)
   rows = statistics.finals(ordered)
-  timing = naming.timed(timing or {}, study)
+  timing = naming.rename_timing(timing or {}, study)
   scattered = design.scattered(rows, axes)
   return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing, scattered, score)
 
 
-def picked(values: list[Any], usual: Any, most: int) -> list[Any]:
+def pick_values(values: list[Any], usual: Any, most: int) -> list[Any]:
   """At most `most` of the sorted values: the ends, the usual one, and some in between."""
   if len(values) <= most:
     return values

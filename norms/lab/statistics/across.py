@@ -53,7 +53,7 @@ def name(axis: str, value: Any) -> str:
   return str(value) if axis == NORM else f'{words.label(axis)}={words.number(value)}'
 
 
-def relabelled(rows: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def relabel(rows: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
   """The rows of the two values, which take the norm's place; the norm becomes an axis.
 
   So two trials are paired if they differ in that axis alone.

@@ -136,7 +136,7 @@ def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
     return _decided(claim, result, where, asks)
   rows = cells.select((layers.starts if claim in ON_FIRST_ROWS else cells.finals)(frame), at)
   if across.compares_values(options):
-    rows, options = across.relabelled(rows, options), across.as_norms(options)
+    rows, options = across.relabel(rows, options), across.as_norms(options)
   absent = [norm for norm in _norms(options) if norm not in set(rows[NORM])]
   if absent:
     recorded = words.listed(rows[NORM].unique())

@@ -21,7 +21,7 @@ from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite
 from norms.lab.report.style import Look
-from norms.lab.report.view import View, picked
+from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
 
@@ -139,4 +139,4 @@ def _panel_values(view: View, rows: pd.DataFrame, panel: str | None) -> Sequence
   if panel is None:
     return [None]
   values = list(rows[panel].dropna().unique())
-  return picked(sorted(values) if panel in view.numeric else values, view.usual[panel], 4)
+  return pick_values(sorted(values) if panel in view.numeric else values, view.usual[panel], 4)

@@ -15,7 +15,7 @@ from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATIO
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite
-from norms.lab.report.view import View, picked
+from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
 # Line, width, marker and opacity by batch size, from the smallest to the largest, which is opaque.
@@ -29,7 +29,7 @@ STROKES: tuple[tuple[Any, float, str, float], ...] = (
 def by_batch(view: View) -> Drawing:
   """Training and validation accuracy by epoch, a line per batch size, the plain net beside it."""
   rows = view.at_usual(view.frame, free=(BATCH_SIZE,))
-  sizes = picked(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
+  sizes = pick_values(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
   metrics = [TRAIN_ACCURACY, *view.recorded([VALIDATION_ACCURACY])]
   # The plain net is drawn in every column, so it has no column of its own.
   norms = [norm for norm in view.norms if norm != 'none'] or view.norms

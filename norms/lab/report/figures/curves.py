@@ -20,7 +20,7 @@ from norms.lab.columns import (
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite
-from norms.lab.report.view import View, picked
+from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
 ENDS = 'By epoch; a line ends where the loss is not finite'
@@ -54,7 +54,7 @@ def watched(view: View) -> list[str]:
 def curve_columns(view: View, across: str) -> Drawing:
   """Training curves, a column per value of the only axis; what did not train is named there."""
   rows = view.at_usual(view.frame, free=(across,))
-  values = picked(sorted(rows[across].dropna().unique()), view.usual[across], 4)
+  values = pick_values(sorted(rows[across].dropna().unique()), view.usual[across], 4)
   metrics = watched(view)
   top = sheets.legend_height(view.norms, hollow=False)
   figure, axes = sheets.sheet(
@@ -77,8 +77,8 @@ def curve_columns(view: View, across: str) -> Drawing:
 def curve_grid(view: View, across: str, down: str) -> Drawing:
   """Training loss over the epochs, a panel per pair of values of two axes."""
   rows = view.at_usual(view.frame, free=(across, down))
-  columns = picked(sorted(rows[across].unique()), view.usual[across], 3)
-  lines = picked(sorted(rows[down].unique()), view.usual[down], 3)
+  columns = pick_values(sorted(rows[across].unique()), view.usual[across], 3)
+  lines = pick_values(sorted(rows[down].unique()), view.usual[down], 3)
   # Limits are shared by the panels, so rows outside them are dropped before.
   rows = rows[rows[across].isin(columns) & rows[down].isin(lines)]
   top = sheets.legend_height(view.norms, hollow=False)

@@ -18,7 +18,7 @@ from norms.lab.columns import NORM, TRIVIAL_LOSS
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption
-from norms.lab.report.view import View, picked
+from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
 RULE = (
@@ -38,7 +38,7 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
   free = (column, panel) if panel else (column,)
   rows = view.at_usual(view.rows, free=free)
   values = [None] if panel is None else sorted(rows[panel].dropna().unique())
-  values = values if panel is None else picked(values, view.usual[panel], 8)
+  values = values if panel is None else pick_values(values, view.usual[panel], 8)
   parts = [rows if panel is None else rows[rows[panel] == value] for value in values]
   tables = [statistics.summary(part, [NORM, column], view.score) for part in parts]
   titles = ['' if panel is None else words.place({panel: value}) for value in values]

@@ -30,7 +30,7 @@ class WrittenFigure(NamedTuple):
   png: str  # path from the report's folder
 
 
-def drawn(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
+def draw_all(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
   """What the parts draw, one after the other."""
   for part in parts:
     yield from part()
@@ -38,10 +38,10 @@ def drawn(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
 
 def write(parts: Sequence[DrawFigures], folder: pathlib.Path) -> list[WrittenFigure]:
   """Writes each drawing as PNG and SVG; figures of an earlier report go."""
-  return begin(parts, folder)()
+  return begin_writing(parts, folder)()
 
 
-def begin(
+def begin_writing(
   parts: Sequence[DrawFigures], folder: pathlib.Path, helper: futures.Executor | None = None
 ) -> Callable[[], list[WrittenFigure]]:
   """As `write`, when called; the helper, if there is one, draws the second half from now on."""
@@ -85,7 +85,7 @@ def _collect(submitted: futures.Future[list[WrittenFigure]], *job) -> list[Writt
 
 def _saved(parts: Sequence[DrawFigures], place: pathlib.Path) -> list[WrittenFigure]:
   with matplotlib.rc_context(style.RC):
-    return [_save(drawing, place) for drawing in drawn(parts)]
+    return [_save(drawing, place) for drawing in draw_all(parts)]
 
 
 def _save(drawing: Drawing, place: pathlib.Path) -> WrittenFigure:

@@ -19,7 +19,7 @@ from norms.lab.report import style
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, finite
 from norms.lab.report.probes import at_start
-from norms.lab.report.view import View, picked
+from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import layers, ranges, words
 
 MOST_NORMS, MOST_LAYERS = 4, 9  # with a column each; with a line each
@@ -80,7 +80,7 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
 def _sheet(
   rows: pd.DataFrame, norms: list[str], axis: str, quantities: Sequence[str], columns: int
 ) -> Figure:
-  looks, n = _looks(picked(layers.layers(rows), None, MOST_LAYERS)), len(norms)
+  looks, n = _looks(pick_values(layers.layers(rows), None, MOST_LAYERS)), len(norms)
   figure, axes = sheets.sheet(
     len(quantities) * n, columns=columns, high=2.1, left=LEFT, top=sheets.legend_height(list(looks))
   )
