@@ -4,12 +4,8 @@ Trains what has no record yet, writes results/<study>/report/ and says what it f
 command again runs only what is missing.
 """
 
-import contextlib
-import functools
 import gc
 import importlib
-import importlib.util
-import inspect
 import pathlib
 import re
 import shlex
@@ -45,61 +41,52 @@ def main(argv: list[str]) -> int:
     raise ValueError(
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
+  from norms.lab import config_file, startup
+
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
-  get_hyper, doc = config_module()
+  file = config_file.read(config_flags.get_config_filename(flags.FLAGS['config']))
   config = CONFIG.value
   if not isinstance(config, config_dict.ConfigDict):
     raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
-  from norms.lab import startup
-
   if not DRY_RUN.value and 'kind' not in config:
     startup.prepare()
-  from norms.lab import overrides, records, study, sweep
-  from norms.lab.runner import checks, timing, workers
-  from norms.lab.runner.progress import Progress
+  from norms.lab import Study, columns, overrides, session
 
   command = shlex.join(['python', *sys.argv])
   changed = overrides.typed(config, GIVEN)
   if 'kind' in config:
     config = config_dict.ConfigDict(overrides.applied(config.to_dict(), changed))
-    return compare(config, doc, command)
-  asked = study.from_config(
-    config, get_hyper=get_hyper, doc=doc, command=command, overridden=changed
+    return compare(config, file.doc, command)
+  asked = Study.from_config(
+    config, get_hyper=file.get_hyper, doc=file.doc, command=command, overridden=changed
   )
-  workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
   if ONLY.value is not None:
     from norms.lab import reproduce
 
-    text, agrees = reproduce.compared(asked, ONLY.value, workdir)
+    text, agrees = reproduce.compared(asked, ONLY.value, asked.folder(WORKDIR.value))
     print(text)
     return 0 if agrees else 1
-  groups = sweep.pending(asked, workdir)
   if DRY_RUN.value:
-    print(checks.describe(asked, groups, workdir))
+    print(session.describe(asked, WORKDIR.value))
     return 0
-  for line in records.unused(workdir) if groups else ():
-    print(line)
   # The report's imports take a second, which training hides.
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
   loading.start()
-  with contextlib.closing(Progress(groups)) as progress:
-    failed = sweep.run(asked, groups, workdir, tick=progress, fail_fast=FAIL_FAST.value, spawn=True)
-  frame = sweep.results(asked, workdir)
+  frame = session.run(asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value)
   if not frame.empty:
     from norms.lab import report
+    from norms.lab.runner import workers
 
-    timed = timing.measure(asked, workdir)
     gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
     with workers.helper() as helper:
-      told = (records.provenance(workdir), workdir / 'report', timed, helper)
-      page = report.write(frame, asked, *told)
+      page = report.of_run(frame, asked, WORKDIR.value, helper=helper)
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
-  return ended(failed, records.folder(workdir))
+  return 1 if frame.attrs[columns.FAILED] else 0
 
 
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import parity, records
+  from norms.lab import parity, records, session
 
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
@@ -114,28 +101,8 @@ def compare(config, doc: str, command: str) -> int:
 
     page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
-  return ended(failed, records.folder(workdir))
-
-
-def ended(failed: list[str], folder: pathlib.Path) -> int:
-  """Says what failed; the exit status."""
-  for line in failed:
-    print(f'failed: {line} (traceback in {folder})', file=sys.stderr)
+  session.tell(failed, workdir)
   return 1 if failed else 0
-
-
-def config_module():
-  """get_hyper of the config's file, where it has one (given what follows its colon, if it takes
-  `arg`), and its docstring."""
-  path, _, arg = config_flags.get_config_filename(flags.FLAGS['config']).partition(':')
-  spec = importlib.util.spec_from_file_location('study_config', path)
-  assert spec is not None and spec.loader is not None, path
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  get_hyper = getattr(module, 'get_hyper', None)
-  if get_hyper is not None and 'arg' in inspect.signature(get_hyper).parameters:
-    get_hyper = functools.partial(get_hyper, arg=arg)
-  return get_hyper, module.__doc__ or ''
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -1,11 +1,24 @@
 """The lab: plain data at both ends, jax only in the middle.
 
+From Python, in a notebook or a script:
+
+    config = lab.defaults()                  what is asked: every key of a config
+    study = lab.Study.from_config(config)    validated; also from the path of a config's file
+    lab.plan(study)                          a frame of what would be trained
+    frame = lab.run(study)                   trains what is missing; or lab.load('results/mine')
+    lab.figure.training_curves(frame)        any figure of a report
+    lab.verdicts(frame, study.claims)        what the records say of each claim
+    lab.report(frame, study)                 writes the page
+    lab.compare(before, after)               what changed from one study to another
+
 A config becomes a study, its trials, groups of trials that share a program, and a frame of records:
 
     grid, trial, study         what is asked, as plain data; config_keys says what each key means
     grouping                   which trials share a program, and how many run in one call
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
     sweep                      the loop over what has no record yet
+    session                    the steps above, which train.py takes too
+    figure, timed, two_studies what is made of records, beside statistics and report
 
 Everything else has a room of its own:
 
@@ -22,15 +35,50 @@ Everything else has a room of its own:
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {
-  'evaluate': 'reproduce', 'load_params': 'kept', 'network': 'reproduce', 'train': 'reproduce',
-}  # fmt: skip
+if TYPE_CHECKING:
+  from norms.lab import figure as figure
+  from norms.lab import report as report
+  from norms.lab.kept import load_params as load_params
+  from norms.lab.records import load as load
+  from norms.lab.reproduce import evaluate as evaluate
+  from norms.lab.reproduce import network as network
+  from norms.lab.reproduce import train as train
+  from norms.lab.session import plan as plan
+  from norms.lab.session import run as run
+  from norms.lab.statistics import verdicts as verdicts
+  from norms.lab.study import Study as Study
+  from norms.lab.study import defaults as defaults
+  from norms.lab.two_studies import compare as compare
+
+# Where each public name is; a name without a colon is a module. They load on first use, so that a
+# report or a frame of records needs nothing of what trains.
+_PLACES = {
+  'Study': 'norms.lab.study:Study',
+  'compare': 'norms.lab.two_studies:compare',
+  'defaults': 'norms.lab.study:defaults',
+  'evaluate': 'norms.lab.reproduce:evaluate',
+  'figure': 'norms.lab.figure',
+  'load': 'norms.lab.records:load',
+  'load_params': 'norms.lab.kept:load_params',
+  'network': 'norms.lab.reproduce:network',
+  'plan': 'norms.lab.session:plan',
+  'report': 'norms.lab.report',
+  'run': 'norms.lab.session:run',
+  'train': 'norms.lab.reproduce:train',
+  'verdicts': 'norms.lab.statistics:verdicts',
+}
+__all__ = [*_PLACES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-  """The lab's public functions, loaded at first use: most of the lab needs no jax."""
-  if name not in _HOMES:
+  if name not in _PLACES:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)
+  module, _, attribute = _PLACES[name].partition(':')
+  found = importlib.import_module(module)
+  return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+  return sorted(__all__)

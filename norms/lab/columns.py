@@ -20,8 +20,9 @@ AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure
 # Traits of settings: the scale of kernels; a range in which nets train is spoken of; the state
 # before the first step does not depend on it.
 SCALE, RANGE, AFTER_START = 'scale', 'range', 'after_start'
-# Of a frame's attrs: the axes of the study that its records were made for, and what it compares.
-AXES, COMPARED_BY = 'axes', 'compared_by'
+# Of a frame's attrs: the axes of the study that its records were made for, what it compares, and a
+# line for each group that failed.
+AXES, COMPARED_BY, FAILED = 'axes', 'compared_by', 'failed'
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
 
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'

@@ -11,9 +11,11 @@ import dis
 import pathlib
 import traceback
 
+from norms.lab import config_file
+
 FLAGS = ('absl', 'ml_collections')
 # A config's file, under the names by which ml_collections and train.py load it.
-CONFIGS = ('config_config', 'study_config')
+CONFIGS = ('config_config', config_file.MODULE)
 OURS = ('norms', '__main__', *CONFIGS)
 
 

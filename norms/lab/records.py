@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import tempfile
 from typing import Any, Protocol
 
 import pandas as pd
@@ -28,6 +29,14 @@ def folder(path: str | os.PathLike) -> pathlib.Path:
   """The records folder of a study's results folder (or the folder itself)."""
   path = pathlib.Path(path)
   return path if path.name == 'records' else path / 'records'
+
+
+def prepare(path) -> None:
+  """Makes the folder of the records, and tries to write there; OSError where that fails."""
+  target = folder(path)
+  target.mkdir(parents=True, exist_ok=True)
+  with tempfile.TemporaryFile(dir=target):
+    pass
 
 
 def write(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import functools
 import hashlib
 from importlib import machinery, util
+import inspect
 import pathlib
 import site
 import sys
@@ -25,7 +26,9 @@ def digest(name: str) -> str:
 
   A module without imports of its own is known by its file alone, as it was before imports counted.
   """
-  module, colon, _ = name.partition(':')
+  module, colon, attribute = name.partition(':')
+  if module == '__main__':
+    return _of_main(attribute)
   path = next(iter(_files(module)), None) if colon else None
   if path is None:
     return ''  # one that does not exist is named, with what to do, where it is loaded
@@ -44,6 +47,19 @@ def digest(name: str) -> str:
         waiting += _imports(files[imported], imported, _is_package(path))
   parts = [f'{imported} {hash_of(raw)}' for imported, raw in sorted(files.items()) if raw]
   return hash_of('\n'.join(parts).encode()) if len(parts) > 1 else hash_of(files[module])
+
+
+def _of_main(attribute: str) -> str:
+  """Of what a notebook or a script defines: by its own source alone, whatever it calls."""
+  if not hasattr(sys.modules['__main__'], attribute):
+    return ''
+  try:
+    return hash_of(inspect.getsource(getattr(sys.modules['__main__'], attribute)).encode())
+  except (OSError, TypeError) as error:
+    raise ValueError(
+      f"'__main__:{attribute}' has no source by which a changed one is known: put it into a file, "
+      f'and name it as file:{attribute}'
+    ) from error
 
 
 def hash_of(raw: bytes) -> str:

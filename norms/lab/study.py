@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+import os
+import pathlib
 from typing import Any
 
 from ml_collections import config_dict
 
-from norms.lab import columns, grid, narrowing, overrides, trial, values
+from norms.lab import columns, config_file, grid, narrowing, overrides, trial, turns, values
 from norms.lab import data as data_sets
 from norms.lab.written import lin as lin
 from norms.lab.written import log as log
@@ -91,6 +93,15 @@ class Study:
   drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
   options_for: tuple[str, ...] = ()  # the norms that config.norm_options names
 
+  @classmethod
+  def from_config(cls, config, **options) -> 'Study':
+    """As `norms.lab.study.from_config`: of a ConfigDict, a dict, or the path of a config's file."""
+    return from_config(config, **options)
+
+  def folder(self, workdir: str | os.PathLike | None = None) -> pathlib.Path:
+    """Where results go: `workdir`, and where none is given results/<name>."""
+    return pathlib.Path(workdir or f'results/{self.name}')
+
   def with_drawn(self, axes: Iterable[str]) -> list[str]:
     """The axes, and all that were drawn: each of them is one, though none varies by itself."""
     return columns.settings(dict.fromkeys([*axes, *self.drawn]))
@@ -104,19 +115,23 @@ def from_config(
   command: str = '',
   overridden: Mapping[str, Any] | None = None,
 ) -> Study:
-  """The study of a ConfigDict; `get_hyper` and `doc` are its file's, where it has them.
+  """The study of a ConfigDict, of a dict, or of a config's file by its path (or path:arg).
 
+  get_hyper, doc: those of the config's file, which a path brings along.
   overridden: what the command line changes, by dotted key: norms.lab.overrides makes it, and
     norms.lab.narrowing says what it does to the axes.
 
   Raises:
     ValueError: of one line, at the first thing that is wrong.
   """
+  if isinstance(config, str | os.PathLike):
+    file = config_file.read(config)
+    config, get_hyper, doc = file.get_config(), get_hyper or file.get_hyper, doc or file.doc
   overridden = overridden or {}
   plain = _complete(overrides.applied(_plain(config), overridden))
   manual_dir = plain['data'].pop('manual_dir', '')
   points = narrowing.points(plain['sweep'], get_hyper, overridden)
-  trials = assign_replay_order(
+  trials = turns.assign_replay_order(
     dict.fromkeys(trial.make(_at(plain, point, manual_dir)) for point in points)
   )
   return Study(
@@ -137,22 +152,6 @@ def from_config(
     drawn=tuple(map(narrowing.column, grid.drawn(points))),
     options_for=tuple(plain['norm_options']),
   )
-
-
-def assign_replay_order(trials: Iterable[trial.Trial]) -> tuple[trial.Trial, ...]:
-  """The trials, replayed ones with their turn: those of one seed draw from one generator."""
-  trials = tuple(trials)
-  lines: dict[int | None, list[str]] = {}
-  for each in trials:
-    if each.replay:
-      lines.setdefault(each.seed, []).append(each.hash)
-  return tuple(
-    dataclasses.replace(t, turn=_turn(t.hash, lines[t.seed])) if t.replay else t for t in trials
-  )
-
-
-def _turn(hash: str, line: list[str]) -> str:
-  return f'{line.index(hash)} of {trial.digest(",".join(line))}'
 
 
 def _plain(config) -> Mapping[str, Any]:

@@ -44,8 +44,7 @@ def results(study: Study, workdir) -> pd.DataFrame:
     return frame
   frame = frame[frame[TRIAL].isin({t.hash for t in study.trials})].reset_index(drop=True)
   # The folder may hold files of a wider study, or from before they told of their study's axes.
-  varied = statistics.planned(trial.columns() for trial in study.trials)
-  frame.attrs[AXES] = study.with_drawn(varied)
+  frame.attrs[AXES] = statistics.study_axes(study)
   frame.attrs[COMPARED_BY] = tasks.score(study.trials[0].static)
   return frame
 
@@ -66,6 +65,8 @@ def run(
   multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`, and
   they see JAX's settings in the environment, not those of jax.config.update.
   """
+  if groups:
+    records.prepare(workdir)  # what cannot be written is said before anything is trained
   for options in dict.fromkeys(group.static.data for group in groups):
     data_sets.load(options, study.manual_dir)  # what is wrong with it stops all groups alike
   failed: list[str] = []

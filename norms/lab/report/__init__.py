@@ -1,5 +1,8 @@
 """The report of a study: verdicts, tables and figures from its records, nothing else.
 
+norms.lab.report(frame, study) is `norms.lab.report.of_run`: it writes the report of what
+norms.lab.run has left in a folder.
+
 `view` puts the records in order; `page` fills the templates with `tables`, with the sentences of
 `findings` and with the figures that `which_figures` lists. What has a table, sentences and figures
 of its own is `reference`, `probes`, `best_of_each`, `trained_ranges`, `timing` or `measurements`.
@@ -11,17 +14,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent import futures
+import inspect
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+import sys
+import types
+from typing import Any
 
 import pandas as pd
 
+from norms.lab import records, timed
 from norms.lab.report import page, tables, view
 from norms.lab.statistics import words
+from norms.lab.study import Study
 
-if TYPE_CHECKING:
-  from norms.lab.study import Study
+
+def of_run(
+  frame: pd.DataFrame,
+  study: Study,
+  workdir: str | os.PathLike[str] | None = None,
+  *,
+  helper: futures.Executor | None = None,
+) -> pathlib.Path:
+  """Writes the report of a run into its folder: index.html, report.md, figures, tables.
+
+  Args:
+    frame: the records, as norms.lab.run returns them.
+    study: the study that was run.
+    workdir: where its records lie, and where report/ goes; by default results/<name>.
+    helper: of one process, which draws some of the figures.
+
+  Returns:
+    The path of index.html.
+
+  Raises:
+    ValueError: where the frame holds no trial.
+  """
+  workdir = study.folder(workdir)
+  made_by, timing = records.provenance(workdir), timed.load(workdir)
+  return write(frame, study, made_by, workdir / 'report', timing, helper)
 
 
 def write(
@@ -45,3 +76,15 @@ def terminal(frame: pd.DataFrame, study: Study) -> str:
   head = f'{study.name}: {words.count(len(study_view.rows), "trial")}, {study_view.seeds()}'
   parts = [tables.usual(study_view)] + ([tables.sweep(study_view)] if study_view.axes else [])
   return '\n\n'.join([head, *map(tables.titled, parts)])
+
+
+class _Report(types.ModuleType):
+  """This package, which is also the function norms.lab.report."""
+
+  __signature__ = inspect.signature(of_run)
+
+  def __call__(self, *args: Any, **kwargs: Any) -> pathlib.Path:
+    return of_run(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Report

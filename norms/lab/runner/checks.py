@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+import math
 import os
 
 import flax.linen as nn
 import jax
 import numpy as np
+import pandas as pd
 
 from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import grouping, mistakes, records, tasks, trial
+from norms.lab import grouping, mistakes, records, tasks
 from norms.lab.data import Data, Sizes, augment
 from norms.lab.engine import evaluation, own_probes, training
 from norms.lab.engine.training import TrainSetup
@@ -22,6 +24,7 @@ from norms.lab.trial import Trial
 # A tile is one call and one file: what a kill can lose at most.
 MOST_LANES = 256
 NUMBERS = ('lanes', 'memory', 'run time')  # of the table of a dry run
+PLANNED = ['group', 'trials', 'tiles', 'seeds', 'lanes', 'memory_mb', 'seconds']
 
 
 def check(study: Study) -> int:
@@ -34,7 +37,7 @@ def check(study: Study) -> int:
   largest = 1
   for static, one in {each.static: each for each in study.trials}.items():
     sizes = data_sets.sizes(static.data)
-    _classified(static, sizes)
+    outputs = tasks.outputs(static)  # which says where data and task do not fit
     examples = sizes.train
     augment.check(static.augment, sizes.shape)
     if static.batch_size > examples:
@@ -45,20 +48,11 @@ def check(study: Study) -> int:
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
-      shapes(TrainSetup.of(static, tasks.outputs(static)), sizes, examples=static.batch_size)
+      shapes(TrainSetup.of(static, outputs), sizes, examples=static.batch_size)
     if static.probes:
       _check_probes(one, sizes)
     largest = max(largest, lane_bytes(static))
   return max(1, min(MOST_LANES, memory() // 2 // largest))
-
-
-def _classified(static: Trial, sizes: Sizes) -> None:
-  """ValueError where targets are no classes, which is what classification learns to tell."""
-  if static.task == trial.TASKS[0] and sizes.kind != 'classes':
-    raise ValueError(
-      f'data.name={dict(static.data)["name"]!r} has {sizes.kind} for targets, and the lab tells '
-      'classes: give whole numbers from 0 on, one for each example'
-    )
 
 
 def _check_probes(one: Trial, sizes: Sizes) -> None:
@@ -127,29 +121,46 @@ def memory() -> int:
   return limit or os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
+def table(groups: tuple[grouping.Group, ...], workdir) -> pd.DataFrame:
+  """A row per group: arithmetic, and seconds of earlier runs, NaN where there are none."""
+  past = _seconds_per_trial(workdir)
+  rows = [
+    {
+      'group': group.label,
+      'trials': len(group.trials),
+      'tiles': len(group.tiles),
+      'seeds': len(group.tiles[0].rows),
+      'lanes': group.tiles[0].width,
+      'memory_mb': _bytes_of_tile(group) / 2**20,
+      'seconds': past.get(group.static.hash, math.nan) * len(group.trials),
+    }
+    for group in groups
+  ]
+  return pd.DataFrame(rows, columns=PLANNED)
+
+
+def _bytes_of_tile(group: grouping.Group) -> int:
+  tile = group.tiles[0]
+  return lane_bytes(group.static) * len(tile.rows) * tile.width
+
+
 def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
-  """The plan in words, for --dry_run: arithmetic, and times of earlier runs where there are any."""
-  wide = max((len(group.label) for group in groups), default=5)
-  columns = ('group'.ljust(wide), f'{"trials":>6}', f'{"tiles":>5}', *map('{:>9}'.format, NUMBERS))
-  lines = [' '.join(columns)]
-  past, total = _seconds_per_trial(workdir), 0.0
-  for group in groups:
-    static, tile = group.static, group.tiles[0]
-    shape = f'{len(tile.rows)}x{tile.width}'
-    seconds = past[static.hash] * len(group.trials) if static.hash in past else None
-    total += seconds or 0.0
+  """The plan in words, for --dry_run: its table, and what that comes to."""
+  planned = table(groups, workdir)
+  wide = max(map(len, planned['group']), default=5)
+  heads = ('group'.ljust(wide), f'{"trials":>6}', f'{"tiles":>5}', *map('{:>9}'.format, NUMBERS))
+  lines = [' '.join(heads)]
+  for row in planned.itertuples():
     lines.append(
-      f'{group.label:{wide}} {len(group.trials):6d} {len(group.tiles):5d} {shape:>9} '
-      f'{lane_bytes(static) * len(tile.rows) * tile.width / 2**20:6.0f} MB '
-      f'{"unknown" if seconds is None else f"{seconds:.1f} s":>9}'
+      f'{row.group:{wide}} {row.trials:6d} {row.tiles:5d} {f"{row.seeds}x{row.lanes}":>9} '
+      f'{row.memory_mb:6.0f} MB {_seconds(row.seconds, 1):>9}'
     )
-  trials = sum(len(group.trials) for group in groups)
-  known = all(group.static.hash in past for group in groups)
+  trials = int(planned['trials'].sum())
   programs = {(group.family, group.sizes) for group in groups}
   lines.append(
     f'{study.name}: {len(study.trials)} trials, {len(study.trials) - trials} done, {trials} to run '
     f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
-    f'estimated run time {f"{total:.0f} s" if known and groups else "unknown" if groups else "0 s"}'
+    f'estimated run time {_seconds(planned["seconds"].sum(skipna=False), 0)}'
   )
   return '\n'.join([*lines, *_again(study, groups, workdir), *records.unused(workdir)])
 
@@ -164,6 +175,10 @@ def _again(study: Study, groups: tuple[grouping.Group, ...], workdir) -> list[st
     f'{again} of these have a record and run again, since not all parameters that '
     f'config.keep={study.keep!r} asks for were kept'
   ]
+
+
+def _seconds(value: float, digits: int) -> str:
+  return 'unknown' if math.isnan(value) else f'{value:.{digits}f} s'
 
 
 def _seconds_per_trial(workdir) -> dict[str, float]:

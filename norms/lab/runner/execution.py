@@ -88,8 +88,7 @@ def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: 
   compiled = compile_group(group, study, once, device)
   compile_seconds = time.perf_counter() - begun
   source = data_sets.origin(group.static.data, study.manual_dir)
-  varied = once('axes', lambda: statistics.planned(trial.columns() for trial in study.trials))
-  axes = study.with_drawn(varied)
+  axes = once('axes', lambda: statistics.study_axes(study))
   measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:

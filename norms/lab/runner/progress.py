@@ -13,15 +13,15 @@ from norms.lab.grouping import Group
 class Progress:
   """Counts trial-steps of several groups that run at once; called from their threads."""
 
-  def __init__(self, groups: tuple[Group, ...], *, stream=None):
-    self._stream = sys.stdout if stream is None else stream
+  def __init__(self, groups: tuple[Group, ...], *, stream=None, shown: bool = True):
+    self._stream, self._shown = sys.stdout if stream is None else stream, shown
     self._groups, self._ended = len(groups), 0
     self._left = {group: sum(steps(group)) for group in groups}
     self._diverged: dict[Group, int] = {}
     self._lock, self._begun = threading.Lock(), time.perf_counter()
     self._bar = tqdm.tqdm(
       total=sum(self._left.values()), file=self._stream, unit='step', unit_scale=True,
-      disable=not self._stream.isatty(), dynamic_ncols=True, smoothing=0.05,
+      disable=not (shown and self._stream.isatty()), dynamic_ncols=True, smoothing=0.05,
       desc=f'group 0/{len(groups)}: compiling',
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ class Progress:
       self._bar.set_postfix_str(f'diverged {sum(self._diverged.values())}')
 
   def _line(self, group: Group, diverged: int) -> None:
-    if self._bar.disable:
+    if self._shown and self._bar.disable:
       seconds = time.perf_counter() - self._begun
       print(
         f'group {self._ended}/{self._groups}: {group.label}: {len(group.trials)} lanes, '

@@ -1,8 +1,6 @@
 """Time per epoch and norm, fairly: compiled apart, one lane each, an epoch of each norm in turn."""
 
 from collections.abc import Iterator
-import json
-import os
 import time
 from typing import Any
 
@@ -10,21 +8,13 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import grouping, records, tasks
+from norms.lab import grouping, tasks, timed
 from norms.lab.engine import chunks, program
 from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 from norms.lab.xla_cpu import compiler
-
-FILE = 'timing.json'
-
-
-def load(workdir) -> dict[str, Any]:
-  """What was measured, {} where nothing was."""
-  path = records.folder(workdir) / FILE
-  return json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
 
 
 def measure(study: Study, workdir) -> dict[str, Any]:
@@ -33,9 +23,9 @@ def measure(study: Study, workdir) -> dict[str, Any]:
   Every round runs one epoch of each norm, so that whatever slows the machine for a while slows
   all of them. Neither compilation nor evaluation is in it. In odd rounds the order is reversed.
   """
-  trials = timed(study)
+  trials = first_of_each(study)
   asked = {'rounds': study.timing, 'trials': [trial.hash for trial in trials]}
-  found = load(workdir)
+  found = timed.load(workdir)
   if not study.timing or {key: found.get(key) for key in asked} == asked:
     return found
   lanes = [Lane(trial, study.manual_dir) for trial in trials]
@@ -44,15 +34,11 @@ def measure(study: Study, workdir) -> dict[str, Any]:
   threads = 'one thread' if compiler.options() else "the device's own threads"
   origin = provenance(study.command, threads=threads, compile_seconds=seconds)
   found = {**asked, **origin, 'rows': rows}
-  path = records.folder(workdir) / FILE
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f'.{FILE}.{os.getpid()}')
-  temporary.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-  temporary.replace(path)
+  timed.write(workdir, found)
   return found
 
 
-def timed(study: Study) -> list[Trial]:
+def first_of_each(study: Study) -> list[Trial]:
   """The first trial of each norm: all that is timed."""
   found: dict[str, Trial] = {}
   for trial in study.trials:

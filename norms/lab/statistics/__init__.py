@@ -6,7 +6,7 @@ epoch.
 
 from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, numbers, scores, select, summary
 from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
-from norms.lab.statistics.design import axes, planned, score, usual
+from norms.lab.statistics.design import axes, planned, score, study_axes, usual
 from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
   Comparison,
@@ -42,6 +42,7 @@ __all__ = [
   'score',
   'scores',
   'select',
+  'study_axes',
   'summary',
   'trained',
   'usual',

@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
+from norms.lab.study import Study
 
 INSEPARABLE = 0.9  # of r^2, see `are_inseparable`
+
+
+def study_axes(study: Study) -> list[str]:
+  """The axes of a study, beside norm and seed: what its trials differ in, and what was drawn."""
+  return study.with_drawn(planned(trial.columns() for trial in study.trials))
 
 
 def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,103 @@
+"""A study step by step from Python: what train.py does, for a notebook or a script."""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+
+import pandas as pd
+
+from norms.lab import columns, records, sweep
+from norms.lab.runner import checks, timing
+from norms.lab.runner.progress import Progress
+from norms.lab.study import Study
+
+
+def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame:
+  """What `run` would train: a row for each group of trials that share a program.
+
+  Trials that have a record in `workdir` are left out. Nothing is trained, but every model is built
+  on shapes, so that what cannot run is said here.
+
+  Args:
+    study: what is asked.
+    workdir: where its results go; by default results/<name>.
+
+  Returns:
+    A frame with the columns group (a label), trials, tiles (each one call and one file), seeds and
+    lanes (the shape of a tile), memory_mb (2**20 bytes, of one tile), and seconds, estimated from
+    earlier runs of the same program, NaN where there are none.
+
+  Raises:
+    ValueError: of one line, at the first thing that is wrong.
+  """
+  workdir = study.folder(workdir)
+  return checks.table(sweep.pending(study, workdir), workdir)
+
+
+def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
+  """The same in words, with what it comes to, as --dry_run prints it."""
+  workdir = study.folder(workdir)
+  return checks.describe(study, sweep.pending(study, workdir), workdir)
+
+
+def run(
+  study: Study,
+  workdir: str | os.PathLike | None = None,
+  *,
+  processes: bool | None = None,
+  fail_fast: bool = False,
+  progress: bool = True,
+) -> pd.DataFrame:
+  """Trains what has no record yet, a file of records for each tile, and returns all records.
+
+  The same call again trains only what is missing. Progress is a bar on a terminal, and elsewhere,
+  as in a notebook, a line for each group that has ended.
+
+  Args:
+    study: what is asked.
+    workdir: where results go; by default results/<name>.
+    processes: whether groups run in worker processes, which is faster on a CPU. Each imports
+      `__main__` if that is a file, so that a script which asks for them needs an
+      `if __name__ == '__main__':`. By default they are used where `__main__` is no file, as in a
+      notebook, and nothing of the study is defined there; else groups run in threads.
+    fail_fast: whether the first group that fails ends all.
+    progress: whether progress is shown.
+
+  Returns:
+    The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a
+    list with a line for each group that failed; their tracebacks are beside the records.
+
+  Raises:
+    ValueError: of one line, at the first thing that is wrong, before anything is trained.
+    OSError: where nothing can be written to workdir; also before that.
+  """
+  workdir = study.folder(workdir)
+  groups = sweep.pending(study, workdir)
+  for line in records.unused(workdir) if groups and progress else ():
+    print(line)
+  spawn = _workers_can_start(study) if processes is None else processes
+  with contextlib.closing(Progress(groups, shown=progress)) as tick:
+    failed = sweep.run(study, groups, workdir, tick=tick, fail_fast=fail_fast, spawn=spawn)
+  frame = sweep.results(study, workdir)
+  if not frame.empty:
+    timing.measure(study, workdir)
+  frame.attrs[columns.FAILED] = failed
+  tell(failed, workdir)
+  return frame
+
+
+def tell(failed: list[str], workdir: str | os.PathLike) -> None:
+  """Says on stderr which groups failed, and where their tracebacks are."""
+  for line in failed:
+    print(f'failed: {line} (traceback in {records.folder(workdir)})', file=sys.stderr)
+
+
+def _workers_can_start(study: Study) -> bool:
+  """Whether worker processes find all that the study names, and run nothing twice.
+
+  A worker imports `__main__` anew where that is a file; what a notebook defines, no worker has.
+  """
+  if multiprocessing.current_process().daemon or hasattr(sys.modules['__main__'], '__file__'):
+    return False
+  return not any('__main__:' in repr(trial) for trial in study.trials)

@@ -1,0 +1,25 @@
+"""What was timed of each norm: a file beside the records, which norms.lab.runner.timing writes."""
+
+from collections.abc import Mapping
+import json
+import os
+from typing import Any
+
+from norms.lab import records
+
+FILE = 'timing.json'
+
+
+def load(workdir: str | os.PathLike) -> dict[str, Any]:
+  """What was measured, {} where nothing was."""
+  path = records.folder(workdir) / FILE
+  return json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
+
+
+def write(workdir: str | os.PathLike, found: Mapping[str, Any]) -> None:
+  """Keeps it; atomic, as records are."""
+  path = records.folder(workdir) / FILE
+  path.parent.mkdir(parents=True, exist_ok=True)
+  temporary = path.with_name(f'.{FILE}.{os.getpid()}')
+  temporary.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+  temporary.replace(path)
