@@ -5,7 +5,7 @@ import re
 import types
 
 import norms
-from norms import catalogue
+from norms import catalogue, lab
 from norms.lab import statistics
 from norms.lab.statistics import claims
 
@@ -24,7 +24,8 @@ OWN_NORMS = {
   'norms.catalogue': ('find',),
 }
 LAB = {
-  'norms.lab': ('load_params', 'train', 'network', 'evaluate'),
+  'norms.lab': [name for name in lab.__all__ if name not in ('figure', 'report')],
+  'norms.lab.figure': tuple(lab.figure.__all__),
   'norms.lab.records': ('load', 'provenance', 'unused'),
   'norms.lab.study': ('defaults', 'from_config', 'Study'),
   'norms.lab.trial': ('Trial',),
@@ -36,8 +37,14 @@ LAB = {
   'norms.lab.models.resnet': ('resnet',),
   'norms.lab.models.transformer': ('vit',),
   'norms.lab.data': ('load', 'sizes'),
-  'norms.lab.report': ('write', 'terminal'),
+  'norms.lab.report': ('of_run', 'write', 'terminal'),
+  'norms.lab.session': ('describe',),
+  'norms.lab.timed': ('load',),
 }
+
+REPORT = """.. py:function:: norms.lab.report(frame, study, workdir=None, *, helper=None)
+
+   Writes the page of a study, as :py:obj:`norms.lab.report.of_run`."""
 
 NORMS = """.. py:data:: NORMS
 
@@ -73,6 +80,7 @@ def pages() -> dict[str, str]:
     'api_lab': page(
       'norms.lab', 'norms.lab', 'Plain data at both ends: a config goes in, a frame comes out.',
       *((module, [member(module, name) for name in names]) for module, names in LAB.items()),
+      ('The page of a study', [REPORT]),
       ('norms.lab.statistics',
        [member('norms.lab.statistics', name) for name in statistics.__all__ if name != 'CLAIMS']),
       ('Claims', [*map(claim, claims.RULES.items())]),

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 import norms
-from norms import catalogue
+from norms import catalogue, lab
 from norms.lab import config_keys, statistics, study
 from norms.lab.report import studies
 from norms.lab.statistics import claims
@@ -54,7 +54,17 @@ def test_most_pages_show_code():
   )
 
 
-@pytest.mark.parametrize('name', [name for name in WITH_CODE if name != 'in_your_model'])
+SLOW = ('two_studies',)
+
+
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+    for name in WITH_CODE
+    if name != 'in_your_model'
+  ],
+)
 def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   assert run(name)
@@ -129,7 +139,8 @@ def public_names() -> list[str]:
   names += [f'norms.{m}.{n}' for m in ('linen', 'nnx') for n in (*catalogue.CLASSES, 'module')]
   names += [f'norms.lab.statistics.{name}' for name in statistics.__all__ if name != 'CLAIMS']
   names += [f'{rule.__module__}.{rule.__name__}' for rule in claims.RULES.values()]
-  names += [f'norms.lab.{name}' for name in ('load_params', 'train', 'network', 'evaluate')]
+  names += [f'norms.lab.{name}' for name in lab.__all__ if name != 'figure']
+  names += [f'norms.lab.figure.{name}' for name in lab.figure.__all__]
   return [*names, 'norms.lab.records.load', 'norms.lab.study.defaults']
 
 

@@ -28,6 +28,12 @@ from norms.lab.report.view import View
 from norms.lab.study import Study
 from norms.lab.values import one_of
 
+__all__ = [
+  'against', 'bests', 'by_batch_size', 'by_epoch', 'curves_by', 'did_not_train',
+  'every_seed', 'heat_map', 'layers', 'loss_grid', 'of_report', 'reference',
+  'time_per_epoch', 'training_curves',
+]  # fmt: skip
+
 
 def of_report(
   frame: pd.DataFrame, study: Study | None = None, timing: Mapping[str, Any] | None = None

@@ -117,9 +117,13 @@ def from_config(
 ) -> Study:
   """The study of a ConfigDict, of a dict, or of a config's file by its path (or path:arg).
 
-  get_hyper, doc: those of the config's file, which a path brings along.
-  overridden: what the command line changes, by dotted key: norms.lab.overrides makes it, and
-    norms.lab.narrowing says what it does to the axes.
+  Args:
+    config: the keys that differ from `defaults`.
+    get_hyper: the function of the config's file, where it has one; a path brings it along.
+    doc: the docstring of that file, which a path brings along, too.
+    command: what a report says made it.
+    overridden: what is changed, by dotted key, as {'sweep.seed': (0, 1)} for the command line's
+      --config.sweep.seed=0,1.
 
   Raises:
     ValueError: of one line, at the first thing that is wrong.
