@@ -6,7 +6,7 @@ import invented
 import pytest
 import small
 
-from norms.lab import columns, records, report, statistics, sweep
+from norms.lab import columns, records, report, statistics, sweep, timed
 from norms.lab.report import naming, view
 from norms.lab.runner import timing
 
@@ -109,6 +109,6 @@ def test_timing_is_measured_once_and_again_where_the_study_changes(tmp_path):
   first = timing.measure(made, tmp_path)
   assert [row['round'] for row in first['rows']] == [0, 1, 2]
   assert all(row['seconds'] > 0 and row['steps'] == 1442 // 64 for row in first['rows'])
-  assert timing.measure(made, tmp_path) == first == timing.load(tmp_path)
+  assert timing.measure(made, tmp_path) == first == timed.load(tmp_path)
   assert len(timing.measure(dataclasses.replace(made, timing=1), tmp_path)['rows']) == 1
   assert records.load(tmp_path).empty  # it stands beside the records, and is none of them
