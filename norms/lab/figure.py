@@ -34,6 +34,8 @@ __all__ = [
   'time_per_epoch', 'training_curves',
 ]  # fmt: skip
 
+NO_STUDY = Study('', '', '', '', '', (), {}, ())  # which has no names for norms, and no order
+
 
 def of_report(
   frame: pd.DataFrame, study: Study | None = None, timing: Mapping[str, Any] | None = None
@@ -43,7 +45,7 @@ def of_report(
   timing: what norms.lab.timed.load returns of the study's folder.
   """
   with matplotlib.rc_context(style.RC):
-    parts = which_figures.parts_of(view.of(frame, study, timing))
+    parts = which_figures.parts_of(view.of(frame, study or NO_STUDY, timing))
     return {drawing.name: drawing.figure for drawing in writing.drawn(parts)}
 
 
@@ -176,7 +178,7 @@ def _one(
   timing: Mapping[str, Any] | None = None,
 ) -> Figure:
   with matplotlib.rc_context(style.RC):
-    return draw(view.of(frame, study, timing)).figure
+    return draw(view.of(frame, study or NO_STUDY, timing)).figure
 
 
 def _named(draw: Callable[[View], Iterable[Drawing]], name: str, key: str, *given: Any) -> Figure:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any, NamedTuple
 import zlib
+
+import matplotlib
+from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = '#1c2128', '#5b6470', '#d9dee4', '#ffffff'
 WIDTH, DPI = 9.6, 120  # of a full-width figure, in inches
@@ -74,6 +78,16 @@ RC: Any = {
   'svg.hashsalt': 'norms',
   'path.simplify': True,
 }
+
+
+class Sheet(Figure):
+  """A figure that a notebook shows, also where nothing has imported matplotlib.pyplot."""
+
+  def _repr_png_(self) -> bytes:
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(RC):
+      self.savefig(buffer, format='png', dpi=DPI)
+    return buffer.getvalue()
 
 
 class Look(NamedTuple):

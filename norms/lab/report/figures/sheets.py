@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-import io
 import math
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,16 +18,6 @@ from norms.lab.statistics import words
 
 WIDTH = style.WIDTH
 LEFT, RIGHT, BOTTOM, TITLE, GAP = 0.68, 0.15, 0.52, 0.3, 0.22
-
-
-class Sheet(Figure):
-  """A figure that a notebook shows, also where nothing has imported matplotlib.pyplot."""
-
-  def _repr_png_(self) -> bytes:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(style.RC):
-      self.savefig(buffer, format='png', dpi=style.DPI)
-    return buffer.getvalue()
 
 
 def sheet(
@@ -49,7 +37,7 @@ def sheet(
   wide = (width - left - RIGHT - gap * (columns - 1)) / columns
   row_height = high + (TITLE if n > 1 else 0.12)
   height = top + rows * row_height + (rows - 1) * between + BOTTOM
-  figure = Sheet(figsize=(width, height))
+  figure = style.Sheet(figsize=(width, height))
   axes = []
   for i in range(n):
     row, column = divmod(i, columns)
