@@ -107,7 +107,6 @@ def against(
     metric: a column; by default the one by which norms are compared.
     panel: another axis, of whose values each has a panel.
     epoch: after which epoch; by default the last.
-    study: for the names and the order of norms.
   """
 
   def draw(seen: View) -> Drawing:
