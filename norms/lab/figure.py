@@ -46,7 +46,7 @@ def of_report(
   """
   with matplotlib.rc_context(style.RC):
     parts = which_figures.parts_of(view.of(frame, study or NO_STUDY, timing))
-    return {drawing.name: drawing.figure for drawing in writing.drawn(parts)}
+    return {drawing.name: drawing.figure for drawing in writing.draw_all(parts)}
 
 
 def training_curves(frame: pd.DataFrame, *, study: Study | None = None) -> Figure:
