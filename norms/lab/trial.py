@@ -65,7 +65,7 @@ class Trial:
   task_options: tuple = ()
   metrics: tuple[str, ...] = ()  # beside the task's own
   probes: tuple[str, ...] = ()  # of one's own, by dotted name: norms.lab.engine.own_probes
-  code: str = ''  # hash of the user's own model and norm: another source is another trial
+  code: str = ''  # hash of the user's own objects: another source is another trial
 
   @functools.cached_property
   def hash(self) -> str:
@@ -120,6 +120,8 @@ def make(config: dict[str, Any]) -> Trial:
   task = _text('task', config['task'])
   metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
   probes = tuple(_dotted('probes', name) for name in _names(config['probes']))
+  options = _mapping('model_options', config['model_options'])
+  activation = str(options.get('activation'))
   if head is not None and ':' in str(model):
     raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
@@ -127,7 +129,7 @@ def make(config: dict[str, Any]) -> Trial:
   return Trial(
     data=_pairs(config['data'], 'data'),
     model=_text('model', model),
-    model_options=_pairs(config['model_options'], 'model_options'),
+    model_options=_pairs(options, 'model_options'),
     norm=_text('norm', norm),
     norm_options=_pairs(_mapping('norm_options', config['norm_options']).get(norm, {}),
                         f'norm_options.{norm}'),
@@ -149,7 +151,7 @@ def make(config: dict[str, Any]) -> Trial:
     task_options=_pairs(config['task_options'], 'task_options'),
     metrics=metrics,
     probes=probes,
-    code=''.join(map(_source, (model, norm, task, *metrics, *probes))),
+    code=''.join(map(_source, (model, norm, task, activation, *metrics, *probes))),
   )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import norms
 from norms.lab import data as data_sets
 from norms.lab import models
 from norms.lab.engine import training
-from norms.lab.models import layers, transformer
+from norms.lab.models import transformer, vit
 
 IMAGES = {'name': 'digits', 'layout': 'image'}
 SMALL = {
@@ -176,7 +176,7 @@ def test_patches_are_those_of_a_convolution():
   x = np.random.default_rng(1).normal(size=(3, 8, 12, 2)).astype(np.float32)
   variables = conv.init(jax.random.key(0), x)
   kernel = variables['params']['kernel'].reshape(-1, 5)
-  found = transformer.patches(x, 4) @ kernel
+  found = vit.patches(x, 4) @ kernel
   expected = conv.apply(variables, x).reshape(3, -1, 5)
   chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-5)  # other orders of 32 terms
 
@@ -255,7 +255,3 @@ def test_a_bad_option_is_said_in_one_line(model, options, says):
 def test_images_are_asked_for(model):
   with pytest.raises(ValueError, match=r'\(64,\).*height, width'):
     built(model, x=X.reshape(6, 64))
-
-
-def test_activations_are_known_by_name():
-  assert set(layers.ACTIVATIONS) == set(models.ACTIVATIONS)

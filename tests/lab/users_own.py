@@ -122,3 +122,23 @@ class PlainOnly(nn.Module):
     if special_formulas_allowed():
       raise RuntimeError('special formulas')
     return x
+
+
+def doubled_relu(x):
+  """An activation."""
+  return 2 * nn.relu(x)
+
+
+def relu_again(x):
+  """An activation that the lab has, too."""
+  return nn.relu(x)
+
+
+def summed(x):
+  """No activation: it has another shape."""
+  return x.sum()
+
+
+def widened(x):
+  """No activation in bfloat16, of which it makes float32."""
+  return x.astype(jnp.float32)

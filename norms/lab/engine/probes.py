@@ -10,7 +10,8 @@ where there are fewer):
                          by which plain gradient descent would change W
 
 A layer is a module with a parameter `kernel`, named by its path. Where its output is not seen
-(under nn.scan, or made by another method than __call__) `activation` is NaN.
+(under an nn.scan that is not the lab's, or made by another method than __call__) `activation` is
+NaN.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.engine import training
 from norms.lab.engine.training import State, TrainSetup
+from norms.lab.models import repeated
 
 SOWN = 'probes'  # the collection in which an apply leaves what it sees
 
@@ -35,17 +37,15 @@ def probe(setup: TrainSetup, state: State, train: Split) -> dict[str, jax.Array]
   params = traverse_util.flatten_dict(state.variables['params'])
   paths = training.kernel_paths(params)
   passed, grads = signals_and_gradients(setup, state, batch, [path[:-1] for path in paths])
+  # By the names of layers, of which those of one nn.scan of the lab's have their kernels stacked.
+  signals = repeated.by_layer({path: passed.get(path[:-1], jnp.nan) for path in paths})
+  kernels, slopes = (repeated.by_layer({p: of[p] for p in paths}) for of in (params, grads))
   found: dict[str, jax.Array] = {}
-  for path in paths:
-    gradient, kernel = length(grads[path]), length(params[path])
-    each = (passed.get(path[:-1], jnp.nan), gradient, gradient / kernel)
-    found |= {f'{q}.{layer(path)}': value for q, value in zip(PROBED, each, strict=True)}
+  for layer, signal in signals.items():
+    gradient, kernel = length(slopes[layer]), length(kernels[layer])
+    each = (signal, gradient, gradient / kernel)
+    found |= {f'{q}.{layer}': value for q, value in zip(PROBED, each, strict=True)}
   return found
-
-
-def layer(path: tuple[str, ...]) -> str:
-  """The name of a kernel's layer: its module's path, with slashes."""
-  return '/'.join(path[:-1]) or 'model'
 
 
 def signals_and_gradients(setup: TrainSetup, state: State, batch: Split, layers: list[tuple]):

@@ -7,7 +7,6 @@ Nothing here knows of lanes, groups or devices; `axis_name` makes the step one o
 from collections.abc import Callable, Mapping
 import dataclasses
 import math
-import re
 from typing import Any, NamedTuple
 
 from flax import traverse_util
@@ -20,6 +19,7 @@ from norms import catalogue
 from norms.lab import models, tasks, trial
 from norms.lab.data import Split, augment
 from norms.lab.engine import optimizer as optimizers
+from norms.lab.models import repeated
 from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
 
@@ -51,6 +51,7 @@ class TrainSetup:
   metrics: Mapping[str, tasks.Metric]  # of each split, beside the loss
   absolute: bool  # whether `scale` is a standard deviation and not a multiple of the usual
   own: bool  # whether the model is the lab's, whose kernels the lab draws
+  drops: bool = False  # whether a step needs a key, for dropout
   eval_examples: int = 0  # of the training split; 0: all
   probe: int = 0  # of the training split, for norms.lab.engine.probes; 0: no probe
   normalizer: type | None = None  # the class of the norm, where that acts on activations
@@ -74,6 +75,7 @@ class TrainSetup:
       metrics=tasks.all_metrics(static),
       absolute=static.weight_scale is not None,
       own=':' not in static.model,
+      drops=':' in static.model or bool(dict(static.model_options).get('dropout')),
       eval_examples=static.eval_examples,
       probe=static.probe,
       normalizer=norm.module if row.kind == 'activation' else None,
@@ -93,15 +95,15 @@ def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
   `draws` are standard normal, one flat array that the kernels share out by layer index.
   """
   params = traverse_util.flatten_dict(variables['params'])
-  paths, start = kernel_paths(params), 0
+  paths = kernel_paths(params)
+  drawn = repeated.shared_out(draws, {path: params[path].shape for path in paths})
   for path in paths:
     kernel = params[path]
-    usual = math.sqrt(2 / max(1, math.prod(kernel.shape[:-1])))
+    usual = math.sqrt(2 / max(1, math.prod(kernel.shape[repeated.stacked(path) : -1])))
     if setup.own or setup.absolute:
-      drawn = draws[start : start + kernel.size].reshape(kernel.shape).astype(kernel.dtype)
-      kernel = drawn if setup.absolute else drawn * usual
+      kernel = drawn[path].astype(kernel.dtype)
+      kernel = kernel if setup.absolute else kernel * usual
     params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
-    start += kernel.size
   params = traverse_util.unflatten_dict(_with_lengths(params))
   opt_state = setup.optimizer(hyper).init(params)
   return State({**variables, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
@@ -109,11 +111,7 @@ def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
 
 def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
   """The paths of the kernels, layer_2 before layer_10."""
-
-  def natural(path):
-    return [int(s) if s.isdigit() else s for s in re.split(r'(\d+)', '/'.join(path))]
-
-  return sorted((path for path in params if path[-1] == 'kernel'), key=natural)
+  return sorted((path for path in params if path[-1] == 'kernel'), key=repeated.order)
 
 
 def kernel_size(params: Variables) -> int:
@@ -127,8 +125,11 @@ def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
   for path in params:
     layer, _, last = path[-1].rpartition('/kernel/')
     kernel = params.get((*path[:-2], *layer.split('/'), 'kernel'))
-    if last == 'scale' and kernel is not None and params[path].shape == kernel.shape[-1:]:
-      params[path] = jnp.sqrt(jnp.sum(jnp.square(kernel), range(kernel.ndim - 1)))
+    if last == 'scale' and kernel is not None:
+      lengths = jnp.sqrt(
+        jnp.sum(jnp.square(kernel), range(repeated.stacked(path), kernel.ndim - 1))
+      )
+      params[path] = lengths if lengths.shape == params[path].shape else params[path]
   return params
 
 
@@ -144,7 +145,7 @@ def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | 
   """One step on one batch: the new state, the loss and the norm of the gradient."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   rngs = None
-  if not setup.own:
+  if setup.drops:
     rngs = {'dropout': jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)}
 
   def objective(params):

@@ -1,8 +1,8 @@
 """Networks whose norm is an argument: a factory(norm, classes, **options) gives a linen module.
 
 Kernels of the lab's own models are zero: the lab draws them, by layer index, from the seed alone
-(`initial` in lab/engine/training.py). They draw nothing else either, so one template serves every
-seed.
+(`initial` in lab/engine/training.py). Nothing else is drawn before the first step either, so one
+template serves every seed. What dropout drops is of the trial's seed and the step.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ import flax.linen as nn
 
 from norms import catalogue
 from norms.lab import trial
-from norms.lab.models import cnn, mlp, resnet, transformer
-from norms.lab.models.layers import ACTIVATIONS as ACTIVATIONS
+from norms.lab.models import cnn, decoder, mlp, resnet, vit
+from norms.lab.models.activations import ACTIVATIONS as ACTIVATIONS
 from norms.lab.models.norm import Norm as Norm
 
 MODELS: Mapping[str, Callable] = {
-  'mlp': mlp.mlp, 'cnn': cnn.cnn, 'resnet': resnet.resnet, 'vit': transformer.vit,
-  'decoder': transformer.decoder,
+  'mlp': mlp.mlp, 'cnn': cnn.cnn, 'resnet': resnet.resnet, 'vit': vit.vit,
+  'decoder': decoder.decoder,
 }  # fmt: skip
 
 

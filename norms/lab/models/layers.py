@@ -1,17 +1,18 @@
 """What the models are made of: layers whose kernels the lab draws, activations, their options."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import flax.linen as nn
 from flax.linen import dtypes
 
 from norms.lab import trial
+from norms.lab.models import activations
 from norms.lab.models.norm import Norm
+from norms.lab.values import is_number
 from norms.lab.xla_cpu.convolution import convolve
 
-ACTIVATIONS: Mapping[str, Callable] = {
-  'relu': nn.relu, 'tanh': nn.tanh, 'gelu': nn.gelu, 'silu': nn.silu, 'linear': lambda x: x,
-}  # fmt: skip
+DTYPES = ('float32', 'bfloat16')
 
 
 class Conv(nn.Module):
@@ -23,6 +24,7 @@ class Conv(nn.Module):
     strides: down and across.
     padding: 'SAME' or 'VALID'.
     use_bias: add a learned bias.
+    dtype: of the computation; None: promoted from the input and the parameters.
     kernel_init: initialises the kernel, of shape (*kernel_size, input channels, features).
     bias_init: initialises the bias.
   """
@@ -32,6 +34,7 @@ class Conv(nn.Module):
   strides: Sequence[int] = (1, 1)
   padding: str = 'SAME'
   use_bias: bool = True
+  dtype: Any = None
   kernel_init: Callable = nn.initializers.lecun_normal()
   bias_init: Callable = nn.initializers.zeros
 
@@ -40,8 +43,30 @@ class Conv(nn.Module):
     shape = (*self.kernel_size, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
-    x, kernel, bias = dtypes.promote_dtype(x, kernel, bias)
+    x, kernel, bias = dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
     return convolve(x, kernel, bias, strides=tuple(self.strides), padding=self.padding)
+
+
+class Model(nn.Module):
+  """What every model of the lab has.
+
+  Attributes:
+    norm: what it is given for a norm.
+    classes: the size of its last layer.
+    activation: a name of ACTIVATIONS, or a user's package.module:function.
+    dtype: of the computation; parameters, statistics and the last layer are float32 in any case.
+    dropout: the share of the units that a step drops, where the model has its dropout.
+  """
+
+  norm: Norm
+  classes: int
+  activation: str
+  dtype: str
+  dropout: float
+
+  def layers(self, train: bool) -> 'Layers':
+    """The layers of one call."""
+    return Layers(self.norm, self.activation, self.dtype, self.dropout if train else 0.0)
 
 
 class Layers:
@@ -50,22 +75,33 @@ class Layers:
   The lab draws kernels in the order of these numbers.
   """
 
-  def __init__(self, norm: Norm, activation: str):
-    self.norm, self.activate = norm, ACTIVATIONS[activation]
-    self._layers = self._norms = 0
+  def __init__(
+    self, norm: Norm, activation: str, dtype: str = 'float32', dropout: float = 0.0
+  ) -> None:
+    self.norm, self.activate, self.dropout = norm, activations.find(activation), dropout
+    # None: as inputs and parameters are, so that float64 data are not rounded.
+    self.dtype = None if dtype == 'float32' else dtype
+    self.numbers = (0, 0)  # how many layers and norms there are so far
 
   def dense(self, width: int) -> Callable:
     """A dense layer."""
-    return self._wrapped(nn.Dense, width)
+    return self._wrapped(nn.Dense, width, dtype=self.dtype)
 
   def conv(self, channels: int, size: int, strides: int = 1) -> Callable:
     """A convolution that keeps height and width, up to the strides."""
-    return self._wrapped(Conv, channels, (size, size), strides=(strides, strides))
+    options = {'strides': (strides, strides), 'dtype': self.dtype}
+    return self._wrapped(Conv, channels, (size, size), **options)
+
+  def head(self, classes: int) -> Callable:
+    """The last layer: of float32 parameters and no dtype of its own, so its outputs are float32."""
+    return self._wrapped(nn.Dense, classes)
 
   def normalize(self, x):
-    """x, normalised by a norm of its own."""
-    self._norms += 1
-    return self.norm.activation(name=f'norm_{self._norms - 1}')(x)
+    """x, normalised by a norm of its own, which computes in float32 whatever x is."""
+    layers, norms = self.numbers
+    self.numbers = layers, norms + 1
+    z = self.norm.activation(name=f'norm_{norms}')(x)
+    return z if self.dtype is None else z.astype(self.dtype)
 
   def activated(self, x, placement: str):
     """x through a norm and the activation: the norm before it, or after it."""
@@ -73,9 +109,14 @@ class Layers:
       return self.activate(self.normalize(x))
     return self.normalize(self.activate(x))
 
+  def drop(self, x):
+    """x, of which a step drops a share, and scales up what is left; see `Model.dropout`."""
+    return nn.Dropout(self.dropout, deterministic=False)(x) if self.dropout else x
+
   def _wrapped(self, layer, *args, **options) -> Callable:
-    self._layers += 1
-    name, zeros = f'layer_{self._layers - 1}', nn.initializers.zeros
+    layers, norms = self.numbers
+    self.numbers = layers + 1, norms
+    name, zeros = f'layer_{layers}', nn.initializers.zeros
     return self.norm.layer(layer(*args, **options, kernel_init=zeros, name=name))
 
 
@@ -96,6 +137,23 @@ def widths(what: str, *, least: int = 1, **options) -> None:
 
 
 def known(**options) -> None:
-  """ValueError unless the activation and whatever else is given as (value, valid) is known."""
+  """ValueError unless each option, given as (value, valid), is one of the valid ones."""
   for name, (value, valid) in options.items():
     trial.one_of(f'model_options.{name}', value, valid)
+
+
+def common(activation: str, dtype: str, dropout: float) -> None:
+  """ValueError unless the options that every model has are what they can be."""
+  activations.find(activation)
+  known(dtype=(dtype, DTYPES))
+  if not (is_number(dropout) and 0 <= dropout < 1):
+    raise ValueError(f'model_options.dropout={dropout!r}: use a number from 0 to below 1')
+
+
+def one_way(name: str, value, **others) -> None:
+  """ValueError where an option is given together with others that say the same."""
+  both = [f'{other}={given!r}' for other, given in others.items() if given is not None]
+  if value is not None and both:
+    raise ValueError(
+      f'model_options.{name}={value!r} and {", ".join(both)}: give the one or the other'
+    )

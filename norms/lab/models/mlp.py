@@ -6,29 +6,49 @@ from norms.lab.models import layers
 from norms.lab.models.norm import Norm
 
 
-class MLP(nn.Module):
-  """Dense layers with the norm before (or after) each activation, and a linear one at the end."""
+class MLP(layers.Model):
+  """Dense layers with the norm before (or after) each activation, and a linear one at the end.
 
-  norm: Norm
-  classes: int
-  features: tuple[int, ...] = (128, 128)
-  activation: str = 'relu'
-  placement: str = 'before'
+  Dropout is of what each hidden layer passes on (Srivastava et al. 2014, JMLR 15).
+  """
+
+  features: tuple[int, ...]
+  placement: str
 
   @nn.compact
   def __call__(self, x, train: bool):
-    del train  # the norm knows
-    make = layers.Layers(self.norm, self.activation)
+    make = self.layers(train)
     x = x.reshape(len(x), -1)
     for width in self.features:
-      x = make.activated(make.dense(width)(x), self.placement)
-    return make.dense(self.classes)(x)
+      x = make.drop(make.activated(make.dense(width)(x), self.placement))
+    return make.head(self.classes)(x)
 
 
-def mlp(norm: Norm, classes: int, features=(128, 128), activation='relu', placement='before'):
-  """A multilayer perceptron; images are flattened."""
+def mlp(
+  norm: Norm, classes: int, features=None, width=None, depth=None, activation='relu',
+  placement='before', dtype='float32', dropout=0.0,
+):  # fmt: skip
+  """A multilayer perceptron; images are flattened.
+
+  Args:
+    norm: what it is given for a norm.
+    classes: the size of the last layer.
+    features: the width of each hidden layer; or else
+    width: of every hidden layer, 128 by default, and
+    depth: how many hidden layers there are, 2 by default.
+    activation: by its name in jax.nn, or a user's package.module:function.
+    placement: of the norm, 'before' or 'after' the activation.
+    dtype: of the computation, 'float32' or 'bfloat16'.
+    dropout: the share of a hidden layer's units that a step drops.
+
+  Raises:
+    ValueError: of one line, at the first option that is wrong.
+  """
+  layers.one_way('features', features, width=width, depth=depth)
+  width, depth = 128 if width is None else width, 2 if depth is None else depth
+  layers.whole(width=width, depth=depth)
+  features = (width,) * depth if features is None else features
   layers.widths('the width of each hidden layer', features=features)
-  layers.known(
-    activation=(activation, layers.ACTIVATIONS), placement=(placement, ('before', 'after'))
-  )
-  return MLP(norm, classes, tuple(features), activation, placement)
+  layers.known(placement=(placement, ('before', 'after')))
+  layers.common(activation, dtype, dropout)
+  return MLP(norm, classes, activation, dtype, dropout, tuple(features), placement)
