@@ -6,7 +6,7 @@ Numbers stay those of the model without scan, so that a layer has the same name 
 the same initial kernel.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 import copy
 import itertools
 import math
@@ -37,7 +37,9 @@ class Block(nn.Module):
 def repeat(f: Callable, layers: Any, x, count: int, *, per_block: tuple[int, int]):
   """x after `count` times x = f(layers, x), which keeps its shape and dtype.
 
-  layers: the `Layers` of the model; per_block: how many layers and norms f makes of it.
+  f: no method of a module, whose layers would be that module's and not the block's.
+  layers: the `Layers` of the model.
+  per_block: how many layers and norms f makes of it.
   """
   scanned = nn.scan(
     Block,
@@ -68,8 +70,7 @@ def shared_out(draws: jax.Array, shapes: Mapping[Path, tuple[int, ...]]) -> dict
   So the kernel of a layer is of the same numbers, whether its block is stacked or not.
   """
   found, start = {}, 0
-  for _, group in itertools.groupby(shapes, lambda path: path[0]):
-    paths: Sequence[Path] = tuple(group)
+  for paths in _together(shapes):
     blocks = shapes[paths[0]][0] if stacked(paths[0]) else 1
     sizes = [math.prod(shapes[path]) // blocks for path in paths]
     rows = draws[start : start + blocks * sum(sizes)].reshape(blocks, -1)
@@ -86,12 +87,21 @@ def by_layer(values: Mapping[Path, Any]) -> dict[str, Any]:
   Of blocks of two layers, repeated_3/layer_4 of block k is layer_{4 + 2 k}.
   """
   found = {}
-  for path, value in values.items():
-    if not stacked(path):
-      found['/'.join(path[:-1]) or 'model'] = value
+  for paths in _together(values):
+    if not stacked(paths[0]):
+      found |= {'/'.join(path[:-1]) or 'model': values[path] for path in paths}
       continue
-    per_block = sum(other[0] == path[0] for other in values)
-    kind, _, number = path[1].rpartition('_')
-    for block, one in enumerate(value):
-      found[f'{kind}_{int(number) + block * per_block}'] = one
+    for block in range(len(values[paths[0]])):
+      for path in paths:
+        kind, _, number = path[1].rpartition('_')
+        found[f'{kind}_{int(number) + block * len(paths)}'] = values[path][block]
   return found
+
+
+def _together(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+  """The paths in their order, those of one scan together and every other one alone."""
+
+  def scan(path: Path) -> Path:
+    return path[:1] if stacked(path) else path
+
+  return [tuple(group) for _, group in itertools.groupby(paths, scan)]

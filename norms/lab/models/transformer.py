@@ -1,5 +1,6 @@
 """What transformers have in common: blocks of attention and of two dense layers, and positions."""
 
+from collections.abc import Callable
 import functools
 
 import jax
@@ -30,8 +31,10 @@ class Blocks(layers.Model):
 
   def blocks(self, make: layers.Layers, x, causal: bool = False):
     """x (examples, positions, width), of the same shape, through all the blocks."""
+    attend = functools.partial(_attention, heads=self.heads, causal=causal)
+    widen = functools.partial(_mlp, ratio=self.mlp_ratio)
+    block = functools.partial(_block, parts=(attend, widen), placement=self.placement)
     x = make.drop(x)
-    block = functools.partial(self._block, causal)
     if self.scan and self.depth > 1:
       x = repeated.repeat(block, make, x, self.depth, per_block=PER_BLOCK)
     else:
@@ -39,22 +42,27 @@ class Blocks(layers.Model):
         x = block(make, x)
     return make.normalize(x) if self.placement == 'pre' else x
 
-  def _block(self, causal: bool, make: layers.Layers, x):
-    for part in (functools.partial(self._attention, causal), self._mlp):
-      if self.placement == 'pre':
-        x = x + make.drop(part(make, make.normalize(x)))
-      else:
-        x = make.normalize(x + make.drop(part(make, x)))
-    return x
 
-  def _attention(self, causal: bool, make: layers.Layers, x):
-    shape = (*x.shape[:2], self.heads, self.width // self.heads)
-    query, key, value = (make.dense(self.width)(x).reshape(shape) for _ in range(3))
-    seen = jax.nn.dot_product_attention(query, key, value, is_causal=causal)
-    return make.dense(self.width)(seen.reshape(x.shape))
+def _block(make: layers.Layers, x, parts: tuple[Callable, ...], placement: str):
+  for part in parts:
+    if placement == 'pre':
+      x = x + make.drop(part(make, make.normalize(x)))
+    else:
+      x = make.normalize(x + make.drop(part(make, x)))
+  return x
 
-  def _mlp(self, make: layers.Layers, x):
-    return make.dense(self.width)(make.activate(make.dense(self.mlp_ratio * self.width)(x)))
+
+def _attention(make: layers.Layers, x, heads: int, causal: bool):
+  width = x.shape[-1]
+  shape = (*x.shape[:2], heads, width // heads)
+  query, key, value = (make.dense(width)(x).reshape(shape) for _ in range(3))
+  seen = jax.nn.dot_product_attention(query, key, value, is_causal=causal)
+  return make.dense(width)(seen.reshape(x.shape))
+
+
+def _mlp(make: layers.Layers, x, ratio: int):
+  width = x.shape[-1]
+  return make.dense(width)(make.activate(make.dense(ratio * width)(x)))
 
 
 def sinusoids(length: int, width: int):
