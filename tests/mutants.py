@@ -786,9 +786,33 @@ MUTANTS = (
   ),
   Mutant(
     'kernels by fan-out', 'lab/engine/training.py',
-    'math.prod(kernel.shape[:-1])',
+    'math.prod(kernel.shape[repeated.stacked(path) : -1])',
     'kernel.shape[-1]',
     'test_init_scale_is_times',
+  ),
+  Mutant(
+    'stacked kernels by the number of blocks, too', 'lab/engine/training.py',
+    'math.prod(kernel.shape[repeated.stacked(path) : -1])',
+    'math.prod(kernel.shape[:-1])',
+    'test_it_says_the_same_before', ('tests/lab/test_repeated.py',),
+  ),
+  Mutant(
+    'blocks are drawn kernel by kernel', 'lab/models/repeated.py',
+    'return [tuple(group) for _, group in itertools.groupby(paths, scan)]',
+    'return [(path,) for path in paths]',
+    'test_draws_are_shared_out', ('tests/lab/test_repeated.py',),
+  ),
+  Mutant(
+    'dropout of the seed alone', 'lab/engine/training.py',
+    "jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)",
+    "key(hyper['seed'], 'dropout')",
+    'test_a_step_drops_by', ('tests/lab/test_model_options.py',),
+  ),
+  Mutant(
+    'a norm widens what follows it', 'lab/models/layers.py',
+    'return z if self.dtype is None else z.astype(self.dtype)',
+    'return z',
+    'test_what_is_added_to', ('tests/lab/test_model_options.py',),
   ),
   Mutant(
     'one scale for all kernels', 'lab/engine/training.py',

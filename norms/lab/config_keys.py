@@ -28,7 +28,7 @@ STUDY: Mapping[str, str] = {
   'data.sha256': "of your own data's content, which is part of a trial; '': of what is there now",
   'data.manual_dir': 'the folder of original files, where they should not be downloaded',
   'model': 'mlp, cnn, resnet, vit, decoder, or package.module:factory',
-  'model_options': "arguments of the model, such as {'features': (128, 128)}",
+  'model_options': "arguments of the model, such as {'width': 128, 'dropout': 0.1}",
   'norm': 'a name of norms.NORMS, or package.module:object',
   'norm_options': "options by norm, such as {'group': {'num_groups': 8}}",
   'optimizer': 'the name of a factory in optax',

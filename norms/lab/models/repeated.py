@@ -86,7 +86,7 @@ def by_layer(values: Mapping[Path, Any]) -> dict[str, Any]:
 
   Of blocks of two layers, repeated_3/layer_4 of block k is layer_{4 + 2 k}.
   """
-  found = {}
+  found: dict[str, Any] = {}
   for paths in _together(values):
     if not stacked(paths[0]):
       found |= {'/'.join(path[:-1]) or 'model': values[path] for path in paths}
