@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import small
 
+import norms
 from norms import catalogue
 from norms.lab import data as data_sets
 from norms.lab import study
@@ -182,7 +183,8 @@ def size(model, norm, options):
     state = training.initial(setup, variables, jnp.zeros(2 * 10**6), hyper)
     return training.step(setup, state, Split(x, y), hyper)
 
-  return len(jax.jit(step).lower(*batch).as_text().splitlines())
+  with norms.plain_formulas():  # others pad arrays of some sizes and not of others
+    return len(jax.jit(step).lower(*batch).as_text().splitlines())
 
 
 @pytest.mark.parametrize(('model', 'key'), [('vit', 'depth'), ('resnet', 'blocks')])
