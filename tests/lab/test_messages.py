@@ -58,7 +58,7 @@ def test_a_flag_that_cannot_be_gets_one_line(arguments, says):
     ({'norm_options': {'gruop': {}}}, "config.norm_options key='gruop' is not known: did you mean"),
     ({'model_options': 5}, 'config.model_options=5: give a dict'),
     ({'model_options': {'features': {}}}, 'model_options.features={}: give a number'),
-    ({'model_options': {'depth': 2}}, "argument of model mlp='depth' is not known"),
+    ({'model_options': {'deep': 2}}, "argument of model mlp='deep' is not known"),
     ({'optimizer_options': {'nesterov': print}}, 'give a number, text, True, False, None'),
     ({'name': 5}, 'config.name=5: use a name of letters'),
     ({'question': 5}, 'config.question=5 is not a text'),
@@ -147,7 +147,8 @@ def test_the_optimizers_are_optimizers():
   ('arguments', 'says'),
   [
     (['--config.loss=x'], "config key='loss' is not known"),
-    (['--config.sweep.model_options.depth=1,4'], "argument of model mlp='depth' is not known: use"),
+    (['--config.sweep.model_options.deep=1,4'], "argument of model mlp='deep' is not known: use"),
+    (['--config.sweep.model_options.depth=1,4'], 'features=(128, 128) and depth=1: give the one'),
     (["--config.claims=(('ranking', 'ab'),)"], "config.claims has ('ranking', 'ab')"),
   ],
 )
