@@ -147,7 +147,7 @@ def test_the_optimizers_are_optimizers():
   ('arguments', 'says'),
   [
     (['--config.loss=x'], "config key='loss' is not known"),
-    (['--config.sweep.model_options.deep=1,4'], "argument of model mlp='deep' is not known: use"),
+    (['--config.sweep.model_options.deep=1,4'], "mlp='deep' is not known: did you mean 'depth'"),
     (['--config.sweep.model_options.depth=1,4'], 'features=(128, 128) and depth=1: give the one'),
     (["--config.claims=(('ranking', 'ab'),)"], "config.claims has ('ranking', 'ab')"),
   ],
