@@ -27,8 +27,17 @@ class VariantsTest(chex.TestCase):
   """Each test runs once for each variant."""
 
   @chex.all_variants
-  @_named(row for row in ROWS if not row.variant)
+  @_named(row for row in ROWS if measure.representative(row))
   def test_value_and_gradients(self, row):
+    self._hold_value_and_gradients(row)
+
+  # Jitted, promises 1 and 2 hold them; a call without jit is that of arrays of the host.
+  @chex.variants(with_device=True, without_device=True, with_pmap=True)
+  @_named(row for row in ROWS if not row.variant and not measure.representative(row))
+  def test_value_and_gradients_of_the_others(self, row):
+    self._hold_value_and_gradients(row)
+
+  def _hold_value_and_gradients(self, row):
     x, params, ct = measure.case(row)
     z, gradients = self.variant(functools.partial(_value_and_gradients, row))(x, params, ct)
     expected, expected_gradients = measure.plain(row, x, params, ct)

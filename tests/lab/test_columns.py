@@ -35,11 +35,12 @@ def run(tmp_path_factory):
   return made, folder
 
 
-def with_column(run, values, folder):
-  """The study's records as they would be with one more column, written and read as any are."""
+def with_columns(run, folder, **more):
+  """The study's records as they would be with more columns, written and read as any are."""
   made, origin = run
   frame = sweep.results(made, origin)
-  frame['steepness'] = values(frame)
+  for name, values in more.items():
+    frame[name] = values(frame)
   records.write(folder, made.trials, frame.drop(columns='numerics'), {'trials': len(made.trials)})
   return sweep.results(made, folder)
 
@@ -57,18 +58,18 @@ def whole_report(made, frame, folder):
 
 LIKE = {
   'constant': (lambda frame: frame['seed'] + 0.5, 'the same at every epoch'),
-  'the same everywhere': (lambda frame: 3.0, 'the same at every epoch'),
-  'all NaN': (lambda frame: np.nan, 'no value in any trial: all are NaN'),
+  'the_same_everywhere': (lambda frame: 3.0, 'the same at every epoch'),
+  'all_NaN': (lambda frame: np.nan, 'no value in any trial: all are NaN'),
   'infinite': (lambda frame: np.inf, 'infinite in 8 of 8 trials'),
-  'infinite at one scale': (
+  'infinite_at_one_scale': (
     lambda frame: np.where(frame['init_scale'] < 1, np.inf, frame['epoch']),
     'infinite in 4 of 8 trials',
   ),
-  'minus infinite in one trial': (
+  'minus_infinite_in_one_trial': (
     lambda frame: np.where(frame['trial'] == frame['trial'].iloc[0], -np.inf, -1e300),
     'infinite in 1 of 8 trials',
   ),
-  'infinite at one seed': (
+  'infinite_at_one_seed': (
     lambda frame: np.where(frame['seed'] == 0, np.inf, 1.0),
     'infinite in 4 of 8 trials',
   ),
@@ -76,22 +77,29 @@ LIKE = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope='module')
+def unusual(run, tmp_path_factory):
+  """(records, report) with all of these among the columns."""
+  folder = tmp_path_factory.mktemp('unusual')
+  frame = with_columns(run, folder, **{case: values for case, (values, _) in LIKE.items()})
+  return frame, whole_report(run[0], frame, folder)
+
+
 @pytest.mark.parametrize('case', LIKE)
-def test_an_unusual_measurement_gets_a_page_that_says_so_and_is_no_axis(case, run, tmp_path):
-  values, says = LIKE[case]
-  frame = with_column(run, values, tmp_path)
-  page, text, csv, drawn = whole_report(run[0], frame, tmp_path)
-  assert f'Of the measurement steepness: {says}' in page and says in text
-  assert '| steepness | none |' in text
-  assert 'steepness' not in csv and statistics.axes(frame) == ['init_scale']
-  assert 'heat_steepness' not in drawn and 'test_accuracy_by_steepness' not in drawn
-  assert 'steepness_by_epoch' not in drawn or case == 'infinite at one scale'
-  finite = np.isfinite(pd.to_numeric(frame['steepness'], errors='coerce')).any()
-  assert ('steepness_by_init_scale' in drawn) == finite
+def test_an_unusual_measurement_gets_a_page_that_says_so_and_is_no_axis(case, unusual):
+  frame, (page, text, csv, drawn) = unusual
+  label, says = case.replace('_', ' '), LIKE[case][1]
+  assert f'Of the measurement {label}: {says}' in page and f'{label}: {says}' in text
+  assert f'| {label} | none |' in text
+  assert case not in csv and statistics.axes(frame) == ['init_scale']
+  assert f'heat_{case}' not in drawn and f'test_accuracy_by_{case}' not in drawn
+  assert f'{case}_by_epoch' not in drawn or case == 'infinite_at_one_scale'
+  finite = np.isfinite(pd.to_numeric(frame[case], errors='coerce')).any()
+  assert (f'{case}_by_init_scale' in drawn) == finite
 
 
 def test_a_usual_measurement_has_its_curve_its_figure_and_its_lines(run, tmp_path):
-  frame = with_column(run, lambda frame: -1.0 - frame['epoch'], tmp_path)
+  frame = with_columns(run, tmp_path, steepness=lambda frame: -1.0 - frame['epoch'])
   _, text, csv, drawn = whole_report(run[0], frame, tmp_path)
   assert {'steepness_by_epoch', 'steepness_by_init_scale'} <= drawn
   assert 'Of the measurement' not in text

@@ -37,19 +37,17 @@ def both(case, seed=0, **options):
   rng = np.random.default_rng(seed)  # XLA takes a second to compile a draw of jax.random
   x = jnp.asarray(rng.normal(size=(4, *size, channels)), jnp.float32)
   ours, theirs = (c(6, kernel, strides, padding, **options) for c in (Conv, nn.Conv))
-  variables = theirs.init(jax.random.key(seed + 1), x)
-  bias = jnp.asarray(rng.normal(size=6), jnp.float32)
-  given = {**variables['params'], **({'bias': bias} if 'bias' in variables['params'] else {})}
-  return ours, theirs, {'params': given}, x
+  described = jax.eval_shape(theirs.init, jax.random.key(seed), x)
+  drawn = lambda p: jnp.asarray(rng.normal(size=p.shape) / p.size**0.5, p.dtype)  # noqa: E731
+  return ours, theirs, jax.tree.map(drawn, described), x
 
 
 @pytest.mark.parametrize('case', CASES, ids=str)
 def test_convolution_is_flaxs_with_flaxs_parameters(case):
   """Value, gradient of input and parameters, tangent; and its own parameters have Flax's shapes."""
   ours, theirs, variables, x = both(case)
-  own = ours.init(jax.random.key(1), x)
+  own = jax.eval_shape(ours.init, jax.random.key(1), x)
   chex.assert_trees_all_equal_shapes_and_dtypes(own, variables)
-  chex.assert_trees_all_equal(own, theirs.init(jax.random.key(1), x))
   shape = jax.eval_shape(theirs.apply, variables, x).shape
   cotangent = np.random.default_rng(3).normal(size=shape).astype(np.float32)
 
@@ -59,6 +57,16 @@ def test_convolution_is_flaxs_with_flaxs_parameters(case):
     return z, pull(cotangent), jax.jvp(module.apply, (variables, x), (variables, jnp.cos(x)))[1]
 
   alike(pulled(ours), pulled(theirs))
+
+
+# XLA takes a second to compile a draw.
+@pytest.mark.parametrize(
+  'case', [CASES[0], *(pytest.param(c, marks=pytest.mark.slow) for c in CASES[1:])], ids=str
+)
+def test_its_own_parameters_are_drawn_as_flaxs(case):
+  ours, theirs, _, x = both(case)
+  key = jax.random.key(1)
+  chex.assert_trees_all_equal(ours.init(key, x), theirs.init(key, x))
 
 
 @pytest.mark.parametrize('case', [CASES[0], CASES[3], CASES[8]], ids=str)

@@ -102,7 +102,9 @@ def test_two_epochs_reduce_the_loss(model, norm, rate, tmp_path):
   assert losses[2] < 0.9 * losses[0]
 
 
-@pytest.mark.parametrize('model', ['cnn', 'resnet', 'vit'])
+@pytest.mark.parametrize(
+  'model', ['cnn', *(pytest.param(m, marks=pytest.mark.slow) for m in ('resnet', 'vit'))]
+)
 def test_lanes_together_equal_each_alone(model, tmp_path):
   """Within 1e-5 over the first steps: a convolution of several kernels at once is the same one."""
   rates = (0.01, 0.02)

@@ -14,6 +14,7 @@ SMALL = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_on_by_the_command(tmp_path):
   """In a process for each core; what they read is on record."""
   x, y = users_data.load()['train']

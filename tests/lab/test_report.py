@@ -296,6 +296,15 @@ CASES = {
 }
 
 
+# Each numeric axis has its figure.
+OF_AXES = {
+  'weight scale': 'test_accuracy_by_weight_scale',
+  'learning rate': 'test_accuracy_by_learning_rate',
+  'another key': 'test_accuracy_by_model_options.width',
+  'validation': 'validation_accuracy_by_batch_size',
+}
+
+
 @pytest.mark.parametrize('case', CASES)
 def test_every_shape_of_study_has_a_report(case, tmp_path):
   frame = CASES[case]()
@@ -304,20 +313,7 @@ def test_every_shape_of_study_has_a_report(case, tmp_path):
   assert Page(text).open == []
   assert all(norm in text for norm in frame['norm'].unique())
   assert frame['norm'].iloc[0] in report.terminal(frame, study())
-
-
-@pytest.mark.parametrize(
-  'case, name',
-  [
-    ('weight scale', 'test_accuracy_by_weight_scale'),
-    ('learning rate', 'test_accuracy_by_learning_rate'),
-    ('another key', 'test_accuracy_by_model_options.width'),
-    ('validation', 'validation_accuracy_by_batch_size'),
-  ],
-)
-def test_each_numeric_axis_has_its_figure(case, name):
-  drawn = writing.draw_all(which_figures.parts_of(view.of(CASES[case](), study(axes={}))))
-  assert name in {drawing.name for drawing in drawn}
+  assert case not in OF_AXES or (tmp_path / 'figures' / f'{OF_AXES[case]}.png').exists()
 
 
 def test_settings_changed_together_are_called_so():

@@ -37,7 +37,10 @@ def config(name, **changes):
   return small.config(**given | {'claims': claims} | CASES[name][0] | changes)
 
 
-@pytest.mark.parametrize('name', CASES)
+ONE = [name if name == 'own' else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+
+
+@pytest.mark.parametrize('name', ONE)
 def test_a_task_is_recorded_judged_and_compared_by_its_score(name, tmp_path):
   made = config(name, data={**CASES[name][0].get('data', {'name': 'digits'}), 'validation': 100})
   frame, failed, _ = small.run(made, tmp_path)

@@ -1,5 +1,7 @@
 """Promises of worker processes: what threads give, and nothing left behind however it ends."""
 
+import multiprocessing
+from multiprocessing import forkserver
 import os
 import pathlib
 import signal
@@ -17,6 +19,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
 
 
+@pytest.fixture(scope='module')
+def forked():
+  """Workers are forked from a process that has imported the lab, as train.py's are."""
+  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
+  multiprocessing.set_start_method('forkserver', force=True)
+  yield
+  multiprocessing.set_start_method(None, force=True)
+
+
 def test_processes_record_what_threads_record(tmp_path):
   """To the bit in training; an evaluation's sums may be split among threads in another way."""
   made = small.config(norm=('none', 'batch'), batch_size=(128, 256), seed=(0, 1))
@@ -31,6 +42,7 @@ def test_processes_record_what_threads_record(tmp_path):
   np.testing.assert_allclose(threads['test_loss'], processes['test_loss'], rtol=1e-5)
 
 
+@pytest.mark.usefixtures('forked')
 def test_progress_is_told_and_a_request_to_stop_is_heard(tmp_path):
   asked = study.from_config(small.config(norm=('none', 'batch', 'users_own:Breaks'), epochs=50))
   groups = sweep.pending(asked, tmp_path)
@@ -45,6 +57,7 @@ def test_progress_is_told_and_a_request_to_stop_is_heard(tmp_path):
   assert all(done in (0, 5) for _, done, _ in told)  # steps of an epoch of one lane
 
 
+@pytest.mark.usefixtures('forked')
 def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
   made = small.config(norm=('users_own:Dies', 'none', 'batch'))
   frame, failed, _ = small.run(made, tmp_path, spawn=True)
@@ -72,6 +85,7 @@ def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
   assert waiting.take(first) is None
 
 
+@pytest.mark.usefixtures('forked')
 def test_what_ends_the_process_of_a_family_ends_no_other_group_of_it(tmp_path, monkeypatch):
   monkeypatch.setattr(sweep, 'cores', lambda: 2)
   monkeypatch.setattr(sweep, 'at_once', lambda groups: 1)  # nobody else to take the others over
