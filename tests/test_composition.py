@@ -39,9 +39,10 @@ def test_query_and_key_norm_of_flaxs_linen_attention(monkeypatch):
 
 def test_query_and_key_norm_of_flaxs_nnx_attention(monkeypatch):
   x = draw(shape=(2, 5, 16))
-  build = lambda: nnx.MultiHeadAttention(  # noqa: E731
-    2, 16, normalize_qk=True, decode=False, rngs=nnx.Rngs(0)
-  )
+
+  def build():
+    return nnx.MultiHeadAttention(2, 16, normalize_qk=True, decode=False, rngs=nnx.Rngs(0))
+
   expected = build()(x)
   monkeypatch.setattr(nnx.nn.attention, 'LayerNorm', norms.nnx.LayerNorm)
   module = build()

@@ -183,7 +183,10 @@ def test_nnx_state_passes_through_jit_split_and_merge(name):
   """State passes through, and train, eval and views set the mode."""
   module, other = _nnx(name, momentum=0.5), _nnx(name, momentum=0.5)
   step = nnx.jit(lambda m, x: m(x))
-  kept = lambda m: nnx.to_pure_dict(nnx.state(m, nnx.BatchStat))  # noqa: E731
+
+  def kept(m):
+    return nnx.to_pure_dict(nnx.state(m, nnx.BatchStat))
+
   graph, state = nnx.split(other)
   for seed in range(2):
     x = draw(seed, shape=X.shape)
@@ -220,7 +223,10 @@ def test_statistics_over_a_named_axis(name):
   """init needs no named axis; halves of a batch, mapped, have the whole batch's statistics."""
   module, whole = _linen(name, axis_name='half'), _linen(name)
   variables = module.init(KEY, X)
-  run = lambda m, x: m.apply(variables, x, mutable=['batch_stats'])  # noqa: E731
+
+  def run(m, x):
+    return m.apply(variables, x, mutable=['batch_stats'])
+
   halves = jax.vmap(lambda x: run(module, x), axis_name='half')(X.reshape(2, 2, 5, 8))
   y, stats = run(whole, X)
   chex.assert_trees_all_close(halves[0].reshape(X.shape), y, rtol=0, atol=1e-5)
@@ -235,7 +241,10 @@ def test_an_option_may_change_from_call_to_call(library):
     free = jax.jit(lambda r: bound(X, r_max=r, d_max=5 * (r - 1)))
   else:
     run = nnx.jit(lambda m, r: m(X, r_max=r, d_max=5 * (r - 1)))
-    free = lambda r: run(_nnx('batch_renorm'), r)  # noqa: E731
+
+    def free(r):
+      return run(_nnx('batch_renorm'), r)
+
   chex.assert_trees_all_close(free(1.0), norms.batch_norm(X)[0], rtol=0, atol=1e-5)
   assert not np.allclose(free(3.0), norms.batch_norm(X)[0], atol=1e-2)
 

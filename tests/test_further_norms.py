@@ -41,7 +41,10 @@ def test_a_learnt_epsilon_counts_by_its_magnitude_and_makes_nothing_of_nothing(e
   learnt = np.linspace(-2, 2, 8, dtype='float32')
   x = X.copy()
   x[:, :, 3] = 0  # a channel of zeros, where y is 0 for any epsilon
-  norm = lambda e: norms.filter_response_norm(x, SCALE, BIAS, None, e, epsilon=epsilon)  # noqa: E731
+
+  def norm(e):
+    return norms.filter_response_norm(x, SCALE, BIAS, None, e, epsilon=epsilon)
+
   z, pull = jax.vjp(norm, learnt)
   square = np.mean(np.square(x, dtype='float64'), 1, keepdims=True) + epsilon + np.abs(learnt)
   measure.assert_near(z, x / np.sqrt(square) * SCALE + BIAS, 1e-6, 'z')
@@ -106,7 +109,10 @@ def test_positional_moments_are_those_of_the_named_axes(axes, dtype):
   # The tolerance is half an ulp of y, times std.
   restored, ulp = norms.moment_shortcut(y, mean, std), float(jnp.finfo(dtype).eps)
   chex.assert_type(restored, x.dtype)
-  wide = lambda a: np.where(mask, measure.double(a), 0)  # noqa: E731
+
+  def wide(a):
+    return np.where(mask, measure.double(a), 0)
+
   measure.assert_near(wide(restored), wide(x), 4 * ulp, 'x')
 
 

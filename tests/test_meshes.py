@@ -65,7 +65,10 @@ KINDS = {'linen': _linen, 'nnx': _nnx}
 
 def _placed(mesh, spec, variables, own):
   """Vectors of an entry for each feature as the input's features, if `own`; the rest whole."""
-  at = lambda a: P(spec[-1]) if own and a.ndim and a.shape != (3,) else P()  # noqa: E731
+
+  def at(a):
+    return P(spec[-1]) if own and a.ndim and a.shape != (3,) else P()
+
   return jax.tree.map(lambda a: jax.device_put(a, NamedSharding(mesh, at(a))), variables)
 
 
@@ -139,7 +142,10 @@ def test_values_outside_of_a_program(name, place, mode):
   shape, spec, sizes = meshes.PLACES[place]
   x = np.asarray(modules.draw(shape=shape))
   lying = jax.device_put(x, NamedSharding(meshes.mesh_of(mode, sizes), P(*spec)))
-  value_and_gradient = lambda x: jax.vjp(FUNCTIONS[name], x)  # noqa: E731
+
+  def value_and_gradient(x):
+    return jax.vjp(FUNCTIONS[name], x)
+
   expected, pull = value_and_gradient(x)
   found, pull_lying = value_and_gradient(lying)
   modules.close(np.asarray(found), np.asarray(expected), TOLERANCE)

@@ -61,7 +61,9 @@ def test_weight_norms_lengths_never_train():
 
   @nnx.jit
   def step(module, optimizer):
-    loss = lambda m: jnp.mean(jnp.square(m(X) - target))  # noqa: E731
+    def loss(m):
+      return jnp.mean(jnp.square(m(X) - target))
+
     value, gradients = nnx.value_and_grad(loss)(module)
     optimizer.update(module, gradients)
     return value

@@ -33,11 +33,16 @@ def _call(case, kind, library, x, **options):
   """z and x's gradient; in evaluation where `use_running_average` says so."""
   if kind == 'nnx':
     module = case.nnx(library, **options)
-    f = lambda x: nnx.clone(module)(x)  # noqa: E731
+
+    def f(x):
+      return nnx.clone(module)(x)
   else:
     module = case.linen(library, **options)
     variables = module.init(KEY, x)
-    f = lambda x: module.apply(variables, x, mutable=['batch_stats'])[0]  # noqa: E731
+
+    def f(x):
+      return module.apply(variables, x, mutable=['batch_stats'])[0]
+
   return f(x), jax.grad(lambda x: jnp.sum(jnp.sin(f(x))).astype(jnp.float32))(x)
 
 
@@ -84,7 +89,9 @@ def test_evaluation_in_bfloat16_under_strict_promotion(kind, x_dtype, strict):
   x = X.astype(x_dtype)
   if kind == 'function':
     stats = norms.BatchStats(jnp.zeros(8), jnp.ones(8))
-    f = lambda x: norms.batch_norm(x, batch_stats=stats, training=False)[0].astype(jnp.bfloat16)  # noqa: E731
+
+    def f(x):
+      return norms.batch_norm(x, batch_stats=stats, training=False)[0].astype(jnp.bfloat16)
   elif kind == 'linen':
     options = {'use_bias': False, 'use_scale': False}  # which are float32: a mix, as in Flax
     module = norms.linen.BatchNorm(use_running_average=True, dtype=jnp.bfloat16, **options)

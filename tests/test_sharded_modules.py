@@ -27,7 +27,10 @@ def _mesh(kind):
 
 def _run(module, x):
   """z, that of a compiled call, and gradients of the Params."""
-  loss = lambda m, x: jnp.sum(jnp.sin(m(x)))  # noqa: E731
+
+  def loss(m, x):
+    return jnp.sum(jnp.sin(m(x)))
+
   gradients = nnx.jit(nnx.grad(loss))(module, x)
   z = nnx.jit(lambda m, x: m(x))(module, x)
   return module(x), z, nnx.to_pure_dict(gradients)
@@ -70,7 +73,10 @@ def test_linens_boxes(case):
   for library in (norms.linen, nn):
     module = case.linen(library, **inits)
     variables = module.init(KEY, X)
-    loss = lambda v, m=module: jnp.sum(jnp.sin(m.apply(v, X, mutable=['batch_stats'])[0]))  # noqa: E731
+
+    def loss(v, m=module):
+      return jnp.sum(jnp.sin(m.apply(v, X, mutable=['batch_stats'])[0]))
+
     found.append((nn.get_partition_spec(variables), variables, jax.grad(loss)(variables)))
   (specs, variables, gradients), (flax_specs, flax_variables, flax_gradients) = found
   assert specs == flax_specs

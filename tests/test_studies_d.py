@@ -75,7 +75,9 @@ def _case(n, d):
 
 
 def _gradients(norm, arguments, ct):
-  loss = lambda *arguments: jnp.sum(ct * _NORMS[norm][0](*arguments))  # noqa: E731
+  def loss(*arguments):
+    return jnp.sum(ct * _NORMS[norm][0](*arguments))
+
   return jax.jit(jax.grad(loss, (0, 1, 2)))(*arguments)
 
 

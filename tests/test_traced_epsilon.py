@@ -41,7 +41,10 @@ def _function(name, epsilon):
 @rows
 def test_of_a_function(name, x64):
   """An array gives the value of the number, and the derivative of differences in float64."""
-  f = lambda epsilon: _function(name, epsilon)  # noqa: E731
+
+  def f(epsilon):
+    return _function(name, epsilon)
+
   epsilon, h = jnp.float64(EPSILON), 1e-5
   value, slope = jax.jit(jax.value_and_grad(f))(epsilon)
   chex.assert_trees_all_close(value, f(EPSILON), rtol=1e-10, atol=1e-10)

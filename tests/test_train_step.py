@@ -46,7 +46,9 @@ def _train_step(axis_name):
 
 
 def _pmapped(variables, x, label):
-  split = lambda a: a.reshape(2, -1, *a.shape[1:])  # noqa: E731
+  def split(a):
+    return a.reshape(2, -1, *a.shape[1:])
+
   step = jax.pmap(_train_step(AXIS), AXIS, in_axes=(None, 0, 0))
   return jax.tree.map(lambda a: a[1], step(variables, split(x), split(label)))
 

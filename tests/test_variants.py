@@ -67,7 +67,10 @@ class VariantsTest(chex.TestCase):
   def test_mask(self, row):
     x, params, _ = measure.case(row)
     mask = measure.scattered(x.shape)
-    masked = lambda x, params, mask: row.call(x, params, mask=mask)  # noqa: E731
+
+    def masked(x, params, mask):
+      return row.call(x, params, mask=mask)
+
     z = self.variant(masked)(np.where(mask, x, np.float32(np.nan)), params, mask)
     expected = row.plain(*measure.double((np.where(mask, x, 0), params)), mask=mask)
     measure.assert_near(z, expected, formula.FLOAT32, 'z')

@@ -65,7 +65,10 @@ class TestEveryArrayIsLarge:
     """Each operation has the right Hessian; it is squared, since norms are linear in most."""
     shapes = (2, 3, 4), (2, 3, last), (1, 1, 4), (2, 3, last), (1, 1, 4)
     ct, *given = (measure.draw(s, 'float64', seed=i) for i, s in enumerate(shapes))
-    times = lambda f: gradients.hessian_times(f, order, tuple(given[:2]), tuple(given[2:]), ct)  # noqa: E731
+
+    def times(f):
+      return gradients.hessian_times(f, order, tuple(given[:2]), tuple(given[2:]), ct)
+
     found, expected = times(lambda *at: f(*at) ** 2), times(lambda *at: plain(*at) ** 2)
     measure.assert_near(found, expected, gradients.EXACT, order)
 
@@ -112,12 +115,18 @@ def test_large_arrays(row, offset):
     measure.assert_near_gradients(one[1], other[1], tolerance, ct)  # sums of up to 65536 terms
 
 
-BATCH = lambda x, **options: norms.batch_norm(x, **options)[0]  # noqa: E731
-LAYER = lambda x, **options: norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)  # noqa: E731
+def batch(x, **options):
+  return norms.batch_norm(x, **options)[0]
+
+
+def layer(x, **options):
+  return norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)
+
+
 GROUP = functools.partial(norms.group_norm, num_groups=4)
-HELD = {BATCH: 1, GROUP: 1, norms.instance_norm: 1, LAYER: 2}
+HELD = {batch: 1, GROUP: 1, norms.instance_norm: 1, layer: 2}
 # The least large arrays.
-SHAPES = {f: (512, 16, 16) if f is LAYER else (64, 16, 16) for f in HELD}
+SHAPES = {f: (512, 16, 16) if f is layer else (64, 16, 16) for f in HELD}
 
 
 def typed(*shape, **more):
@@ -144,7 +153,7 @@ def test_which_programs_are_written_otherwise(f):
     with xla_cpu.plain_formulas(False):
       assert held(lambda x: f(x), large) == HELD[f]
     assert held(lambda x: f(x), large) == 0
-  assert f is LAYER or held(lambda x: f(x, mask=x > 0), large) == 0
+  assert f is layer or held(lambda x: f(x, mask=x > 0), large) == 0
   assert held(norms.layer_norm, large) == held(norms.rms_norm, large) == 0
 
 
@@ -163,8 +172,8 @@ def test_on_a_mesh_all_is_plain(f):
 
 def test_exported_programs():
   """A program of open size has the plain formulas, since it may run on few entries."""
-  for shape, calls in ((SHAPES[BATCH], 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
-    made = jax.export.export(jax.jit(BATCH), platforms=['cpu'])(typed(*shape))
+  for shape, calls in ((SHAPES[batch], 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
+    made = jax.export.export(jax.jit(batch), platforms=['cpu'])(typed(*shape))
     assert made.mlir_module().count('inlineable') == calls
 
 

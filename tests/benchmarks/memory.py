@@ -1,5 +1,7 @@
 """What a norm keeps for its backward pass, in units of its input's bytes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -23,7 +25,6 @@ def run(*, tiny: bool) -> None:
     for dtype in (jnp.float32, jnp.bfloat16):
       x, scale, bias, _ = library.inputs(shape, dtype)
       mine, theirs = (
-        kept(lambda *a, f=f: f(name, *a), x, scale, bias)  # noqa: B023
-        for f in (library.ours, library.flaxes)
+        kept(functools.partial(f, name), x, scale, bias) for f in (library.ours, library.flaxes)
       )
       print(f'{name:9}{jnp.dtype(dtype).name:9}{mine:6.2f}{theirs:6.2f}')

@@ -78,7 +78,10 @@ def described(layer, shape):
 def _lying(layer, place: Place, mesh):
   """The same on a mesh: an entry for each feature is split as the features are."""
   x, *vectors = described(layer, place.shape)
-  at = lambda spec: functools.partial(_at, NamedSharding(mesh, P(*spec)))  # noqa: E731
+
+  def at(spec):
+    return functools.partial(_at, NamedSharding(mesh, P(*spec)))
+
   return at(place.spec)(x), *jax.tree.map(at(place.spec[-1:]), vectors)
 
 
@@ -113,7 +116,10 @@ def step(library: str, norm: str, place: Place, kind: str) -> Cost:
 def halves(library: str, norm: str, place: Place, kind: str) -> tuple[Cost, Cost]:
   """Of two programs: forward, which hands on what it keeps, and backward from there."""
   layer, mesh = module(library, norm), place.mesh(kind)
-  forward = lambda x, params, stats: jax.vjp(applied(layer, stats), x, params, has_aux=True)  # noqa: E731
+
+  def forward(x, params, stats):
+    return jax.vjp(applied(layer, stats), x, params, has_aux=True)
+
   with jax.set_mesh(mesh):
     x, params, stats = _lying(layer, place, mesh)
     lowered = jax.jit(forward).lower(x, params, stats)
@@ -145,7 +151,9 @@ def named(library: str, norm: str, check_vma: bool, of_params: bool) -> tuple[Co
     return z, jax.tree.map(lambda s: s[None], new)
 
   def whole(x, params, stats, ct):
-    f = lambda x, params: forward(x, params, stats, ct)  # noqa: E731
+    def f(x, params):
+      return forward(x, params, stats, ct)
+
     f = f if of_params else functools.partial(f, params=params)
     z, pull, new = jax.vjp(f, *((x, params) if of_params else (x,)), has_aux=True)
     # What comes back waits for z, as any loss's does: else it might share the forward exchange.

@@ -88,7 +88,9 @@ def put(folder: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
 
 
 def _form(files: dict[str, bytes], checked=True) -> known.Form:
-  sha256 = lambda content: hashlib.sha256(content).hexdigest() if checked else ''  # noqa: E731
+  def sha256(content):
+    return hashlib.sha256(content).hexdigest() if checked else ''
+
   return {name: known.File(len(content), sha256(content)) for name, content in files.items()}
 
 

@@ -38,7 +38,10 @@ def both(case, seed=0, **options):
   x = jnp.asarray(rng.normal(size=(4, *size, channels)), jnp.float32)
   ours, theirs = (c(6, kernel, strides, padding, **options) for c in (Conv, nn.Conv))
   described = jax.eval_shape(theirs.init, jax.random.key(seed), x)
-  drawn = lambda p: jnp.asarray(rng.normal(size=p.shape) / p.size**0.5, p.dtype)  # noqa: E731
+
+  def drawn(p):
+    return jnp.asarray(rng.normal(size=p.shape) / p.size**0.5, p.dtype)
+
   return ours, theirs, jax.tree.map(drawn, described), x
 
 
@@ -76,7 +79,9 @@ def test_its_second_derivatives_are_flaxs(case):
 
   @functools.partial(jax.jit, static_argnums=0)
   def hessian_product(module):
-    loss = lambda v, x: jnp.sum(jnp.sin(module.apply(v, x)))  # noqa: E731
+    def loss(v, x):
+      return jnp.sum(jnp.sin(module.apply(v, x)))
+
     return jax.jvp(jax.grad(loss, (0, 1)), (variables, x), (variables, jnp.cos(x)))
 
   alike(hessian_product(ours), hessian_product(theirs))

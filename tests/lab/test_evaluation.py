@@ -76,7 +76,10 @@ def test_a_subset_for_evaluation_and_a_validation_split():
   validation = Split(DATA.train.x[200:300], DATA.train.y[200:300])
   seen = evaluate(setup, state, Data(DATA.train, DATA.test, validation))
   plain, _ = trained('none')
-  one = lambda split: evaluate(plain, state, Data(split, DATA.test))  # noqa: E731
+
+  def one(split):
+    return evaluate(plain, state, Data(split, DATA.test))
+
   first = one(Split(DATA.train.x[:100], DATA.train.y[:100]))
   chex.assert_trees_all_close(seen['train_loss'], first['train_loss'], rtol=1e-6)
   chex.assert_trees_all_close(seen['test_loss'], first['test_loss'], rtol=1e-6)

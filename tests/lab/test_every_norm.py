@@ -8,7 +8,7 @@ import norms
 from norms import catalogue
 from norms.lab import models
 
-# One of a kind that no other quick test trains: with variables of its own, parts of a batch, groups.
+# One of a kind, which no other quick test trains: variables of its own, parts of a batch, groups.
 QUICK = ('spectral', 'ghost', 'evonorm_s0', 'scaled_weight_standardization')
 REST = tuple(name for name in norms.NORMS if name not in QUICK)
 # Of 8 features: the usual 32 groups do not divide them.

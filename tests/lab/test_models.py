@@ -163,9 +163,9 @@ def test_residual_models_normalise_where_they_say(model, placement):
 
 
 def test_the_options_of_the_cnn_change_its_layers():
-  shapes = lambda **o: [  # noqa: E731
-    p['kernel'].shape for p in built('cnn', options=SMALL['cnn'] | o)[1]['params'].values()
-  ]
+  def shapes(**o):
+    return [p['kernel'].shape for p in built('cnn', options=SMALL['cnn'] | o)[1]['params'].values()]
+
   assert shapes() == [(3, 3, 1, 4), (3, 3, 4, 8), (2 * 2 * 8, 8), (8, 10)]
   assert shapes(pool='inner')[2] == (4 * 4 * 8, 8)
   assert shapes(pool='none', dense=()) == [(3, 3, 1, 4), (3, 3, 4, 8), (8 * 8 * 8, 10)]

@@ -64,7 +64,10 @@ def trials(**changes):
 
 def test_the_number_is_part_of_a_trial(monkeypatch):
   """And of a unit of a comparison with other libraries."""
-  identity = lambda: (trials()[0].hash, parity.study.digest({'norm': 'batch'}))  # noqa: E731
+
+  def identity():
+    return (trials()[0].hash, parity.study.digest({'norm': 'batch'}))
+
   now = identity()
   monkeypatch.setattr(numerics, 'NUMERICS', numerics.NUMERICS + 1)
   assert all(a != b for a, b in zip(now, identity(), strict=True))

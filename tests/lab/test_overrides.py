@@ -197,7 +197,10 @@ def test_a_fixed_key_is_refused():
     'config.eval_stats=exact: get_hyper of this config fixes eval_stats to running, exact: change '
     'it there'
   )
-  fixed = lambda hyper: hyper.fixed('norm', 'batch')  # noqa: E731
+
+  def fixed(hyper):
+    return hyper.fixed('norm', 'batch')
+
   assert 'fixes norm to batch' in refused(designed, fixed, '--config.norm=layer')
   assert 'fixes the values of norm' in refused(designed, fixed, '--config.sweep.norm=layer')
   assert [t.norm for t in designed(fixed, '--config.norm=batch')] == ['batch']
@@ -205,14 +208,22 @@ def test_a_fixed_key_is_refused():
 
 def test_a_pair_alone_is_a_pair():
   """Though its values could stand in a product, of one combination."""
-  pair = lambda hyper: hyper.zipit([hyper.sweep('norm', ['batch']), hyper.sweep('epochs', [3])])  # noqa: E731
+
+  def pair(hyper):
+    return hyper.zipit([hyper.sweep('norm', ['batch']), hyper.sweep('epochs', [3])])
+
   assert 'pairs the values of norm' in refused(designed, pair, '--config.sweep.norm=layer')
-  one = lambda hyper: hyper.product([hyper.sweep('norm', ['batch']), hyper.sweep('epochs', [3])])  # noqa: E731
+
+  def one(hyper):
+    return hyper.product([hyper.sweep('norm', ['batch']), hyper.sweep('epochs', [3])])
+
   assert [t.norm for t in designed(one, '--config.sweep.norm=layer')] == ['layer']
 
 
 def test_drawn_values_are_chosen_among():
-  drawn = lambda hyper: hyper.random([hyper.uniform('learning_rate', 0.1, 0.2)], 3)  # noqa: E731
+  def drawn(hyper):
+    return hyper.random([hyper.uniform('learning_rate', 0.1, 0.2)], 3)
+
   rates = [t.learning_rate for t in designed(drawn)]
   (chosen,) = designed(drawn, f'--config.learning_rate={rates[1]}')
   assert chosen.learning_rate == rates[1]
@@ -220,7 +231,9 @@ def test_drawn_values_are_chosen_among():
 
 
 def test_what_get_hyper_does_not_set_is_an_axis_or_a_value():
-  seeds = lambda hyper: hyper.sweep('seed', (0, 1))  # noqa: E731
+  def seeds(hyper):
+    return hyper.sweep('seed', (0, 1))
+
   assert len(designed(seeds, '--config.sweep.norm=none,batch,layer')) == 6
   assert {t.norm for t in designed(seeds, '--config.norm=layer')} == {'layer'}
 
@@ -243,7 +256,9 @@ def test_points_made_by_hand_are_looked_at():
   ],
 )
 def test_what_cannot_be_meant_is_refused(arguments, says):
-  design = lambda hyper: hyper.sweep('model_options.features', [(8,), (9,)])  # noqa: E731
+  def design(hyper):
+    return hyper.sweep('model_options.features', [(8,), (9,)])
+
   assert says in refused(designed, design, *arguments)
 
 

@@ -188,9 +188,12 @@ def test_ours_has_no_nan_and_is_within_two_ulp_on_most_inputs(norm):
 
 def test_an_error_is_the_mean_of_its_draws():
   inputs = (('float32', ('unit',)),)
-  rows = lambda seed, draws: list(  # noqa: E731
-    measures.from_exact(peers.OURS, 'layer', Setting((4, 3, 3, 8), 4, 10, seed, inputs, draws))
-  )
+
+  def rows(seed, draws):
+    return list(
+      measures.from_exact(peers.OURS, 'layer', Setting((4, 3, 3, 8), 4, 10, seed, inputs, draws))
+    )
+
   alone = [rows(seed, 1) for seed in (5, 6, 7)]
   for together, *each in zip(rows(5, 3), *alone, strict=True):
     assert len({row['error'] for row in each}) > 1 and together['draws'] == 3

@@ -44,7 +44,10 @@ def length(grads):
 
 def convolved(x, kernel):
   """With its gradients, of which one is weighted so that no sum of it is 0."""
-  f = lambda x, kernel: convolution.convolve(x, kernel, PARAMS['bias'])  # noqa: E731
+
+  def f(x, kernel):
+    return convolution.convolve(x, kernel, PARAMS['bias'])
+
   z, pulled = jax.vjp(f, x, kernel)
   return z, pulled(jnp.sin(z))
 

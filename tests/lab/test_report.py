@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 from norms.lab import report
-from norms.lab.report import findings, page, style, tables, view, which_figures
-from norms.lab.report.figures import writing
+from norms.lab.report import findings, page, style, tables, view
 
 LEARNT = ('train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'grad_norm')
 PROVENANCE = [

@@ -138,7 +138,10 @@ def test_groups_of_a_family_are_compiled_together_if_every_worker_has_a_family()
     *trials(norm='batch', batch_size=256, seed=(0, 1), model_options={'features': (16,)}),
   ]
   groups = grouping.groups(made)
-  sizes = lambda groups: sorted((g.static.batch_size, sorted(g.sizes)) for g in groups)  # noqa: E731
+
+  def sizes(groups):
+    return sorted((g.static.batch_size, sorted(g.sizes)) for g in groups)
+
   apart = [(64, [64])] * 2 + [(128, [128])] * 2 + [(256, [256])]
   assert sizes(groups) == apart == sizes(grouping.share_programs(groups, workers=4))
   found = grouping.share_programs(groups, workers=3)

@@ -190,7 +190,10 @@ def test_pmap_without_synchronisation_differs():
   parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
   step = functools.partial(training.step, setup, axis_name='devices')
   both, _ = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
-  kernel = lambda state: state.variables['params']['layer_0']['kernel']  # noqa: E731
+
+  def kernel(state):
+    return state.variables['params']['layer_0']['kernel']
+
   assert np.abs(kernel(both)[0] - kernel(whole)).max() > 1e-4
 
 

@@ -46,7 +46,10 @@ def check_constant(library, row):
   if library == 'linen':
     gradient = jax.jit(jax.grad(lambda x: jnp.sum(ct * by_linen(x))))(x)
   else:
-    loss = lambda module, x: jnp.sum(ct * by_nnx(module, x))  # noqa: E731
+
+    def loss(module, x):
+      return jnp.sum(ct * by_nnx(module, x))
+
     gradient = nnx.jit(nnx.grad(loss, argnums=1))(module, x)
     for name in handed.catalogued(row).keeps:
       kept = getattr(module, name)[...]

@@ -31,7 +31,9 @@ def ours(row, x, params, stats, ct, more):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _plain(row, x, params, stats, ct, more):
-  f = lambda *given: row.plain_by(*given, xp=jnp, **more)  # noqa: E731
+  def f(*given):
+    return row.plain_by(*given, xp=jnp, **more)
+
   z, pull = jax.vjp(f, x, params, stats.mean, stats.var)
   dx, dparams, dmean, dvar = pull(ct.astype(z.dtype))
   return z, {'x': dx, 'mean': dmean, 'var': dvar, **dparams}
@@ -75,9 +77,10 @@ def check_mask(row):
   """Masked entries change no bit; z is the bias there, and only the bias has a gradient."""
   x, params, stats, ct = case(row)
   mask = measure.scattered(measure.SHAPE)
-  run = lambda filling, ct, mask: ours(  # noqa: E731
-    row, np.where(mask, x, np.float32(filling)), params, stats, ct, {'mask': mask}
-  )
+
+  def run(filling, ct, mask):
+    return ours(row, np.where(mask, x, np.float32(filling)), params, stats, ct, {'mask': mask})
+
   z, gradients = run(0, ct, mask)
   for filling in (np.nan, np.inf, 3e38):
     filled = run(filling, ct, mask)

@@ -133,7 +133,10 @@ def check_state(training, row):
 
   def f(x, params, mean, var, ct):
     options = {**row.options, 'batch_stats': norms.BatchStats(mean, var), 'training': training}
-    apply = lambda x, params: row.function(x, **params, **options)  # noqa: E731
+
+    def apply(x, params):
+      return row.function(x, **params, **options)
+
     z, pull, new = jax.vjp(apply, x, params, has_aux=True)
     return z, (new.mean, new.var), pull(ct)
 
@@ -148,7 +151,10 @@ def check_state(training, row):
 
 def check_module(run, training, row):
   """A module's output, new statistics and gradients are the same in an exported program."""
-  f = lambda x, params, ct: run(row, x, params, ct, training, {})  # noqa: E731
+
+  def f(x, params, ct):
+    return run(row, x, params, ct, training, {})
+
   program = _through_bytes(f, *described_case(row, _open(row)))
   x, params, ct = measure.case(row)
   _assert_near(program(x, params, ct), jax.jit(f)(x, params, ct), ct)

@@ -63,7 +63,10 @@ def check_second_order(orders, row):
     plain = hessian_times(measure.plain_function(row), 'forward-reverse', *arguments)
   # Relative to the part of x: where z is linear in a parameter, its own part is rounding.
   bound = 1e-11 * np.linalg.norm(plain[0])
-  off = lambda a, b: float(np.linalg.norm(a - b))  # noqa: E731
+
+  def off(a, b):
+    return float(np.linalg.norm(a - b))
+
   for order, found in zip(orders, ours, strict=True):
     chex.assert_trees_all_equal_comparator(
       lambda a, b: off(a, b) <= bound,
@@ -79,12 +82,17 @@ ORDERS = ('forward-reverse', 'reverse-forward', 'reverse-reverse')
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def hessian_times(f, order, at, direction, ct):
-  loss = lambda at: jnp.sum(ct * f(*at))  # noqa: E731
+  def loss(at):
+    return jnp.sum(ct * f(*at))
+
   if order == 'forward-reverse':
     return jax.jvp(jax.grad(loss), (at,), (direction,))[1]
   if order == 'reverse-forward':
     return jax.grad(lambda at: jax.jvp(loss, (at,), (direction,))[1])(at)
-  slopes = lambda at: jax.tree.map(jnp.vdot, jax.grad(loss)(at), direction)  # noqa: E731
+
+  def slopes(at):
+    return jax.tree.map(jnp.vdot, jax.grad(loss)(at), direction)
+
   return jax.grad(lambda at: jax.tree.reduce(jnp.add, slopes(at)))(at)
 
 

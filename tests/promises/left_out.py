@@ -30,7 +30,10 @@ def _choices(row):
 def _compare(row, ours, plain):
   """Compares ours(params) with plain(params), for all choices in one program."""
   params = measure.parameters(row)
-  given = lambda out: {n: p for n, p in params.items() if n not in out}  # noqa: E731
+
+  def given(out):
+    return {n: p for n, p in params.items() if n not in out}
+
   found = jax.jit(lambda: [ours(given(out)) for out in _choices(row)])()
   for out, z in zip(_choices(row), found, strict=True):
     neutral = {n: _neutral(n, p) if n in out else p for n, p in params.items()}

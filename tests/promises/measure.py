@@ -65,7 +65,10 @@ def case(row: Row, shape=SHAPE, dtype='float32', name='unit'):
 
 def double(tree):
   """The same numbers in float64 (complex128)."""
-  wide = lambda a: np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64)  # noqa: E731
+
+  def wide(a):
+    return np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64)
+
   return jax.tree.map(wide, tree)
 
 
@@ -136,8 +139,13 @@ def assert_near_gradients(found, expected, tolerance, ct):
 
 def assert_near_relatively(found, expected, tolerance, what):
   """Trees of one structure: for each array |a - b| <= tolerance (|a| + |b|), norms of arrays."""
-  message = lambda a, b: f'{what} is off by {relative(a, b):.2e}, more than {tolerance}'  # noqa: E731
-  near = lambda a, b: relative(a, b) <= tolerance  # noqa: E731
+
+  def message(a, b):
+    return f'{what} is off by {relative(a, b):.2e}, more than {tolerance}'
+
+  def near(a, b):
+    return relative(a, b) <= tolerance
+
   chex.assert_trees_all_equal_comparator(near, message, found, expected)
 
 

@@ -70,8 +70,13 @@ def _on_one_device(row, shape, dtype):
 def _lying(row, place, mesh, own: bool):
   """Where x, the parameters and the running statistics lie: the latter two split as x is (own)."""
   shape, spec, _ = PLACES[place]
-  at = lambda axes: NamedSharding(mesh, P(*(spec[a] for a in axes)))  # noqa: E731
-  along = lambda axes: at(() if isinstance(axes, int) or not own else axes)  # noqa: E731
+
+  def at(axes):
+    return NamedSharding(mesh, P(*(spec[a] for a in axes)))
+
+  def along(axes):
+    return at(() if isinstance(axes, int) or not own else axes)
+
   params = {name: along(axes) for name, axes in row.params.items()}
   return at(range(len(shape))), params, along(row.params['bias']) if row.state else None
 
@@ -112,9 +117,12 @@ def check_types(row):
     mesh = mesh_of('Explicit', sizes)
     for own in owns(row, place) if _has(row, place) else ():
       as_x, as_params, as_stats = _lying(row, place, mesh, own)
-      typed = lambda a, lies: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=lies)  # noqa: E731
+
+      def typed(a, lies):
+        return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=lies)
+
       x, params, stats, ct = _case(row, shape, 'float32')
-      stats = jax.tree.map(lambda a: typed(a, as_stats), stats)  # noqa: B023
+      stats = jax.tree.map(functools.partial(typed, lies=as_stats), stats)
       with jax.set_mesh(mesh):
         given = typed(x, as_x), jax.tree.map(typed, params, as_params), stats, typed(ct, as_x)
         found, new = jax.eval_shape(pulled(row), *given)
@@ -173,7 +181,10 @@ def _promises():
   for mode in MODES:
     for place in PLACES:
       applies = functools.partial(_has, place=place)
-      quick = lambda row, applies=applies: applies(row) and _quick(row)  # noqa: E731
+
+      def quick(row, applies=applies):
+        return applies(row) and _quick(row)
+
       name, check = f'{mode}-{place}'.lower(), functools.partial(check_place, mode, place)
       if mode == 'Explicit' or place in ('batch-positions', 'heads'):
         yield f'meshes-{name}', functools.partial(check, 'float32'), quick

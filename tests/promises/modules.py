@@ -122,7 +122,10 @@ class _Nnx(nnx.Module):
 def check_kernel(row):
   """The three agree on kernels, read through layers that return their kernel."""
   w, params, ct = measure.case(row)
-  renamed = lambda given: {_FLAXS.get(row.norm, {}).get(n, n): v for n, v in given.items()}  # noqa: E731
+
+  def renamed(given):
+    return {_FLAXS.get(row.norm, {}).get(n, n): v for n, v in given.items()}
+
   w, params, options = jax.numpy.asarray(w), renamed(params), renamed(_options(row))
   expected = _pure(row, w, measure.parameters(row), ct, True, {})
 

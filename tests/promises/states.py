@@ -88,8 +88,12 @@ def check_carry(row):
     for dtype in ('bfloat16', 'float32', 'float64', 'complex64')[: None if row.complex else 3]:
       x, params = measure.draw(dtype=dtype), measure.parameters(row)
       stats = initial(row, dtype if dtype == 'complex64' else 'float32')
-      one = lambda stats, x: step(row, x, params, stats)[::-1]  # noqa: E731,B023
-      found, _ = jax.eval_shape(lambda s, x: lax.scan(one, s, x), stats, np.stack([x, x]))  # noqa: B023
+
+      def one(stats, x, params=params):
+        return step(row, x, params, stats)[::-1]
+
+      scan = functools.partial(lax.scan, one)
+      found, _ = jax.eval_shape(scan, stats, np.stack([x, x]))
       chex.assert_trees_all_equal_shapes_and_dtypes(found, stats)
 
 
@@ -97,7 +101,10 @@ def check_scan(row):
   """Three steps of a scan give the statistics of three calls."""
   x, params, _ = measure.case(row)
   inputs = np.stack([x, 2 * x + 1, x - 3])
-  one = lambda stats, x: step(row, x, params, stats)[::-1]  # noqa: E731
+
+  def one(stats, x):
+    return step(row, x, params, stats)[::-1]
+
   found, outputs = jax.jit(lambda s, x: lax.scan(one, s, x))(initial(row), inputs)
   stats = initial(row)
   for x, z in zip(inputs, outputs, strict=True):

@@ -4,6 +4,7 @@ The tolerance is 1e-6 of the largest entry, or 8 ulp, since XLA may add in anoth
 """
 
 import functools
+import operator
 
 import chex
 import jax
@@ -37,11 +38,14 @@ def check_lanes(row):
   """The same in a scan over steps of a vmap over lanes, as in the lab's sweeps."""
   factors = np.asarray([[1.0, -0.5, 3.0], [0.1, 2.0, -1.0]], np.float32)
   lanes = jax.tree.map(lambda a: np.multiply.outer(factors, a), measure.case(row))
-  step = lambda carry, lane: (carry, jax.vmap(functools.partial(measure.ours, row))(*lane))  # noqa: E731
+
+  def step(carry, lane):
+    return (carry, jax.vmap(functools.partial(measure.ours, row))(*lane))
+
   _, (z, gradients) = jax.jit(lambda lanes: lax.scan(step, 0, lanes))(lanes)
   for lane in np.ndindex(factors.shape):
-    alone = jax.tree.map(lambda a: a[lane], lanes)  # noqa: B023
-    found = jax.tree.map(lambda a: a[lane], (z, gradients))  # noqa: B023
+    alone = jax.tree.map(operator.itemgetter(lane), lanes)
+    found = jax.tree.map(operator.itemgetter(lane), (z, gradients))
     expected = measure.ours(row, *alone)
     sums = 1e-6 * np.linalg.norm(alone[2])
     floors = 0.0, {name: 0.0 if name == 'x' else sums for name in expected[1]}

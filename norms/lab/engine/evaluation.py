@@ -80,7 +80,10 @@ def in_batches(f: Callable, x) -> list:
   """f on batches of x: its outputs with an axis of batches in front, once per size of batch."""
   size = at_once(len(x))
   whole = len(x) // size
-  alone = lambda x: jax.tree.map(lambda a: a[None], f(x))  # noqa: E731
+
+  def alone(x):
+    return jax.tree.map(lambda a: a[None], f(x))
+
   full = x[: whole * size]
   made = [alone(full) if whole == 1 else lax.map(f, full.reshape(whole, size, *x.shape[1:]))]
   return [*made, alone(x[whole * size :])] if len(x) % size else made
@@ -112,7 +115,10 @@ def pooled(stats: Mapping[str, Any], weights) -> dict[str, Any]:
   flat = traverse_util.flatten_dict(stats)
   if len(weights) == 1:
     return jax.tree.map(lambda a: a[0], dict(stats))
-  average = lambda a: jnp.tensordot(weights, a, 1)  # noqa: E731
+
+  def average(a):
+    return jnp.tensordot(weights, a, 1)
+
   whole = {path: average(a) for path, a in flat.items()}
   for path in whole:
     mean = (*path[:-1], 'mean')
