@@ -41,6 +41,15 @@ jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
 jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
+# A wheel that is installed and checked, the documents' site: single tests of half a minute.
+LONGEST = ('test_types', 'test_docs')
+
+
+def pytest_collection_modifyitems(items):
+  """What takes longest begins first: at the end one process would wait for it."""
+  items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 def pytest_collection_finish():
   gc.collect()
   gc.freeze()
