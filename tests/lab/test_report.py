@@ -299,7 +299,7 @@ CASES = {
 OF_AXES = {
   'weight scale': 'test_accuracy_by_weight_scale',
   'learning rate': 'test_accuracy_by_learning_rate',
-  'another key': 'test_accuracy_by_model_options.width',
+  'another key': 'test_accuracy_by_model_options_width',
   'validation': 'validation_accuracy_by_batch_size',
 }
 
