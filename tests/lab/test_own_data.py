@@ -320,10 +320,10 @@ def test_tokens_reach_a_users_model_as_whole_numbers(tmp_path):
   assert not failed and np.isfinite(frame.train_loss).all() and len(frame) == 3
 
 
-def test_the_lab_tells_classes_and_says_so_of_other_targets(tmp_path):
+def test_targets_that_are_no_classes_are_for_another_task(tmp_path):
   config = small.config(batch_size=16)
   config.data.name = 'users_data:rates'
-  with pytest.raises(ValueError, match="'users_data:rates' has floats for targets") as error:
+  with pytest.raises(ValueError, match='classes, .* floats: use --config.task=regression') as error:
     sweep.pending(study.from_config(config), tmp_path)
   assert '\n' not in str(error.value)
 

@@ -51,7 +51,7 @@ def test_a_loader_that_gives_other_data_to_workers_is_an_error_of_one_line(tmp_p
   [
     (['--config.data.name=users_data:laod'], "did you mean 'load'"),
     (['--config.data.name=absent.npz'], 'absent.npz'),
-    (['--config.data.name=users_data:rates'], 'has floats for targets'),
+    (['--config.data.name=users_data:rates'], 'use --config.task=regression'),
   ],
 )
 def test_a_mistake_is_one_line_of_the_command(options, says, tmp_path, command):
