@@ -33,7 +33,7 @@ LIBRARY = (
 LAB = (
   {'config_file', 'numerics', 'columns', 'source', 'startup', 'values'},  # parts of what is below
   {'mistakes'},
-  {'written'},
+  {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides', 'turns'},
   {'narrowing'},  # the parts of study
@@ -62,6 +62,7 @@ ROOMS = {
     {'standard'},
   ),
   'lab/engine': (
+    {'schedules'},
     {'chunks', 'optimizer'},
     {'training'},
     {'probes', 'own_probes', 'evaluation'},
@@ -107,6 +108,7 @@ FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
   'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics',
   'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns', 'config_file',
+  'updates',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -15,6 +15,7 @@ A config becomes a study, its trials, groups of trials that share a program, and
 
     grid, trial, study         what is asked, as plain data; config_keys says what each key means
     grouping                   which trials share a program, and how many run in one call
+    updates                    how parameters are updated: schedule, clipping, weight decay
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
     sweep                      the loop over what has no record yet
     session                    the steps above, which train.py takes too

@@ -9,7 +9,7 @@ defaults of `Column`. What the parity studies record has a table of its own, par
 from collections.abc import Iterable
 import fnmatch
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Kinds: what a trial was asked for, what came of it, and what finds its rows.
 KEY, SETTING, MEASUREMENT = 'key', 'setting', 'measurement'
@@ -63,6 +63,7 @@ class Column(NamedTuple):
   base: int = 10  # of an axis of logs
   usual: float = math.nan  # the value nearest to which a report looks first; NaN: the middle one
   unit: str = ''  # '': a number without one, or a text
+  absent: Any = None  # what a trial without it has, of a setting that is recorded where it is set
 
   @property
   def sign(self) -> int:
@@ -97,6 +98,12 @@ COLUMNS: tuple[Column, ...] = (
   Column('weight_scale', SETTING, shown=AXIS, traits=(SCALE, RANGE)),
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
   Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, AFTER_START)),
+  Column('schedule', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='constant'),
+  Column(
+    'clip_norm', SETTING, label='clipping norm', shown=AXIS, traits=(AFTER_START,), absent=math.inf
+  ),
+  Column('weight_decay', SETTING, shown=AXIS, traits=(AFTER_START,), absent=0.0),
+  Column('decay_mask', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='kernels'),
   Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),
   Column('data.*', SETTING, 'any', shown=AXIS),
   Column('model_options.features', SETTING, 'any', 'hidden features', shown=AXIS),

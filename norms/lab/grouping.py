@@ -45,7 +45,8 @@ class Group:
   @property
   def family(self) -> tuple[Trial, int]:
     """What it shares with groups of other batch sizes: how they begin and how they are judged."""
-    return dataclasses.replace(self.static, batch_size=0), self.tiles[0].width
+    size = self.static.batch_size if self.static.needs_steps else 0
+    return dataclasses.replace(self.static, batch_size=size), self.tiles[0].width
 
   @property
   def alone(self) -> 'Group':

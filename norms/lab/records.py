@@ -132,8 +132,11 @@ def load(path) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
-  """The frame, with numbers where a file that has no value of a column left none."""
+  """The frame, with what a setting is where no value is recorded, and with numbers in place of the
+  objects that a file without any value of a column leaves."""
   for name in filter(columns.has_row, frame):
+    if columns.of(name).absent is not None:
+      frame[name] = frame[name].fillna(columns.of(name).absent)
     dtype = PANDAS.get(columns.of(name).dtype)
     if dtype and not pd.api.types.is_numeric_dtype(frame[name].dtype):
       try:

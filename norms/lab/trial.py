@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from norms.lab import numerics
+from norms.lab import numerics, updates
 from norms.lab.source import digest as _source
 from norms.lab.source import hash_of
 from norms.lab.values import dotted as _dotted
@@ -18,9 +18,11 @@ from norms.lab.values import positive as _positive
 from norms.lab.values import text as _text
 from norms.lab.values import whole as _whole
 
-# Traced: may differ between the lanes of one compiled group. (So may the optimizer's float
-# options.) Every other key is static: another value is another group and another compilation.
+# Traced: may differ between the lanes of one compiled group. So may the optimizer's float options,
+# and how the rate, clipping and decay are set, though not whether they are. Every other key is
+# static: another value is another group and another compilation.
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
+OPTION = 'optimizer_options.'  # before the name of one of these, where it is traced
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
 KEPT = (
@@ -34,6 +36,8 @@ TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 HASH_EXEMPT: dict[str, Any] = {
   'head_scale': None, 'probe': 0, 'task': TASKS[0], 'task_options': (), 'metrics': (),
   'probes': (),
+  'schedule': updates.CONSTANT, 'schedule_options': (), 'clip_norm': None, 'weight_decay': None,
+  'decay_mask': updates.KERNELS,
 }  # fmt: skip
 
 
@@ -65,6 +69,11 @@ class Trial:
   task_options: tuple = ()
   metrics: tuple[str, ...] = ()  # beside the task's own
   probes: tuple[str, ...] = ()  # of one's own, by dotted name: norms.lab.engine.own_probes
+  schedule: str = updates.CONSTANT  # of the rate, whose peak is the learning rate
+  schedule_options: tuple = ()
+  clip_norm: float | None = None  # of the whole gradient; None: as it is
+  weight_decay: float | None = None
+  decay_mask: str = updates.KERNELS
   code: str = ''  # hash of the user's own objects: another source is another trial
 
   @functools.cached_property
@@ -79,20 +88,30 @@ class Trial:
   def static(self) -> 'Trial':
     """The trial less what is traced: trials of equal statics share one compiled program."""
     options = tuple((k, None if isinstance(v, float) else v) for k, v in self.optimizer_options)
-    # Which of the two scales is given is static, though its value is not.
-    traced: dict[str, Any] = dict.fromkeys(TRACED) | {
-      'weight_scale': None if self.weight_scale is None else 0.0,
+    # Whether these are given is static, though their values are not.
+    optional = ('weight_scale', 'clip_norm', 'weight_decay')
+    given = {key: None if getattr(self, key) is None else 0.0 for key in optional}
+    scheduled = self.schedule != updates.CONSTANT
+    traced: dict[str, Any] = dict.fromkeys(TRACED) | given | {
+      'schedule': updates.SCHEDULED if scheduled else updates.CONSTANT,
+      'schedule_options': (),
       'turn': '',
-    }
+    }  # fmt: skip
     return dataclasses.replace(self, optimizer_options=options, **traced)
 
   @functools.cached_property
   def hyper(self) -> dict[str, Any]:
     """What is traced, by name; `scale` is the init_scale or the weight_scale, `head` the last's."""
-    options = {k: v for k, v in self.optimizer_options if isinstance(v, float)}
+    options = {f'{OPTION}{k}': v for k, v in self.optimizer_options if isinstance(v, float)}
+    options |= {k: v for k in ('clip_norm', 'weight_decay') if (v := getattr(self, k)) is not None}
     scale = self.init_scale if self.weight_scale is None else self.weight_scale
     head = scale if self.head_scale is None else self.head_scale
     return {**options, 'scale': scale, 'head': head, 'learning_rate': self.learning_rate}
+
+  @property
+  def needs_steps(self) -> bool:
+    """Whether its program is made for a number of steps, and so for a batch size."""
+    return self.schedule != updates.CONSTANT or ':' in self.optimizer
 
   def columns(self) -> dict[str, Any]:
     """The trial as columns of the records, options under dotted names."""
@@ -117,7 +136,7 @@ def make(config: dict[str, Any]) -> Trial:
   if None not in scales:
     raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
   norm, model, head = config['norm'], config['model'], config['head_scale']
-  task = _text('task', config['task'])
+  task, optimizer = (_text(key, config[key]) for key in ('task', 'optimizer'))
   metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
   probes = tuple(_dotted('probes', name) for name in _names(config['probes']))
   options = _mapping('model_options', config['model_options'])
@@ -133,7 +152,7 @@ def make(config: dict[str, Any]) -> Trial:
     norm=_text('norm', norm),
     norm_options=_pairs(_mapping('norm_options', config['norm_options']).get(norm, {}),
                         f'norm_options.{norm}'),
-    optimizer=_text('optimizer', config['optimizer']),
+    optimizer=optimizer,
     optimizer_options=_pairs(config['optimizer_options'], 'optimizer_options'),
     learning_rate=_positive('learning_rate', config['learning_rate'], optional=False),
     batch_size=_whole('batch_size', config['batch_size'], 1),
@@ -151,7 +170,8 @@ def make(config: dict[str, Any]) -> Trial:
     task_options=_pairs(config['task_options'], 'task_options'),
     metrics=metrics,
     probes=probes,
-    code=''.join(map(_source, (model, norm, task, activation, *metrics, *probes))),
+    **updates.fields(config),
+    code=''.join(map(_source, (model, norm, task, optimizer, activation, *metrics, *probes))),
   )  # fmt: skip
 
 

@@ -46,6 +46,13 @@ def positive(what: str, value, optional: bool = True) -> float | None:
   return None if value is None else float(value)
 
 
+def not_negative(what: str, value, optional: bool = False) -> float | None:
+  """The value as a float, if it is finite and not below 0; or None, where that is allowed."""
+  if not (optional and value is None) and not (is_number(value) and 0 <= value < math.inf):
+    raise ValueError(f'{what}={value!r}: use a finite number from 0 on')
+  return None if value is None else float(value)
+
+
 def whole(what: str, value, least: int) -> int:
   """The value, if it is a whole number from `least` on; one of numpy.arange is, too."""
   value = _own(value)

@@ -27,7 +27,7 @@ PARAMS = {'kernel': KERNEL, 'bias': jnp.arange(6.0), 'scale': jnp.ones(6)}
 
 def update(grads):
   """What adam moves the parameters by in its first step."""
-  made = optimizer.optimizer('adam', {})({'learning_rate': 0.1})
+  made = optimizer.Update('adam')({'learning_rate': 0.1})
   updates, _ = made.update(grads, made.init(PARAMS), PARAMS)
   return updates
 
@@ -114,7 +114,7 @@ def test_a_plain_program_is_compiled_with_xlas_defaults():
 
 def test_a_plain_optimizer_is_optaxs():
   with plain_formulas():
-    made = optimizer.optimizer('adam', {})({'learning_rate': 0.1})
+    made = optimizer.Update('adam')({'learning_rate': 0.1})
     state = made.init(PARAMS)
   chex.assert_trees_all_equal_structs(state, optax.adam(0.1).init(PARAMS))
 

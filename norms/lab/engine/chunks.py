@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from norms.lab import grouping
+from norms.lab.engine import schedules
 
 
 class Block(NamedTuple):
@@ -41,7 +42,8 @@ def blocks(tile: grouping.Tile, chunk: int) -> list[Block]:
       spare = next(filter(None, trials), None)
       if spare is None:
         continue
-      values = [(trial or spare).hyper | {'seed': spare.seed} for trial in trials]
+      lanes = [trial or spare for trial in trials]
+      values = [lane.hyper | schedules.table(lane) | {'seed': spare.seed} for lane in lanes]
       stacked = {k: np.array([v[k] for v in values], _dtype(k)) for k in values[0]}
       hyper = {k: v[0] for k, v in stacked.items()} if chunk == 1 else stacked
       made.append(Block(i, slice(j, j + chunk), hyper))

@@ -1,15 +1,23 @@
-"""Optimizers by the names of optax's factories, elementwise ones on few arrays."""
+"""The update rule of a trial: what a step makes of the gradient.
+
+Optimizers go by the names of optax's factories, elementwise ones on few arrays, or are a function
+of a user's own.
+"""
 
 from collections.abc import Callable, Mapping
+import dataclasses
 import functools
 import inspect
 from typing import Any
 
+from flax import traverse_util
 import jax
 import numpy as np
 import optax
 
-from norms.lab import trial
+from norms import catalogue
+from norms.lab import trial, updates
+from norms.lab.engine import schedules
 from norms.lab.xla_cpu.gathering import gathered
 
 # Those whose update of a number depends on that number's gradients alone.
@@ -17,22 +25,111 @@ ELEMENTWISE = ('adadelta', 'adagrad', 'adam', 'adamax', 'adamw', 'amsgrad', 'lio
                'nadamw', 'radam', 'rmsprop', 'rprop', 'sgd', 'sign_sgd', 'yogi')  # fmt: skip
 
 
-def optimizer(name: str, options: Mapping[str, Any]) -> Callable:
-  """hyper -> optax optimizer; what is in hyper (traced) comes before the static options.
+@dataclasses.dataclass(frozen=True)
+class Update:
+  """A step from parameters p with gradient g, at the rate of that step:
+
+    g <- g * min(1, clip_norm / ||g||), where ||g|| is the length of all of it,
+    g <- g + weight_decay * p, for those p that decay,
+    p <- p + the optimizer's update.
+
+  An optimizer whose decay has a mask in optax, as adamw's, is given the decay and adds it as it
+  does: adamw to the update.
 
   Raises:
-    ValueError: where optax has no such optimizer, or it no such option.
+    ValueError: one line, where there is no such optimizer, or it takes no such option.
   """
-  make: Any = getattr(optax, name, None)
-  if not is_optimizer(name):
-    trial.one_of('optimizer', name, names())
-  for option in options:
-    trial.one_of(f'option of optimizer {name}', option, list(inspect.signature(make).parameters))
 
-  def made(hyper):
-    return make(**dict(options) | {k: hyper[k] for k in (*options, 'learning_rate') if k in hyper})
+  name: str  # in optax, or package.module:function of (learning_rate, steps, **options)
+  options: tuple = ()  # pairs; those in hyper come first
+  clips: bool = False
+  decays: bool = False
+  mask: str = updates.KERNELS
+  steps: int = 0  # of the training, which a user's own function is told
 
-  return (lambda hyper: gathered(made(hyper))) if name in ELEMENTWISE else made
+  def __post_init__(self):
+    factory, given = self.factory, dict(self.options)
+    if ':' in self.name:
+      try:
+        inspect.signature(factory).bind(0.1, self.steps, **given)
+      except TypeError as error:
+        called = ', '.join(['learning_rate', 'steps', *(f'{k}={v!r}' for k, v in given.items())])
+        raise ValueError(
+          f'optimizer {self.name!r} cannot be called as ({called}) ({error}): change it, or '
+          'config.optimizer_options'
+        ) from error
+    for option in given if ':' not in self.name else ():
+      trial.one_of(f'option of optimizer {self.name}', option, _parameters(factory))
+
+  @classmethod
+  def of(cls, static: trial.Trial) -> 'Update':
+    """The rule that a trial's static part asks for."""
+    return cls(
+      static.optimizer,
+      static.optimizer_options,
+      clips=static.clip_norm is not None,
+      decays=static.weight_decay is not None,
+      mask=static.decay_mask,
+      steps=schedules.steps(static) if ':' in static.optimizer else 0,
+    )
+
+  @property
+  def factory(self) -> Callable[..., optax.GradientTransformation]:
+    """What makes the optimizer."""
+    if ':' in self.name:
+      return catalogue.load(self.name, 'optimizer')
+    if not is_optimizer(self.name):
+      trial.one_of('optimizer', self.name, names())
+    return getattr(optax, self.name)
+
+  def __call__(self, hyper: Mapping[str, Any], step=0) -> optax.GradientTransformation:
+    """The rule at a step, as an optax optimizer; hyper: what is traced, by name."""
+    options = {key: hyper.get(f'{trial.OPTION}{key}', value) for key, value in self.options}
+    before = [optax.clip_by_global_norm(hyper['clip_norm'])] if self.clips else []
+    own = _decay_arguments(self.name) if self.decays else ()
+    if self.decays:
+      decay, mask = hyper['weight_decay'], _kernels if self.mask == updates.KERNELS else None
+      if own:
+        options |= zip(own, (decay, mask), strict=True)
+      else:
+        before.append(optax.add_decayed_weights(decay, mask))
+    made = self._optimizer(_rate(hyper, step), options)
+    # Gathered parameters have no names, by which a mask knows kernels.
+    last = gathered(made) if self.name in ELEMENTWISE and not own else made
+    return optax.chain(*before, last) if before else last
+
+  def _optimizer(self, rate, options: Mapping[str, Any]) -> optax.GradientTransformation:
+    if ':' not in self.name:
+      return self.factory(learning_rate=rate, **options)
+    made = self.factory(rate, self.steps, **options)
+    if not isinstance(made, optax.GradientTransformation):
+      raise ValueError(
+        f'optimizer {self.name!r} returns {made!r}: return an optax.GradientTransformation, as '
+        'optax.chain does'
+      )
+    return made
+
+
+def _rate(hyper: Mapping[str, Any], step):
+  if 'rates' not in hyper:
+    return hyper['learning_rate']
+  return jax.lax.dynamic_index_in_dim(hyper['rates'], step, keepdims=False)
+
+
+def _kernels(params):
+  return traverse_util.path_aware_map(lambda path, _: path[-1] == 'kernel', params)
+
+
+def _decay_arguments(name: str) -> tuple[str, ...]:
+  """What an optimizer of optax calls its decay and the mask of that; () where it has no mask."""
+  parameters = () if ':' in name else _parameters(getattr(optax, name))
+  decay = [key for key in updates.DECAYS if key in parameters]
+  mask = [key for key in ('mask', 'weight_decay_mask') if key in parameters]
+  return (*decay, *mask) if decay and mask else ()
+
+
+def _parameters(factory: Callable) -> list[str]:
+  return list(inspect.signature(factory).parameters)
 
 
 @functools.cache

@@ -44,7 +44,7 @@ class TrainSetup:
   train: nn.Module
   running: nn.Module  # normalises by running statistics
   exact: nn.Module  # training mode, momentum 0: leaves its batch's own statistics behind
-  optimizer: Callable[[Mapping[str, Any]], optax.GradientTransformation]
+  optimizer: optimizers.Update
   state: bool  # whether the norm has running statistics
   exact_stats: bool  # whether it is judged by exact ones
   task: tasks.Task
@@ -68,7 +68,7 @@ class TrainSetup:
       train=make(norm, classes),
       running=make(dataclasses.replace(norm, training=False), classes),
       exact=make(dataclasses.replace(norm, momentum=0.0), classes),
-      optimizer=optimizers.optimizer(static.optimizer, dict(static.optimizer_options)),
+      optimizer=optimizers.Update.of(static),
       state=row.state,
       exact_stats=row.state and static.eval_stats == 'exact',
       task=tasks.of(static),
@@ -159,7 +159,7 @@ def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | 
   if axis_name is not None:
     # The loss is a mean over devices already; without that shard_map's gradient is a sum.
     grads, new = jax.lax.pmean((grads, new), axis_name)
-  updates, opt_state = setup.optimizer(hyper).update(grads, state.opt_state, params)
+  updates, opt_state = setup.optimizer(hyper, state.step).update(grads, state.opt_state, params)
   variables = {**rest, **new, 'params': gathering.applied(params, updates)}
   squares = gathering.squares(grads)
   grad_norm, *counts = _observed(loss, squares, state.step, state.diverged_at)

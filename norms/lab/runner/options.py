@@ -12,12 +12,17 @@ import optax
 from norms import catalogue, linen
 from norms.lab import mistakes, models, trial, values
 from norms.lab.engine import optimizer as optimizers
+from norms.lab.engine import schedules
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 
 # A step is tried on the shapes of these: a vector and a matrix, as models have them.
 INPUT = np.zeros((4, 8, 8, 16), np.float32)
 PARAMETERS = {'bias': np.zeros(2, np.float32), 'kernel': np.zeros((2, 2), np.float32)}
+VALUE_NEEDED = (
+  jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
+  jax.errors.TracerIntegerConversionError,
+)  # fmt: skip
 
 
 def check(study: Study) -> None:
@@ -32,8 +37,11 @@ def check(study: Study) -> None:
   for norm in study.labels:
     if ':' not in norm:
       trial.one_of('config.labels key', norm, catalogue.NORMS)
-  for name, given in dict.fromkeys((t.optimizer, t.optimizer_options) for t in study.trials):
-    check_optimizer(name, dict(given))
+  for name, given, steps in dict.fromkeys(map(_optimizer, study.trials)):
+    check_optimizer(name, dict(given), steps)
+  for each in study.trials:
+    if schedules.steps(each):  # else the batch is too large, which is said later
+      schedules.table(each)
   for static in dict.fromkeys(each.static for each in study.trials):
     check_norm(static)
 
@@ -76,9 +84,21 @@ def check_norm(static: Trial) -> None:
     ) from error
 
 
-def check_optimizer(name: str, given: Mapping[str, Any]) -> None:
-  """ValueError unless the optimizer takes a step with these options."""
-  make, what = optimizers.optimizer(name, given), f'optimizer_options of {name}'
+def _optimizer(trial: Trial) -> tuple[str, tuple, int]:
+  own = ':' in trial.optimizer
+  return trial.optimizer, trial.optimizer_options, schedules.steps(trial) if own else 0
+
+
+def check_optimizer(name: str, given: Mapping[str, Any], steps: int = 0) -> None:
+  """ValueError unless the optimizer takes a step with these options.
+
+  What ends a user's own is shown whole, unless it asks for the value of what is traced.
+  """
+  what = f'optimizer_options of {name}'
+  make = optimizers.Update(name, tuple(given.items()), steps=steps)
+  if ':' in name:
+    _check_own_optimizer(make, given)
+    return
   if 'learning_rate' in given:
     raise ValueError(
       f'{what}: learning_rate={given["learning_rate"]!r} would be ignored: set config.learning_rate'
@@ -87,21 +107,37 @@ def check_optimizer(name: str, given: Mapping[str, Any]) -> None:
   usual = inspect.signature(factory).parameters if factory else {}
   for option, value in given.items():
     _check_type(f'{what}: {option}={value!r}', option, value, usual)
-  # Floats are traced in a program, so they are here.
-  hyper = {'learning_rate': 0.1} | {k: v for k, v in given.items() if isinstance(v, float)}
+  try:
+    _step(make, given)
+  except Exception as error:  # of whatever kind: it would end every group that has these options
+    options = ', '.join(f'{option}={value!r}' for option, value in given.items())
+    raise ValueError(
+      f'{what}: no step can be taken with {options or "none"} ({mistakes.line(error)}): give each '
+      f'what {name} takes'
+    ) from error
+
+
+def _step(make: optimizers.Update, given: Mapping[str, Any]) -> None:
+  """Takes a step on shapes alone."""
+  floats = {f'{trial.OPTION}{k}': v for k, v in given.items() if isinstance(v, float)}
 
   def step(hyper, params):
     made = make(hyper)
     updates, _ = made.update(params, made.init(params), params)
     return optax.apply_updates(params, updates)
 
+  # Floats are traced in a program, so they are here.
+  jax.eval_shape(step, {'learning_rate': 0.1} | floats, PARAMETERS)
+
+
+def _check_own_optimizer(make: optimizers.Update, given: Mapping[str, Any]) -> None:
   try:
-    jax.eval_shape(step, hyper, PARAMETERS)
-  except Exception as error:  # of whatever kind: it would end every group that has these options
-    options = ', '.join(f'{option}={value!r}' for option, value in given.items())
+    _step(make, given)
+  except VALUE_NEEDED as error:
     raise ValueError(
-      f'{what}: no step can be taken with {options or "none"} ({mistakes.line(error)}): give each '
-      f'what {name} takes'
+      f'optimizer {make.name!r} needs the value of a traced number ({mistakes.line(error)}): the '
+      'learning rate and float options are inputs of the program, so do not branch on them, and '
+      'multiply a schedule whose peak is 1 by the learning rate'
     ) from error
 
 
