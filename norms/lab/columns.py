@@ -99,9 +99,7 @@ COLUMNS: tuple[Column, ...] = (
   Column('head_scale', SETTING, label='scale of the last layer', shown=AXIS, traits=(SCALE,)),
   Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, AFTER_START)),
   Column('schedule', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='constant'),
-  Column(
-    'clip_norm', SETTING, label='clipping norm', shown=AXIS, traits=(AFTER_START,), absent=math.inf
-  ),
+  Column('clip_norm', SETTING, shown=AXIS, traits=(AFTER_START,), absent=math.inf),
   Column('weight_decay', SETTING, shown=AXIS, traits=(AFTER_START,), absent=0.0),
   Column('decay_mask', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='kernels'),
   Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),

@@ -8,10 +8,9 @@ from typing import Any
 
 from ml_collections import config_dict
 
-from norms.lab import (
-  columns, config_file, grid, narrowing, overrides, trial, turns, updates, values,
-)  # fmt: skip
+from norms.lab import columns, config_file, grid, narrowing, overrides, trial, turns, values
 from norms.lab import data as data_sets
+from norms.lab.updates import CONSTANT, KERNELS, check_used
 from norms.lab.written import lin as lin
 from norms.lab.written import log as log
 
@@ -43,11 +42,11 @@ def defaults() -> config_dict.ConfigDict:
     'optimizer': 'sgd',
     'optimizer_options': {},
     'learning_rate': 0.1,
-    'schedule': updates.CONSTANT,
+    'schedule': CONSTANT,
     'schedule_options': {},
     'clip_norm': config_dict.placeholder(float),
     'weight_decay': config_dict.placeholder(float),
-    'decay_mask': updates.KERNELS,
+    'decay_mask': KERNELS,
     'batch_size': 64,
     'epochs': 10,
     'init_scale': config_dict.placeholder(float),
@@ -144,7 +143,7 @@ def from_config(
   points = narrowing.points(plain['sweep'], get_hyper, overridden)
   configs = [_at(plain, point, manual_dir) for point in points]
   trials = turns.assign_replay_order(dict.fromkeys(map(trial.make, configs)))
-  updates.check_used(configs, trials)
+  check_used(configs, trials)
   return Study(
     name=values.folder('config.name', plain['name']),
     question=values.prose('config.question', plain['question']),
