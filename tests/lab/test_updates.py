@@ -11,6 +11,7 @@ import optax
 import pytest
 import small
 from test_messages import planned, refused
+from test_own_probes import PROBES
 import test_training
 
 from norms.lab import grouping, records, statistics, study, updates
@@ -243,6 +244,17 @@ def test_alone_equals_in_its_group(chunk):
   chex.assert_trees_all_close(
     alone, test_training.first_lane(among), rtol=tolerance, atol=tolerance
   )
+
+
+def test_a_program_is_never_without_the_rates_of_its_schedule():
+  """Else it would train at the peak, and nothing would say so."""
+  (made,) = trials(schedule='linear')
+  with pytest.raises(KeyError, match='rates'):
+    optimizer.Update.of(made.static)(made.hyper)
+
+
+def test_probes_of_ones_own_are_checked_with_a_schedule_too(tmp_path):
+  assert planned({'schedule': 'linear', 'probes': PROBES}, tmp_path)
 
 
 def test_groups_that_count_steps_are_no_family():

@@ -1,12 +1,13 @@
 """A tile cut into chunks: how many of its lanes are computed at once, and what each is given."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from norms.lab import grouping
 from norms.lab.engine import schedules
+from norms.lab.trial import Trial
 
 
 class Block(NamedTuple):
@@ -33,6 +34,11 @@ def seeds(tile: grouping.Tile) -> np.ndarray:
   return np.array([next(filter(None, row), spare).seed for row in tile.rows], np.uint32)
 
 
+def traced(trial: Trial) -> dict[str, Any]:
+  """What a trial's program is given of it, by name: its hyper, its rates and its seed."""
+  return trial.hyper | schedules.table(trial) | {'seed': trial.seed}
+
+
 def blocks(tile: grouping.Tile, chunk: int) -> list[Block]:
   """A tile cut into chunks, what is traced stacked; padding repeats a lane or is left out."""
   made = []
@@ -42,8 +48,7 @@ def blocks(tile: grouping.Tile, chunk: int) -> list[Block]:
       spare = next(filter(None, trials), None)
       if spare is None:
         continue
-      lanes = [trial or spare for trial in trials]
-      values = [lane.hyper | schedules.table(lane) | {'seed': spare.seed} for lane in lanes]
+      values = [traced(trial or spare) for trial in trials]
       stacked = {k: np.array([v[k] for v in values], _dtype(k)) for k in values[0]}
       hyper = {k: v[0] for k, v in stacked.items()} if chunk == 1 else stacked
       made.append(Block(i, slice(j, j + chunk), hyper))

@@ -46,6 +46,7 @@ class Update:
   decays: bool = False
   mask: str = updates.KERNELS
   steps: int = 0  # of the training, which a user's own function is told
+  scheduled: bool = False  # whether hyper has a rate for each of them
 
   def __post_init__(self):
     factory, given = self.factory, dict(self.options)
@@ -71,6 +72,7 @@ class Update:
       decays=static.weight_decay is not None,
       mask=static.decay_mask,
       steps=schedules.steps(static) if ':' in static.optimizer else 0,
+      scheduled=static.schedule != updates.CONSTANT,
     )
 
   @property
@@ -93,7 +95,10 @@ class Update:
         options |= zip(own, (decay, mask), strict=True)
       else:
         before.append(optax.add_decayed_weights(decay, mask))
-    made = self._optimizer(_rate(hyper, step), options)
+    rate = hyper['learning_rate']
+    if self.scheduled:
+      rate = jax.lax.dynamic_index_in_dim(hyper['rates'], step, keepdims=False)
+    made = self._optimizer(rate, options)
     # Gathered parameters have no names, by which a mask knows kernels.
     last = gathered(made) if self.name in ELEMENTWISE and not own else made
     return optax.chain(*before, last) if before else last
@@ -108,12 +113,6 @@ class Update:
         'optax.chain does'
       )
     return made
-
-
-def _rate(hyper: Mapping[str, Any], step):
-  if 'rates' not in hyper:
-    return hyper['learning_rate']
-  return jax.lax.dynamic_index_in_dim(hyper['rates'], step, keepdims=False)
 
 
 def _kernels(params):

@@ -14,7 +14,7 @@ from norms import catalogue
 from norms.lab import data as data_sets
 from norms.lab import grouping, mistakes, records, tasks
 from norms.lab.data import Data, Sizes, augment
-from norms.lab.engine import evaluation, own_probes, training
+from norms.lab.engine import chunks, evaluation, own_probes, training
 from norms.lab.engine.training import TrainSetup
 from norms.lab.mistakes import LayerError
 from norms.lab.runner import options
@@ -60,8 +60,8 @@ def _check_probes(one: Trial, sizes: Sizes) -> None:
   setup = TrainSetup.of(one.static, tasks.outputs(one.static))
   variables, _ = shapes(setup, sizes)
   draws = jax.ShapeDtypeStruct((training.kernel_size(variables['params']),), np.float32)
-  hyper = one.hyper | {'seed': one.seed}
-  state = jax.eval_shape(functools.partial(training.initial, setup), variables, draws, hyper)
+  start = functools.partial(training.initial, setup)
+  state = jax.eval_shape(start, variables, draws, chunks.traced(one))
   seen = functools.partial(tasks.shapes, setup.task, sizes)
   held_out = seen(sizes.validation) if sizes.validation else None
   data = Data(seen(sizes.train), seen(sizes.test), held_out)
