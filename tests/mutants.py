@@ -1170,6 +1170,30 @@ MUTANTS = (
     '.abs().fillna(0.0).where',
     'missing_on_one_side', within=('reproduce',),
   ),
+  Mutant(
+    'a wrong type in a claim passes', 'lab/statistics/option_types.py',
+    'if not fits(value):',
+    'if False:',
+    'of_another_type', within=('values_of_claims',),
+  ),
+  Mutant(
+    'a negative loss is cut at 0', 'lab/statistics/cells.py',
+    'if not ((values < low) | (values > high)).any() else schema.ANY',
+    'if True else schema.ANY',
+    'cut_at_0', within=('values_of_claims',),
+  ),
+  Mutant(
+    'a later key without a value is NaN', 'lab/records.py',
+    '.fillna(COLUMN_DEFAULTS)',
+    '',
+    'without_a_later_key', within=('values_of_claims',),
+  ),
+  Mutant(
+    'before less after', 'lab/two_studies.py',
+    'statistics.compare(after, before, level=level)',
+    'statistics.compare(before, after, level=level)',
+    'cell_by_cell', within=('two_studies',),
+  ),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from norms.lab import columns, measured, numerics
+from norms.lab.trial import COLUMN_DEFAULTS
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
 _KEY, _AXES, _MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
@@ -120,7 +121,7 @@ def load(path) -> pd.DataFrame:
         raise ValueError(
           f'trial {trial} stands in {owner[trial]} and in {file}: delete one, its trials run again'
         )
-  frame = _typed(pd.concat(frames, ignore_index=True), folder(path))
+  frame = _typed(pd.concat(frames, ignore_index=True).fillna(COLUMN_DEFAULTS), folder(path))
   axes = [(table.schema.metadata or {}).get(_AXES) for table in tables]
   if None not in axes:
     names = [axis for text in axes if text for axis in json.loads(text)]

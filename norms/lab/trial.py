@@ -39,6 +39,12 @@ HASH_EXEMPT: dict[str, Any] = {
   'schedule': updates.CONSTANT, 'schedule_options': (), 'clip_norm': None, 'weight_decay': None,
   'decay_mask': updates.KERNELS,
 }  # fmt: skip
+# What their columns hold of a trial without them, where other trials have another value.
+COLUMN_DEFAULTS = {
+  key: '' if value == () else value
+  for key, value in HASH_EXEMPT.items()
+  if value is not None and not key.endswith('_options')
+}
 
 
 @dataclasses.dataclass(frozen=True)

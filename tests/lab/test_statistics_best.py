@@ -352,7 +352,7 @@ MISTAKES = {
   'a measurement': ('beats', {**ACROSS, 'axis': 'test_loss'}, "unknown axis 'test_loss'"),
   'an unknown tuned axis': ('best_against_best', {**CLAIM, 'tuned': ('learning_rat',)},
                             "did you mean 'learning_rate'?"),
-  'nothing tuned': ('best_against_best', {**CLAIM, 'tuned': ()}, 'tunes no axis'),
+  'nothing tuned': ('best_against_best', {**CLAIM, 'tuned': ()}, 'tuned=(): give a name in quotes'),
   'an unknown range': ('wider_range', {'norm': 'a', 'than': 'b', 'axis': 'init_scal'},
                        "did you mean 'init_scale'?"),
 }  # fmt: skip

@@ -89,7 +89,8 @@ def metric_sign(metric: str) -> int:
 def summary(rows: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFrame:
   """One line per combination of `keys`: centre and spread of `metric`, and who trained."""
   by = [rows[key] for key in keys]
-  table = intervals.estimates(scores(rows, metric), by=by, within=schema.of(metric).limits)
+  values = scores(rows, metric)
+  table = intervals.estimates(values, by=by, within=limits(metric, values))
   facts = {
     'share_trained': rows[TRAINED].astype(float),
     'diverged': rows[DIVERGED_AT].notna(),
@@ -97,6 +98,15 @@ def summary(rows: pd.DataFrame, keys: Sequence[str], metric: str) -> pd.DataFram
   groups = pd.DataFrame(facts).groupby(by, dropna=False, sort=False)
   how = {'share_trained': 'mean', 'diverged': 'sum'}
   return table.join(groups.agg(how)).reset_index()
+
+
+def limits(metric: str, values: pd.Series | np.ndarray) -> tuple[float, float]:
+  """Where a measurement ends, as its row of norms.lab.columns says, if these values keep to that.
+
+  A loss of a user's own task may be negative, and its interval is not cut at 0.
+  """
+  low, high = schema.of(metric).limits
+  return (low, high) if not ((values < low) | (values > high)).any() else schema.ANY
 
 
 def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFrame:

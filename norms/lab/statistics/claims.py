@@ -16,6 +16,7 @@ from norms.lab.statistics import (
   cells,
   design,
   layers,
+  option_types,
   own,
   ranges,
   reported,
@@ -86,8 +87,10 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
           f'claim {name!r} needs the option {option!r}: add it to its options'
         )
     if not own.is_own(name):
+      sides = across.as_norms(options) if two_values else options
+      option_types.check(name, sides, parameters)
       _check_axes(name, options)
-      _check_sides(name, across.as_norms(options) if two_values else options)
+      _check_sides(name, sides)
 
 
 def _rule(claim: str) -> Callable[..., Any]:
@@ -103,8 +106,6 @@ def _rule(claim: str) -> Callable[..., Any]:
 def _check_axes(claim: str, options: Mapping[str, Any]) -> None:
   named = [options[key] for key in (across.AXIS, across.OVER) if key in options]
   if 'tuned' in options:
-    if not tuned.axes(options['tuned']):
-      raise cells.SelectionError(f'claim {claim!r} tunes no axis: name one in `tuned`')
     named += tuned.axes(options['tuned'])
   for axis in named:
     across.check_axis(axis)

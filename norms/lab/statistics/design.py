@@ -10,6 +10,7 @@ import pandas as pd
 
 from norms.lab import columns as schema
 from norms.lab.study import Study
+from norms.lab.trial import COLUMN_DEFAULTS
 
 INSEPARABLE = 0.9  # of r^2, see `are_inseparable`
 
@@ -24,7 +25,7 @@ def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
 
   Trials that replay a reference's draws are beside the study, unless there are no others.
   """
-  frame = pd.DataFrame(trials)
+  frame = pd.DataFrame(trials).fillna(COLUMN_DEFAULTS)
   if schema.REPLAY in frame:
     replay = frame[schema.REPLAY].fillna('').astype(bool)
     frame = frame if replay.all() else frame[~replay]

@@ -14,7 +14,7 @@ import numpy as np
 
 from norms.lab import columns as schema
 from norms.lab.report import style
-from norms.lab.statistics import words
+from norms.lab.statistics import cells, words
 
 WIDTH = style.WIDTH
 LEFT, RIGHT, BOTTOM, TITLE, GAP = 0.68, 0.15, 0.52, 0.3, 0.22
@@ -153,12 +153,12 @@ def limits(metric: str, *values: Any) -> tuple[float, float]:
   finite = np.clip(finite[np.isfinite(finite)], -1e300, 1e300)  # what is beyond has no room
   if not finite.size:
     return -0.02, 1.02
-  if is_log(metric) and (finite > 0).any():
+  low, high = cells.limits(metric, finite)
+  if (low, high) == schema.POSITIVE and (finite > 0).any():
     least, most = float(finite[finite > 0].min()), float(finite.max())
     pad = max((most / least) ** 0.06, 1.05)
     return least / pad, most * pad
   least, most = float(finite.min()), float(finite.max())
-  low, high = schema.of(metric).limits
   beyond = 0.02 * (high - low) if math.isfinite(high - low) else 0.02
   # A constant has a range all the same, and so its axis.
   pad = max(0.06 * (most - least), 0.004 * max(1.0, abs(most) / 10))
