@@ -125,7 +125,7 @@ class View:
 def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = None) -> View:
   """The view of a frame of records; norms and values in the study's order."""
   if frame.empty:
-    raise ValueError('the records hold no trial: run the study before its report and figures')
+    raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
   order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
   stated, score = frame.attrs.get(AXES), design.score(frame)
   frame, replayed = naming.split_replays(naming.rename_norms(frame, study))
