@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 import dataclasses
 import itertools
 
+from norms.lab import updates
 from norms.lab.trial import Trial
 
 
@@ -55,9 +56,16 @@ class Group:
 
   @property
   def label(self) -> str:
-    options = [f'{key} {value}' for key, value in self.static.model_options]
-    evaluation = ['by running statistics'] if self.static.eval_stats == 'running' else []
-    return ', '.join([self.static.norm, f'batch {self.static.batch_size}', *options, *evaluation])
+    static = self.static
+    options = [f'{key} {value}' for key, value in static.model_options]
+    unusual = {
+      'scheduled': static.schedule != updates.CONSTANT,
+      'clipped': static.clip_norm is not None,
+      'decayed': static.weight_decay is not None,
+      'by running statistics': static.eval_stats == 'running',
+    }
+    how = [words for words, holds in unusual.items() if holds]
+    return ', '.join([static.norm, f'batch {static.batch_size}', *options, *how])
 
 
 def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
