@@ -35,7 +35,13 @@ def test_they_start_alike_to_the_bit(name):
       assert (a.shape, a.dtype, modules.bits(a)) == (b.shape, b.dtype, modules.bits(b)), path
 
 
-@nets
+# Quick ones; the others are made of the same layers.
+QUICK = ('resnet', 'vit', 'lm1b', 'decoder')
+
+
+@pytest.mark.parametrize(
+  'name', [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETS]
+)
 def test_loss_statistics_and_gradients_agree(name):
   """At parameters off their start, where a scale of 0 would hide what lies before it.
 
