@@ -73,7 +73,7 @@ def _placed(mesh, spec, variables, own):
 
 
 def _cases():
-  """Quick are those with Explicit axes, of the less usual norms by linen alone; the rest is slow."""
+  """Quick: those with Explicit axes, of the less usual norms by linen alone. The rest is slow."""
   for kind, mode in itertools.product(KINDS, meshes.MODES):
     for name in OPTIONS:
       places = ['features', 'batch-positions'] if name in MAIN else ['features']
