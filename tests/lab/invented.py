@@ -1,14 +1,12 @@
 """Records that no net was trained for: a study's trials with curves by formula, as frames."""
 
-import functools
-import importlib.util
 import pathlib
 import zlib
 
 import numpy as np
 import pandas as pd
 
-from norms.lab import study
+from norms.lab import config_file, study
 from norms.lab.columns import PROBED
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
@@ -17,13 +15,8 @@ TOP = {'none': 0.880, 'batch': 0.904, 'layer': 0.907, 'group': 0.900, 'weight': 
 
 def config(name, arg=None):
   """(config, get_hyper, docstring) of configs/<name>.py, as train.py hands them to the study."""
-  spec = importlib.util.spec_from_file_location(name, CONFIGS / f'{name}.py')
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  get_hyper = getattr(module, 'get_hyper', None)
-  if get_hyper and 'arg' in get_hyper.__code__.co_varnames:
-    get_hyper = functools.partial(get_hyper, arg=arg)
-  return module.get_config(arg), get_hyper, module.__doc__
+  file = config_file.read(f'{CONFIGS / name}.py' + (f':{arg}' if arg else ''))
+  return file.get_config(), file.get_hyper, file.doc
 
 
 def asked(name, arg=None):

@@ -55,7 +55,6 @@ def test_a_study_is_made_of_a_config_a_dict_or_a_file():
   by_hand = study.from_config(file.get_config(), get_hyper=file.get_hyper, doc=file.doc)
   assert lab.Study.from_config(path) == by_hand and file.get_hyper and by_hand.doc
   smoke = lab.Study.from_config(f'{ROOT}/configs/sweep.py:smoke', overridden={'sweep.seed': (7,)})
-  assert smoke.name == 'sweep_smoke' or 'smoke' in smoke.name
   assert {trial.seed for trial in smoke.trials} == {7}
 
 
