@@ -176,7 +176,7 @@ def test_progress_that_no_terminal_shows_is_lines_without_carriage_returns():
 @pytest.mark.slow
 @pytest.mark.parametrize('how', ['cells', 'script'])
 def test_a_notebook_has_worker_processes_and_a_script_without_a_guard_runs(how, tmp_path):
-  """A notebook's __main__ is no file, as that of Python's standard input."""
+  """A notebook's __main__ is no file, as that of `python -c`."""
   code = (
     'from norms import lab\nfrom norms.lab.runner import workers\n'
     'made = []\nstart = workers.Process.__init__\n'
@@ -188,7 +188,7 @@ def test_a_notebook_has_worker_processes_and_a_script_without_a_guard_runs(how, 
   )
   script = tmp_path / 'script.py'
   script.write_text(code)
-  command = [sys.executable, '-'] if how == 'cells' else [sys.executable, str(script)]
-  done = subprocess.run(command, input=code, capture_output=True, text=True, cwd=ROOT, timeout=300)
+  command = [sys.executable, *(['-c', code] if how == 'cells' else [str(script)])]
+  done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
   assert done.returncode == 0, done.stderr
   assert done.stdout.splitlines()[-1] == f'{how == "cells"} 2 []'
