@@ -812,7 +812,7 @@ MUTANTS = (
     'a norm widens what follows it', 'lab/models/layers.py',
     'return z if self.dtype is None else z.astype(self.dtype)',
     'return z',
-    'test_what_is_added_to', ('model_options',),
+    'test_bfloat16_is_of_the_layers', ('model_options',),
   ),
   Mutant(
     'one scale for all kernels', 'lab/engine/training.py',
