@@ -100,7 +100,8 @@ COLUMNS: tuple[Column, ...] = (
   Column(LEARNING_RATE, SETTING, shown=AXIS, traits=(RANGE, AFTER_START)),
   Column('schedule', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='constant'),
   Column('clip_norm', SETTING, shown=AXIS, traits=(AFTER_START,), absent=math.inf),
-  Column('weight_decay', SETTING, shown=AXIS, traits=(AFTER_START,), absent=0.0),
+  # Without it an optimizer has optax's own decay, which is not 0 of adamw.
+  Column('weight_decay', SETTING, shown=AXIS, traits=(AFTER_START,)),
   Column('decay_mask', SETTING, 'text', shown=AXIS, traits=(AFTER_START,), absent='kernels'),
   Column('data.sha256', SETTING, 'text', 'content of the data', shown=NOWHERE),
   Column('data.*', SETTING, 'any', shown=AXIS),
