@@ -50,6 +50,8 @@ def main(argv: list[str]) -> int:
     raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
   if not DRY_RUN.value and 'kind' not in config:
     startup.prepare()
+    if line := startup.cache_compilations(startup.cores()):
+      print(line, file=sys.stderr)
   from norms.lab import Study, columns, overrides, session
 
   command = shlex.join(['python', *sys.argv])

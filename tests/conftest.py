@@ -5,7 +5,6 @@ not to be gone through again and again.
 """
 
 import gc
-import hashlib
 import os
 import pathlib
 
@@ -17,22 +16,16 @@ import chex  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
+from norms.lab import startup  # noqa: E402
+
 chex.set_n_cpu_devices(8)  # before the first call of JAX
 
 pytest.register_assert_rewrite('promises', 'rows', 'oracles')
 
 
-def _host_cpu() -> str:
-  """A key of the machine's instruction set: code compiled for another may crash here."""
-  info = pathlib.Path('/proc/cpuinfo')
-  lines = info.read_text().splitlines() if info.exists() else []
-  flags = [line for line in lines if line.startswith(('flags', 'Features', 'model name'))]
-  return hashlib.sha256(repr((os.uname().machine, sorted(set(flags)))).encode()).hexdigest()[:16]
-
-
 def _cache_dir() -> pathlib.Path:
   home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-  return pathlib.Path(home) / 'norms' / f'test-compilations-{_host_cpu()}'
+  return pathlib.Path(home) / 'norms' / f'test-compilations-{startup.machine()}'
 
 
 # The cache lies in the user's own directory, since its entries are code that is run.

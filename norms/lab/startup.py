@@ -1,10 +1,65 @@
-"""What a program that runs the lab sets before it begins: where its processes come from."""
+"""What a program that runs the lab sets before it begins: where its processes come from, and where
+compiled programs are kept."""
 
+import hashlib
 import multiprocessing
 from multiprocessing import forkserver, resource_tracker
 import os
+import pathlib
+import platform
 import signal
 import sys
+
+import jax
+
+CACHE_BYTES = 2 * 2**30  # of compiled programs; those that were not used for longest are deleted
+WORTH_KEEPING = 0.3  # seconds of a compilation; smaller ones are compiled about as fast as read
+
+
+def cache_compilations(threads: int) -> str:
+  """Keeps compiled programs in the user's cache folder for later runs; '' or why it cannot, a line.
+
+  The folder is $XDG_CACHE_HOME/norms or ~/.cache/norms, and holds at most CACHE_BYTES for each kind
+  of machine and number of threads: as XLA compiles, it splits loops among the threads that there
+  are, which shows in the last bits of sums. What JAX's own variables say (JAX_COMPILATION_CACHE_DIR,
+  JAX_COMPILATION_CACHE_MAX_SIZE, JAX_ENABLE_COMPILATION_CACHE, ...) or its config comes first.
+  """
+  if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    return ''
+  home = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
+  folder = home / 'norms' / f'compilations-{machine()}-{threads}'
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f'.{os.getpid()}').touch()
+    (folder / f'.{os.getpid()}').unlink()
+  except OSError as error:
+    return (
+      f'compiled programs are not kept, since {folder} cannot be written ({error.strerror}): '
+      'set JAX_COMPILATION_CACHE_DIR to a folder that can'
+    )
+  settings = {
+    'jax_compilation_cache_max_size': CACHE_BYTES,
+    'jax_persistent_cache_min_compile_time_secs': WORTH_KEEPING,
+  }
+  for name, value in settings.items():
+    if name.upper() not in os.environ:
+      jax.config.update(name, value)
+  jax.config.update('jax_compilation_cache_dir', str(folder))
+  return ''
+
+
+def machine() -> str:
+  """A key of the processor's instructions: a program compiled for others may crash here."""
+  info = pathlib.Path('/proc/cpuinfo')
+  lines = info.read_text().splitlines() if info.exists() else []
+  kinds = {line for line in lines if line.startswith(('flags', 'Features', 'model name'))}
+  return hashlib.sha256(repr((platform.machine(), sorted(kinds))).encode()).hexdigest()[:16]
+
+
+def cores() -> int:
+  """How many this process may use."""
+  allowed = getattr(os, 'sched_getaffinity', None)  # which macOS has not
+  return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def prepare() -> None:

@@ -4,7 +4,6 @@ from concurrent import futures
 import contextlib
 import contextvars
 import dataclasses
-import os
 import threading
 
 import jax
@@ -16,6 +15,7 @@ from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
+from norms.lab.startup import cores
 from norms.lab.study import Study
 
 Worker = workers.Thread | workers.Process
@@ -107,12 +107,6 @@ def run(
 def at_once(groups: int) -> int:
   """How many groups run at once: one per core on a CPU, one per device elsewhere."""
   return min(groups, cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
-
-
-def cores() -> int:
-  """How many this process may use."""
-  allowed = getattr(os, 'sched_getaffinity', None)  # which macOS has not
-  return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _team(study: Study, workdir, size: int, spawn: bool) -> list[Worker]:

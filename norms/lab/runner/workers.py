@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
-from norms.lab import columns, failures
+from norms.lab import columns, failures, startup
 from norms.lab.grouping import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
@@ -169,6 +169,7 @@ def _goes_on(tick: Tick, group: Group, said: Any) -> bool:
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process: runs each group that is sent, and asks at each epoch whether to go on."""
   os.environ['NPROC'] = str(threads)  # what XLA takes for the number of cores, when it starts
+  startup.cache_compilations(threads)
   device, once = jax.local_devices()[0], Once()
   gc.freeze()  # what is imported stays: to look through it takes 0.1 s, often while tracing
 
