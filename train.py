@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     raise ValueError(f'get_config gives {config!r}: return a ConfigDict, as of study.defaults()')
   if not DRY_RUN.value and 'kind' not in config:
     startup.prepare()
-    if line := startup.cache_compilations(startup.cores()):
+    if line := startup.cache_compilations():
       print(line, file=sys.stderr)
   from norms.lab import Study, columns, overrides, session
 

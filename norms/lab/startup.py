@@ -16,18 +16,20 @@ CACHE_BYTES = 2 * 2**30  # of compiled programs; those that were not used for lo
 WORTH_KEEPING = 0.3  # seconds of a compilation; smaller ones are compiled about as fast as read
 
 
-def cache_compilations(threads: int) -> str:
+def cache_compilations(threads: int = 0) -> str:
   """Keeps compiled programs in the user's cache folder for later runs; '' or why it cannot, a line.
 
   The folder is $XDG_CACHE_HOME/norms or ~/.cache/norms, and holds at most CACHE_BYTES for each kind
   of machine and number of threads: as XLA compiles, it splits loops among the threads that there
-  are, which shows in the last bits of sums. What JAX's own variables say (JAX_COMPILATION_CACHE_DIR,
-  JAX_COMPILATION_CACHE_MAX_SIZE, JAX_ENABLE_COMPILATION_CACHE, ...) or its config comes first.
+  are, which shows in the last bits of sums. JAX's own variables (JAX_COMPILATION_CACHE_DIR,
+  JAX_COMPILATION_CACHE_MAX_SIZE, JAX_ENABLE_COMPILATION_CACHE, ...) and its config come first.
+
+  threads: how many XLA will have; 0: one for each core.
   """
   if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
     return ''
   home = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
-  folder = home / 'norms' / f'compilations-{machine()}-{threads}'
+  folder = home / 'norms' / f'compilations-{machine()}-{threads or cores()}'
   try:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f'.{os.getpid()}').touch()
