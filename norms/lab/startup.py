@@ -9,6 +9,7 @@ import pathlib
 import platform
 import signal
 import sys
+from typing import Any
 
 import jax
 
@@ -26,7 +27,8 @@ def cache_compilations(threads: int = 0) -> str:
 
   threads: how many XLA will have; 0: one for each core.
   """
-  if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+  settings: Any = jax.config  # whose names jax makes as it is imported
+  if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
     return ''
   home = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
   folder = home / 'norms' / f'compilations-{machine()}-{threads or cores()}'
@@ -39,11 +41,11 @@ def cache_compilations(threads: int = 0) -> str:
       f'compiled programs are not kept, since {folder} cannot be written ({error.strerror}): '
       'set JAX_COMPILATION_CACHE_DIR to a folder that can'
     )
-  settings = {
+  usual = {
     'jax_compilation_cache_max_size': CACHE_BYTES,
     'jax_persistent_cache_min_compile_time_secs': WORTH_KEEPING,
   }
-  for name, value in settings.items():
+  for name, value in usual.items():
     if name.upper() not in os.environ:
       jax.config.update(name, value)
   jax.config.update('jax_compilation_cache_dir', str(folder))
