@@ -43,7 +43,7 @@ LAB = (
   {'grouping', 'records', 'xla_cpu'},
   {'timed', 'two_studies'},
   {'models', 'peers', 'tasks', 'kept', 'superseded', 'failures'},
-  {'engine'},
+  {'engine', 'checkpoints'},
   {'runner'},
   {'sweep'},
   {'session'},
@@ -70,7 +70,7 @@ ROOMS = {
     {'replay'},
   ),
   'lab/runner': (
-    {'once', 'keeping', 'options', 'progress', 'provenance'},
+    {'once', 'keeping', 'options', 'progress', 'provenance', 'resuming'},
     {'checks'},
     {'execution'},
     {'workers', 'timing'},

@@ -59,6 +59,7 @@ STUDY: Mapping[str, str] = {
   'claims': 'what the records are held against: (name, {options}) each',
   'labels': 'what the report calls a norm: {norm: label}',
   'references': "another report's figures, which are shown beside ours",
+  'checkpoint': 'minutes between checkpoints, from which a killed or longer study goes on; 0: none',
   'keep': "which parameters are saved: 'final', 'best' (and the final ones), 'epochs'; '': none",
   'timing': 'rounds in which an epoch of each norm is timed after the sweep, in turn; 0: none',
 }

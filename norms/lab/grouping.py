@@ -1,6 +1,6 @@
 """Study -> trials -> groups (a compiled function each) -> tiles (one call, one file each)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 import itertools
 
@@ -38,6 +38,7 @@ class Group:
   tiles: tuple[Tile, ...]
   # The batch sizes of its family in whose program it is; not what it is, but how it is run.
   sizes: tuple[int, ...] = dataclasses.field(compare=False)
+  start: int = 0  # the epoch from which they go on, by a checkpoint
 
   @property
   def trials(self) -> tuple[Trial, ...]:
@@ -65,17 +66,21 @@ class Group:
       'by running statistics': static.eval_stats == 'running',
     }
     how = [words for words, holds in unusual.items() if holds]
+    how += [f'from epoch {self.start}'] if self.start else []
     return ', '.join([static.norm, f'batch {static.batch_size}', *options, *how])
 
 
-def groups(trials: Iterable[Trial], *, lanes: int = 64) -> tuple[Group, ...]:
-  """The groups, the longest first; `lanes` is how many trials one call may hold."""
-  by_static: dict[Trial, list[Trial]] = {}
+def groups(
+  trials: Iterable[Trial], *, lanes: int = 64, starts: Mapping[Trial, int] | None = None
+) -> tuple[Group, ...]:
+  """The groups, the longest first; `lanes` is how many trials one call may hold, and `starts` has
+  the epochs from which trials go on, where that is not 0."""
+  together: dict[tuple[Trial, int], list[Trial]] = {}
   for trial in trials:
-    by_static.setdefault(trial.static, []).append(trial)
+    together.setdefault((trial.static, (starts or {}).get(trial, 0)), []).append(trial)
   unsorted = [
-    Group(static, tiles(members, lanes), (static.batch_size,))
-    for static, members in by_static.items()
+    Group(static, tiles(members, lanes), (static.batch_size,), start)
+    for (static, start), members in together.items()
   ]
   # Steps per epoch are as 1/batch_size: with the longest first, workers finish together.
   return tuple(
@@ -90,14 +95,16 @@ def share_programs(
 
   But for those that are to be `apart`.
   """
-  alone, families = set(apart), dict[tuple, list[int]]()
+  alone, families = set(apart), dict[tuple, dict[int, None]]()
   for group in groups:
     if group not in alone:
-      families.setdefault(group.family, []).append(group.static.batch_size)
+      families.setdefault(group.family, {})[group.static.batch_size] = None
   if len(families) < workers:  # some would wait for a program while one of them compiles it
     return tuple(groups)
   return tuple(
-    group if group in alone else dataclasses.replace(group, sizes=tuple(families[group.family]))
+    group
+    if group in alone
+    else dataclasses.replace(group, sizes=tuple(dict.fromkeys(families[group.family])))
     for group in groups
   )
 

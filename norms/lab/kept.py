@@ -24,7 +24,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 def has(workdir, trial: Trial, keep: str) -> bool:
   """Whether what `keep` asks of a trial is there."""
-  facts = _facts(folder(workdir) / trial.hash)
+  facts = _facts(folder_of(workdir, trial))
   return not keep or KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
 
 
@@ -73,15 +73,19 @@ def _facts(place: pathlib.Path) -> dict[str, Any]:
     return {}
 
 
-def staging(workdir, name: str) -> pathlib.Path:
-  """Where parameters wait until their tile of that name is recorded."""
-  return folder(workdir) / f'.{name}'
+def folder_of(workdir, trial: Trial) -> pathlib.Path:
+  """Where a trial's parameters are kept."""
+  return folder(workdir) / trial.hash
 
 
-def commit(place: pathlib.Path, facts: Mapping[str, Any]) -> None:
+def staging(workdir, trial: Trial) -> pathlib.Path:
+  """Where a trial's parameters wait until it is recorded."""
+  return folder(workdir) / f'.{trial.hash}'
+
+
+def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, Any]) -> None:
   """Makes a trial's staged parameters those that are kept, in place of older ones."""
   (place / FILE).write_text(json.dumps(facts) + '\n', encoding='utf-8')
-  target = place.parent.parent / place.name
   shutil.rmtree(target, ignore_errors=True)
   place.rename(target)
 

@@ -20,7 +20,7 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
 
 # What belongs to a study and not to its trials.
 UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
-           'timing', 'task', 'metrics', 'probes', 'keep')  # fmt: skip
+           'timing', 'task', 'metrics', 'probes', 'keep', 'checkpoint')  # fmt: skip
 
 DATA = data_sets.OPTIONS  # of config.data
 
@@ -69,6 +69,7 @@ def defaults() -> config_dict.ConfigDict:
     'references': (),
     'timing': 0,
     'keep': '',
+    'checkpoint': 0.0,
   }
   # Every key that a trial has is an axis, in this order; a dict holds axes of its own.
   for key in dict.fromkeys([*AXES, *(key for key in config if key not in UNSWEPT)]):
@@ -95,6 +96,7 @@ class Study:
   references: tuple[dict, ...] = ()
   timing: int = 0
   keep: str = ''  # which parameters norms.lab.kept saves
+  checkpoint: float = 0.0  # minutes between those of norms.lab.checkpoints; 0: none
   manual_dir: str = ''  # where the data's originals lie: no part of a trial
   drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
   options_for: tuple[str, ...] = ()  # the norms that config.norm_options names
@@ -158,6 +160,7 @@ def from_config(
     references=tuple(map(values.reference, values.listed('references', plain['references']))),
     timing=values.whole('config.timing', plain['timing'], 0),
     keep=trial.one_of('config.keep', plain['keep'], trial.KEPT),
+    checkpoint=values.not_negative('config.checkpoint', plain['checkpoint']) or 0.0,
     manual_dir=values.prose('config.data.manual_dir', manual_dir),
     drawn=tuple(map(narrowing.column, grid.drawn(points))),
     options_for=tuple(plain['norm_options']),
@@ -193,6 +196,5 @@ def _at(plain: dict, point: Mapping[str, Any], manual_dir: str) -> dict:
     path = overrides.parts(key)
     trial.one_of('swept key', path[0], [k for k in plain if k not in UNSWEPT])
     config = overrides.put(config, path, value)
-  options = config['data'].items()
-  data = {k: v for k, v in options if k == 'name' or v != DATA.get(k)}
+  data = {k: v for k, v in config['data'].items() if k == 'name' or v != DATA.get(k)}
   return config | {'data': data_sets.identified(data, manual_dir)}

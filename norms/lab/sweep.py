@@ -9,8 +9,8 @@ import threading
 import jax
 import pandas as pd
 
+from norms.lab import checkpoints, failures, grouping, kept, records, statistics, tasks
 from norms.lab import data as data_sets
-from norms.lab import failures, grouping, kept, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
@@ -30,7 +30,8 @@ def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
   missing = dataclasses.replace(study, trials=tuple(left))
   statistics.check(study.claims)
   statistics.check_references(study.references)
-  groups = grouping.groups(missing.trials, lanes=checks.check(missing))
+  starts = checkpoints.starts(workdir, missing.trials, study.keep) if study.checkpoint else {}
+  groups = grouping.groups(missing.trials, lanes=checks.check(missing), starts=starts)
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if failures.there_is(workdir, group.trials)]

@@ -62,6 +62,13 @@ def in_epochs(option: str) -> str:
   return f'{option.removesuffix("_steps")}_epochs'
 
 
+def ends_with_training(name: str, options: Iterable[tuple[str, Any]]) -> bool:
+  """Whether a schedule lasts as long as the training, since its options do not say how long."""
+  given = {option for option, _ in options}
+  lengths = {'decay_steps', 'transition_steps'} & set(SCHEDULES[name])
+  return any(given.isdisjoint((length, in_epochs(length))) for length in lengths)
+
+
 def in_steps(options: Mapping[str, Any], steps_per_epoch: int) -> dict[str, Any]:
   """The options with all lengths in steps, to the nearest one."""
   found = dict(options)

@@ -161,7 +161,7 @@ def test_keep_is_no_part_of_a_trial_and_is_checked():
 def test_the_best_epoch_is_better_than_all_before(values, better, best):
   column = columns.Column('score', better=better)
   curves = [{'score': np.full((1, 1), value)} for value in values]
-  found = [i for i in range(len(values)) if keeping.improved(curves[: i + 1], column)[0, 0]]
+  found = [i for i in range(len(values)) if keeping.best_epochs(curves[: i + 1], column)[0, 0] == i]
   assert found == best
 
 

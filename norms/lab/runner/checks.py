@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from norms import catalogue
+from norms.lab import checkpoints, grouping, mistakes, records, tasks
 from norms.lab import data as data_sets
-from norms.lab import grouping, mistakes, records, tasks
 from norms.lab.data import Data, Sizes, augment
 from norms.lab.engine import chunks, evaluation, own_probes, training
 from norms.lab.engine.training import TrainSetup
@@ -162,7 +162,11 @@ def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
     f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
     f'estimated run time {_seconds(planned["seconds"].sum(skipna=False), 0)}'
   )
-  return '\n'.join([*lines, *_again(study, groups, workdir), *records.unused(workdir)])
+  lines += _again(study, groups, workdir)
+  if study.checkpoint:
+    starts = {trial: group.start for group in groups for trial in group.trials}
+    lines += checkpoints.told(workdir, starts, study.keep)
+  return '\n'.join([*lines, *records.unused(workdir)])
 
 
 def _again(study: Study, groups: tuple[grouping.Group, ...], workdir) -> list[str]:

@@ -19,6 +19,7 @@ from norms.lab.engine.training import State, TrainSetup
 from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
+from norms.lab.runner.resuming import Checkpoints, Resumed, restored
 from norms.lab.study import Study
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
@@ -93,16 +94,21 @@ def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: 
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
-    keeping, curves = Keeping(workdir, tile, study.keep), []
-    for stand in train(group, tile, compiled, tick):
+    resumed = _resumed(group, tile, compiled, study, workdir)
+    keeping = Keeping(workdir, tile, study.keep, anew=resumed is None)
+    saving = Checkpoints(workdir, tile, study.checkpoint, study.keep)
+    curves = resumed.curves[:-1] if resumed else []
+    for stand in train(group, tile, compiled, tick, resumed):
       curves.append(stand.curves)
       keeping(stand.blocks, stand.carries, curves)
+      saving(stand.blocks, stand.carries, curves)
     seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
     origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
     if study.keep:  # some may be on record, without parameters
       superseded.withdraw(workdir, tile.trials)
     records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes, measures)
     keeping.commit(curves)
+    saving.recorded()
     compile_seconds = 0.0
   failures.forget(workdir, group.trials)
 
@@ -115,17 +121,34 @@ class Stand(NamedTuple):
   curves: dict[str, np.ndarray]  # what was measured: (seeds, lanes)
 
 
+def _resumed(
+  group: grouping.Group, tile: grouping.Tile, compiled: CompiledGroup, study: Study, workdir
+) -> Resumed | None:
+  """The tile as far as it was trained before, None where it was not."""
+  if not group.start:
+    return None
+  blocks = chunks.blocks(tile, compiled.chunk)
+  return restored(workdir, tile, group.start, blocks, compiled.parts.state, study.keep)
+
+
 def train(
-  group: grouping.Group, tile: grouping.Tile, compiled: CompiledGroup, tick: Tick
+  group: grouping.Group,
+  tile: grouping.Tile,
+  compiled: CompiledGroup,
+  tick: Tick,
+  resumed: Resumed | None = None,
 ) -> Iterator[Stand]:
-  """How a tile stands at each epoch, from epoch 0 on."""
+  """How a tile stands at each epoch, from epoch 0 on, or from where it was trained before."""
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
   steps = examples // group.static.batch_size
-  carries = program.begin(
-    compiled.parts, tile, cut, compiled.source.draws(tile, compiled.parts.kernel_size)
-  )
+  if resumed:
+    start, carries = resumed.epoch, list(resumed.carries)
+    yield Stand(cut, carries, resumed.curves[-1])
+  else:
+    start, draws = -1, compiled.source.draws(tile, compiled.parts.kernel_size)
+    carries = program.begin(compiled.parts, tile, cut, draws)
   seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
-  for epoch in range(group.static.epochs + 1):
+  for epoch in range(start + 1, group.static.epochs + 1):
     if epoch:
       # A row per seed, sliced off the array once and not for each of the seed's lanes.
       rows = compiled.source.order(tile, epoch, examples)
@@ -156,7 +179,8 @@ def _rectangle(tile: grouping.Tile, cut, found) -> dict[str, np.ndarray]:
 
 def frame(tile: grouping.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
   """A tile's records: a row per trial and epoch."""
-  by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[0]}
+  # In the order of the latest: that of a checkpoint is another.
+  by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[-1]}
   task = tasks.of(tile.trials[0])
   parts = []
   for at, trial in tile.places():

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from norms.lab import columns, grouping, kept, records, tasks
+from norms.lab import columns, grouping, kept, tasks
 from norms.lab.columns import Column
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
@@ -25,45 +25,43 @@ class Keeping:
   always belong to what is recorded.
   """
 
-  def __init__(self, workdir: str | os.PathLike, tile: grouping.Tile, level: str):
-    self._tile, self._level = tile, level
-    self._place = kept.staging(workdir, records.tile_hash(tile.trials))
-    self._best: dict[Trial, int] = {}
-    if level:
-      shutil.rmtree(self._place, ignore_errors=True)  # of a run that was killed
+  def __init__(self, workdir: str | os.PathLike, tile: grouping.Tile, level: str, *, anew: bool):
+    self._workdir, self._tile, self._level = workdir, tile, level
+    self._places = {trial: kept.staging(workdir, trial) for trial in tile.trials}
+    if level and anew:  # what a run left that was killed is of no use
+      for place in self._places.values():
+        shutil.rmtree(place, ignore_errors=True)
 
   def __call__(self, blocks: Sequence[Block], carries: Sequence[State], curves: Curves) -> None:
     """Saves what is to be kept of the trials as they stand after the latest epoch of `curves`."""
     epoch = len(curves) - 1
     if not self._level:
       return
-    best = improved(curves, chosen_by(self._tile.trials[0], curves[0]))
-    self._best |= {trial: epoch for at, trial in self._tile.places() if best[at]}
-    wanted = {at for at, trial in self._tile.places() if self._wants(trial, epoch)}
-    for at, variables in variables_of(blocks, carries, wanted):
-      place = self._place / self._trial(at).hash
-      if self._level == 'best' and best[at]:
-        shutil.rmtree(place, ignore_errors=True)  # of the one that was best before
-      kept.save(place / str(epoch), variables)
-
-  def _wants(self, trial: Trial, epoch: int) -> bool:
-    best = self._level == 'best' and self._best[trial] == epoch
-    return self._level == 'epochs' or best or epoch == trial.epochs
-
-  def _trial(self, at: tuple[int, int]) -> Trial:
-    trial = self._tile.rows[at[0]][at[1]]
-    assert trial is not None, 'padding is not saved'
-    return trial
+    best = best_epochs(curves, chosen_by(self._tile.trials[0], curves[0]))
+    wanted = {
+      at: trial
+      for at, trial in self._tile.places()
+      if self._level == 'epochs'
+      or (self._level == 'best' and best[at] == epoch)
+      or epoch == trial.epochs
+    }
+    for at, variables in variables_of(blocks, carries, set(wanted)):
+      kept.save(self._places[wanted[at]] / str(epoch), variables)
 
   def commit(self, curves: Curves) -> None:
-    """The tile is recorded: its parameters are kept."""
+    """The tile is recorded: parameters are kept, without those that were best only for a while."""
     if not self._level:
       return
-    chosen = chosen_by(self._tile.trials[0], curves[0]).name
-    for trial in self._tile.trials:
-      facts = {'keep': self._level, 'final': trial.epochs, 'best': self._best[trial]}
-      kept.commit(self._place / trial.hash, facts | {'chosen_by': chosen})
-    shutil.rmtree(self._place, ignore_errors=True)
+    column = chosen_by(self._tile.trials[0], curves[0])
+    best = best_epochs(curves, column)
+    for at, trial in self._tile.places():
+      ends = {'final': trial.epochs, 'best': int(best[at])}
+      wanted = {str(epoch) for epoch in ends.values()}
+      for place in self._places[trial].iterdir():
+        if self._level != 'epochs' and place.name not in wanted:
+          shutil.rmtree(place)
+      facts = {'keep': self._level, **ends, 'chosen_by': column.name}
+      kept.commit(self._places[trial], kept.folder_of(self._workdir, trial), facts)
 
 
 def chosen_by(trial: Trial, measured: Mapping[str, Any]) -> Column:
@@ -78,14 +76,10 @@ def chosen_by(trial: Trial, measured: Mapping[str, Any]) -> Column:
   return row._replace(name=name)
 
 
-def improved(curves: Curves, column: Column) -> np.ndarray:
-  """Where the latest epoch is better than all before it; NaN is the worst, and no epoch is a tie.
-
-  Of the first epoch everywhere.
-  """
+def best_epochs(curves: Curves, column: Column) -> np.ndarray:
+  """The epoch so far at which each trial is best, the first of several; NaN is the worst."""
   values = np.stack([epoch[column.name] for epoch in curves]).astype(float) * column.sign
-  values = np.where(np.isnan(values), -np.inf, values)
-  return np.ones(values.shape[1:], bool) if len(values) == 1 else values[-1] > values[:-1].max(0)
+  return np.argmax(np.where(np.isnan(values), -np.inf, values), 0)
 
 
 def variables_of(

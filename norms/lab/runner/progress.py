@@ -28,10 +28,11 @@ class Progress:
   def __call__(self, group: Group, done: int, diverged: int) -> None:
     """`done` more trial-steps of a group, of whose lanes `diverged` have diverged."""
     with self._lock:
+      before = self._left[group]
       self._left[group] -= done
       self._diverged[group] = diverged
       self._bar.update(done)
-      if done and self._left[group] <= 0:
+      if self._left[group] <= 0 < before:
         self._ended += 1
         self._line(group, diverged)
       self._bar.set_description(f'group {self._ended}/{self._groups}: {group.label}', refresh=False)
@@ -54,5 +55,5 @@ class Progress:
 def steps(group: Group) -> list[int]:
   """Trial-steps of each tile."""
   examples = data_sets.sizes(group.static.data).train
-  each = group.static.epochs * (examples // group.static.batch_size)
+  each = (group.static.epochs - group.start) * (examples // group.static.batch_size)
   return [each * len(tile.trials) for tile in group.tiles]

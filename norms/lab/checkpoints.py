@@ -1,0 +1,128 @@
+"""Checkpoints of tiles: results/<study>/checkpoints/<name of the tile>-<epoch>/.
+
+Each holds the states of all trials of a tile and what was recorded of them so far, so that a group
+that was killed goes on from there, and a study of more epochs from where a shorter one ended. Its
+index.json is written last: a checkpoint without one is not there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from typing import Any, NamedTuple
+
+from norms.lab import kept, records, updates
+from norms.lab.trial import KEPT, Trial
+
+FOLDER, INDEX, STATE = 'checkpoints', 'index.json', 'state'
+
+
+class Entry(NamedTuple):
+  """What a checkpoint's index says; of its lanes in their order."""
+
+  place: pathlib.Path
+  epoch: int
+  keep: str  # what parameters of the epochs so far were kept
+  trials: list[str]  # hashes
+  lineages: list[str]
+  whatever_length: list[str]  # the trials' hashes, but for the number of epochs
+
+  def start(self, trial: Trial, keep: str) -> int:
+    """The epoch from which a trial can go on from here; 0 where it cannot."""
+    own = trial.hash in self.trials
+    past = KEPT.index(keep) > KEPT.index('final')  # parameters of earlier epochs are wanted
+    if past and not (own and KEPT.index(self.keep) >= KEPT.index(keep)):
+      return 0
+    fits = own or (lineage(trial) in self.lineages and self.epoch <= trial.epochs)
+    return self.epoch if fits else 0
+
+
+def lineage(trial: Trial) -> str:
+  """A hash that trials share whose states are the same after the same number of epochs.
+
+  Those of other numbers of epochs do, but where the number itself has an effect: in a schedule that
+  ends with the training, in an optimizer of one's own, which is told the number of steps, and where
+  replayed trials share a generator.
+  """
+  ends = updates.ends_with_training(trial.schedule, trial.schedule_options)
+  return trial.hash if ends or ':' in trial.optimizer or trial.replay else whatever_length(trial)
+
+
+def whatever_length(trial: Trial) -> str:
+  """The hash of a trial but for its number of epochs, and for its turn, which tells of them."""
+  return dataclasses.replace(trial, epochs=0, turn='').hash
+
+
+def folder(workdir: str | os.PathLike) -> pathlib.Path:
+  """Where a study's results folder has its checkpoints."""
+  return records.folder(workdir).parent.absolute() / FOLDER
+
+
+def entries(workdir) -> Iterator[Entry]:
+  """The checkpoints that are there, the latest epochs first."""
+  found = []
+  for place in folder(workdir).glob('*'):
+    try:
+      facts = json.loads((place / INDEX).read_text(encoding='utf-8'))
+      found.append(Entry(place=place, **facts))
+    except (OSError, ValueError, TypeError):
+      continue  # one that is being written, or was when its process was killed
+  return iter(sorted(found, key=lambda entry: -entry.epoch))
+
+
+def starts(workdir, trials: Iterable[Trial], keep: str) -> dict[Trial, int]:
+  """The epoch from which each trial can go on, those only that need not begin."""
+  found, there = {}, list(entries(workdir))
+  for trial in trials:
+    if start := max((entry.start(trial, keep) for entry in there), default=0):
+      found[trial] = start
+  return found
+
+
+def told(workdir, starts: Mapping[Trial, int], keep: str) -> list[str]:
+  """Lines of a plan: which trials go on, and which are trained anew though they were begun before.
+
+  starts: the epoch from which each trial is trained; 0: anew.
+  """
+  epochs = list(starts.values())
+  lines = [
+    f'{epochs.count(epoch)} of these go on from epoch {epoch}, by a checkpoint'
+    for epoch in sorted(set(epochs) - {0})
+  ]
+  before = {each for entry in entries(workdir) for each in entry.whatever_length}
+  anew = [trial for trial in starts if not starts[trial] and whatever_length(trial) in before]
+  past = KEPT.index(keep) > KEPT.index('final')
+  reason = f'config.keep={keep!r} asks for parameters of all epochs' if past else (
+    'what they do in an epoch depends on the number of epochs, or the checkpoint is of later ones'
+  )  # fmt: skip
+  return [*lines, *([f'{len(anew)} of these are trained anew: {reason}'] if anew else [])]
+
+
+def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: Any) -> None:
+  """Keeps a tile's state after an epoch, and forgets what was kept of it before."""
+  trials = list(trials)
+  name = records.tile_hash(trials)
+  place = folder(workdir) / f'{name}-{epoch}'
+  shutil.rmtree(place, ignore_errors=True)
+  place.mkdir(parents=True)
+  kept.save(place / STATE, tree)
+  facts = {
+    'epoch': epoch, 'keep': keep, 'trials': [trial.hash for trial in trials],
+    'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
+  }  # fmt: skip
+  temporary = place / f'.{INDEX}'
+  temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
+  temporary.rename(place / INDEX)
+  for older in folder(workdir).glob(f'{name}-*'):
+    if older != place:
+      shutil.rmtree(older, ignore_errors=True)
+
+
+def forget(workdir, trials: Iterable[Trial]) -> None:
+  """Deletes what was kept half-way of trials that are recorded now; where they ended stays."""
+  ends = {trial.hash: trial.epochs for trial in trials}
+  for entry in entries(workdir):
+    if ends.keys() >= set(entry.trials) and entry.epoch < min(ends[each] for each in entry.trials):
+      shutil.rmtree(entry.place, ignore_errors=True)
