@@ -1148,8 +1148,8 @@ MUTANTS = (
   ),
   Mutant(
     'an equal epoch taken for a better one', 'lab/runner/keeping.py',
-    'values[-1] > values[:-1].max(0)',
-    'values[-1] >= values[:-1].max(0)',
+    'np.argmax(np.where(np.isnan(values), -np.inf, values), 0)',
+    'len(values) - 1 - np.argmax(np.where(np.isnan(values), -np.inf, values)[::-1], 0)',
     'the_best_epoch_is_better', within=('kept',),
   ),
   Mutant(
@@ -1193,6 +1193,30 @@ MUTANTS = (
     'statistics.compare(after, before, level=level)',
     'statistics.compare(before, after, level=level)',
     'cell_by_cell', within=('two_studies',),
+  ),
+  Mutant(
+    'whatever ends with the training goes on', 'lab/checkpoints.py',
+    "trial.hash if ends or ':' in trial.optimizer or trial.replay else whatever_length(trial)",
+    'whatever_length(trial)',
+    'test_what_cannot_go_on', within=('checkpoints',),
+  ),
+  Mutant(
+    'what goes on takes the first state of a checkpoint', 'lab/runner/resuming.py',
+    'jax.tree.map(lambda a, row=row: a[row], tree)',
+    'jax.tree.map(lambda a, row=row: a[0], tree)',
+    'test_trials_go_on_from_checkpoints_of_other_tiles', within=('checkpoints',),
+  ),
+  Mutant(
+    'a state of another shape is taken', 'lab/runner/resuming.py',
+    'if (leaf.shape, leaf.dtype) != (shape.shape, shape.dtype):',
+    'if False:',
+    'test_a_torn_checkpoint', within=('checkpoints',),
+  ),
+  Mutant(
+    'programs of other numbers of threads in one cache', 'lab/startup.py',
+    "f'compilations-{machine()}-{threads or cores()}'",
+    "f'compilations-{machine()}'",
+    'test_programs_are_kept', within=('startup',),
   ),
 )  # fmt: skip
 

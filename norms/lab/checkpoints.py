@@ -28,6 +28,16 @@ class Entry(NamedTuple):
   trials: list[str]  # hashes
   lineages: list[str]
   whatever_length: list[str]  # the trials' hashes, but for the number of epochs
+  sizes: dict[str, int]  # bytes of each file
+
+  def load(self) -> Any:
+    """What was saved, as NumPy arrays; ValueError where a file is not as it was written."""
+    # Orbax finds this, too, but then goes on to print of each array that it cannot read.
+    for name, size in self.sizes.items():
+      file = self.place / STATE / name
+      if not file.is_file() or file.stat().st_size != size:
+        raise ValueError(f'{name} is not the {size} bytes that were written')
+    return kept.restore(self.place / STATE)
 
   def start(self, trial: Trial, keep: str) -> int:
     """The epoch from which a trial can go on from here; 0 where it cannot."""
@@ -111,6 +121,7 @@ def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: Any) -> 
   facts = {
     'epoch': epoch, 'keep': keep, 'trials': [trial.hash for trial in trials],
     'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
+    'sizes': _sizes(place / STATE),
   }  # fmt: skip
   temporary = place / f'.{INDEX}'
   temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
@@ -118,6 +129,11 @@ def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: Any) -> 
   for older in folder(workdir).glob(f'{name}-*'):
     if older != place:
       shutil.rmtree(older, ignore_errors=True)
+
+
+def _sizes(place: pathlib.Path) -> dict[str, int]:
+  files = [file for file in place.rglob('*') if file.is_file()]
+  return {str(file.relative_to(place)): file.stat().st_size for file in files}
 
 
 def forget(workdir, trials: Iterable[Trial]) -> None:

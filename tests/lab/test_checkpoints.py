@@ -142,8 +142,8 @@ def test_without_the_key_nothing_goes_on_and_what_is_later_is_of_no_use(tmp_path
       'depends on the number of epochs',
     ),
     (
-      {'optimizer': 'users_own:descent'},
-      {'optimizer': 'users_own:descent'},
+      {'optimizer': 'users_optimizers:chained'},
+      {'optimizer': 'users_optimizers:chained'},
       'depends on the number',
     ),
     (
@@ -154,7 +154,8 @@ def test_without_the_key_nothing_goes_on_and_what_is_later_is_of_no_use(tmp_path
   ],
 )
 def test_what_cannot_go_on_is_trained_anew_and_the_plan_says_why(first, then, says, tmp_path):
-  small.run(config(epochs=1, **first), tmp_path)
+  shorter = study.from_config(config(epochs=1, **first))
+  checkpoints.save(tmp_path, shorter.trials, 1, shorter.keep, {'nothing': np.zeros(1)})
   longer = study.from_config(config(epochs=2, **then))
   groups = sweep.pending(longer, tmp_path)
   plan = checks.describe(longer, groups, tmp_path)
@@ -175,7 +176,7 @@ def test_a_torn_checkpoint_is_said_and_its_trials_are_trained_anew(
   elif damage == 'other':
     tree = kept.restore(entry.place / checkpoints.STATE)
     tree['states']['leaf_1'] = tree['states']['leaf_1'][..., :1]
-    kept.save(entry.place / checkpoints.STATE, tree)
+    checkpoints.save(tmp_path, study.from_config(made).trials, entry.epoch, '', tree)
   else:
     (entry.place / checkpoints.INDEX).unlink()
   frame, failed, (group,) = small.run(made, tmp_path)

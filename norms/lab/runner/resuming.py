@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from norms.lab import checkpoints, grouping, kept
+from norms.lab import checkpoints, grouping
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
 
@@ -90,7 +90,7 @@ def restored(
       if start not in here.values():
         continue
       place = entry.place
-      tree = kept.restore(place / checkpoints.STATE)
+      tree = entry.load()
       for trial in (trial for trial, epoch in here.items() if epoch == start):
         names = (entry.trials, trial.hash), (entry.lineages, checkpoints.lineage(trial))
         row = next(among.index(name) for among, name in names if name in among)
