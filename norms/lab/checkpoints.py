@@ -43,7 +43,8 @@ class Entry(NamedTuple):
     """The epoch from which a trial can go on from here; 0 where it cannot."""
     own = trial.hash in self.trials
     past = KEPT.index(keep) > KEPT.index('final')  # parameters of earlier epochs are wanted
-    if past and not (own and KEPT.index(self.keep) >= KEPT.index(keep)):
+    there = kept.staging(self.place.parent.parent, trial).is_dir()
+    if past and not (own and there and KEPT.index(self.keep) >= KEPT.index(keep)):
       return 0
     fits = own or (lineage(trial) in self.lineages and self.epoch <= trial.epochs)
     return self.epoch if fits else 0

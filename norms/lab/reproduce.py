@@ -26,7 +26,6 @@ from norms.lab.xla_cpu import compiler
 
 TOLERANCE = 1e-5  # where nothing is exact: what the lab promises of the first steps
 
-
 Epoch = tuple[int, State, dict[str, float]]
 
 
@@ -73,7 +72,7 @@ def differences(trial: Trial, study: Study, workdir) -> list[Difference]:
     raise ValueError(f'trial {trial.hash} has no record in {records.folder(workdir)}: run it first')
   with tempfile.TemporaryDirectory() as folder:
     groups = grouping.groups([trial])
-    alone = dataclasses.replace(study, keep='')
+    alone = dataclasses.replace(study, keep='', checkpoint=0.0)
     if sweep.run(alone, groups, folder, tick=lambda *_: None, spawn=True):
       files = records.folder(folder).glob('*.error.txt')
       raise RuntimeError('\n'.join(file.read_text(encoding='utf-8') for file in files))

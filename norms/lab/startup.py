@@ -30,8 +30,10 @@ def cache_compilations(threads: int = 0) -> str:
   settings: Any = jax.config  # whose names jax makes as it is imported
   if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
     return ''
-  home = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
+  home = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'))
   folder = home / 'norms' / f'compilations-{machine()}-{threads or cores()}'
+  if not folder.is_absolute():  # of a user without a home
+    return ''
   try:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f'.{os.getpid()}').touch()

@@ -1,5 +1,6 @@
 """Promises of checkpoints: what goes on is what was never interrupted, to the bit in exact mode."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -160,6 +161,18 @@ def test_what_cannot_go_on_is_trained_anew_and_the_plan_says_why(first, then, sa
   groups = sweep.pending(longer, tmp_path)
   plan = checks.describe(longer, groups, tmp_path)
   assert {group.start for group in groups} == {0} and says in plan and 'go on' not in plan
+
+
+def test_what_is_best_so_far_must_be_there_to_go_on(tmp_path):
+  """Somebody may have deleted the parameters of a study that kept them."""
+  made = study.from_config(config(epochs=2, keep='best'))
+  checkpoints.save(tmp_path, made.trials, 1, 'best', {'nothing': np.zeros(1)})
+  starts = {group.start for group in sweep.pending(made, tmp_path)}
+  for trial in made.trials:
+    kept.staging(tmp_path, trial).mkdir(parents=True)
+  assert starts == {0} and {group.start for group in sweep.pending(made, tmp_path)} == {1}
+  more = dataclasses.replace(made, keep='epochs')
+  assert {group.start for group in sweep.pending(more, tmp_path)} == {0}
 
 
 @pytest.mark.parametrize('damage', ['torn', 'other', 'no index'])
