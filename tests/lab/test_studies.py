@@ -1,4 +1,4 @@
-"""The configs of the reference studies: complete, plannable without data, and run at small size."""
+"""The configs of studies and papers: complete, plannable without data, and run at small size."""
 
 import dataclasses
 
