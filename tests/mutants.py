@@ -1147,9 +1147,9 @@ MUTANTS = (
     'a_misused_file', within=('mistakes',),
   ),
   Mutant(
-    'an equal epoch taken for a better one', 'lab/runner/keeping.py',
-    'np.argmax(np.where(np.isnan(values), -np.inf, values), 0)',
-    'len(values) - 1 - np.argmax(np.where(np.isnan(values), -np.inf, values)[::-1], 0)',
+    'an equal epoch taken for a better one', 'lab/runner/epochs.py',
+    'better = values[1:] > np.maximum.accumulate(values)[:-1]',
+    'better = values[1:] >= np.maximum.accumulate(values)[:-1]',
     'the_best_epoch_is_better', within=('kept',),
   ),
   Mutant(
@@ -1217,6 +1217,18 @@ MUTANTS = (
     "f'compilations-{machine()}-{threads or cores()}'",
     "f'compilations-{machine()}'",
     'test_programs_are_kept', within=('startup',),
+  ),
+  Mutant(
+    'patience of an epoch more', 'lab/runner/epochs.py',
+    '(waited >= first.patience)',
+    '(waited > first.patience)',
+    'test_the_rule', within=('patience',),
+  ),
+  Mutant(
+    'rows after the end of a trial', 'lab/runner/execution.py',
+    'values[at][:length]',
+    'values[at][: len(curves)]',
+    'test_a_trial_ends_where', within=('patience',),
   ),
 )  # fmt: skip
 

@@ -70,7 +70,8 @@ ROOMS = {
     {'replay'},
   ),
   'lab/runner': (
-    {'once', 'keeping', 'options', 'progress', 'provenance', 'resuming'},
+    {'epochs', 'once', 'options', 'progress', 'provenance'},
+    {'keeping', 'resuming'},
     {'checks'},
     {'execution'},
     {'workers', 'timing'},

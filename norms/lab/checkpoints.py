@@ -42,7 +42,8 @@ class Entry(NamedTuple):
   def start(self, trial: Trial, keep: str) -> int:
     """The epoch from which a trial can go on from here; 0 where it cannot."""
     own = trial.hash in self.trials
-    past = KEPT.index(keep) > KEPT.index('final')  # parameters of earlier epochs are wanted
+    # Parameters of earlier epochs are wanted.
+    past = KEPT.index(keep) > KEPT.index('final') or (keep and trial.patience)
     there = kept.staging(self.place.parent.parent, trial).is_dir()
     if past and not (own and there and KEPT.index(self.keep) >= KEPT.index(keep)):
       return 0

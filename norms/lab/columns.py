@@ -110,6 +110,7 @@ COLUMNS: tuple[Column, ...] = (
   Column('*_options.*', SETTING, 'any', shown=AXIS),
   Column('eval_examples', SETTING, 'int', shown=AXIS, unit='examples'),
   Column('augment', SETTING, 'text', shown=AXIS),
+  Column('patience', SETTING, 'int', shown=AXIS, traits=(AFTER_START,), unit='epochs', absent=0),
   # Measurements in the order in which tables print them.
   Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
   Column(
@@ -142,9 +143,8 @@ COLUMNS: tuple[Column, ...] = (
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),
-  Column('task', SETTING, 'text', shown=NOWHERE),
+  Column('task', SETTING, 'text', shown=NOWHERE), Column('probes', SETTING, 'text', shown=NOWHERE),
   Column('metrics', SETTING, 'text', shown=NOWHERE),
-  Column('probes', SETTING, 'text', shown=NOWHERE),
   Column(f'{OWN_PROBE}*'),
   # Of norms.lab.runner.timing, beside the records.
   Column(EPOCH_SECONDS, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit='s'),

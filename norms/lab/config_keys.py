@@ -52,6 +52,7 @@ STUDY: Mapping[str, str] = {
   'task': 'classification, regression, next_token, or package.module:class',
   'task_options': "arguments of the task, such as {'smoothing': 0.1} of classification",
   'metrics': 'what else is measured of each split: names of norms.lab.tasks.METRICS, or your own',
+  'patience': 'a trial ends after so many epochs with no better score on validation data; 0: never',
   'probes': "functions of one's own that measure after each epoch, as docs/parameters.md says",
   'replay': "numpy_legacy: kernels and batches as NumPy's legacy generator draws them",
   'chunk': 'how many trials are computed at once: 0 chooses, 1 is exact to the bit',

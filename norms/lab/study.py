@@ -21,7 +21,6 @@ AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learn
 # What belongs to a study and not to its trials.
 UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
            'timing', 'task', 'metrics', 'probes', 'keep', 'checkpoint')  # fmt: skip
-
 DATA = data_sets.OPTIONS  # of config.data
 
 
@@ -61,6 +60,7 @@ def defaults() -> config_dict.ConfigDict:
     'task_options': {},
     'metrics': (),
     'probes': (),
+    'patience': 0,
     'replay': '',
     'chunk': 0,
     'sweep': {},

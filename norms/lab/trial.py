@@ -25,17 +25,13 @@ TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 OPTION = 'optimizer_options.'  # before the name of one of these, where it is traced
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
-KEPT = (
-  '',
-  'final',
-  'best',
-  'epochs',
-)  # of norms.lab.kept: each also keeps what those before do
+# Of norms.lab.kept: each also keeps what those before it do.
+KEPT = ('', 'final', 'best', 'epochs')
 TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 # Keys that came later: at these values they change no old trial.
 HASH_EXEMPT: dict[str, Any] = {
   'head_scale': None, 'probe': 0, 'task': TASKS[0], 'task_options': (), 'metrics': (),
-  'probes': (),
+  'probes': (), 'patience': 0,
   'schedule': updates.CONSTANT, 'schedule_options': (), 'clip_norm': None, 'weight_decay': None,
   'decay_mask': updates.KERNELS,
 }  # fmt: skip
@@ -74,6 +70,7 @@ class Trial:
   task: str = TASKS[0]
   task_options: tuple = ()
   metrics: tuple[str, ...] = ()  # beside the task's own
+  patience: int = 0  # epochs without a better score on validation data, which end it; 0: none
   probes: tuple[str, ...] = ()  # of one's own, by dotted name: norms.lab.engine.own_probes
   schedule: str = updates.CONSTANT  # of the rate, whose peak is the learning rate
   schedule_options: tuple = ()
@@ -176,6 +173,7 @@ def make(config: dict[str, Any]) -> Trial:
     task_options=_pairs(config['task_options'], 'task_options'),
     metrics=metrics,
     probes=probes,
+    patience=_whole('patience', config['patience'], 0),
     **updates.fields(config),
     code=''.join(map(_source, (model, norm, task, optimizer, activation, *metrics, *probes))),
   )  # fmt: skip

@@ -10,7 +10,7 @@ import small
 
 import norms.lab
 from norms.lab import columns, data, kept, records, study, superseded, sweep
-from norms.lab.runner import checks, keeping
+from norms.lab.runner import checks, epochs
 
 DATA = {'name': 'digits', 'validation': 100}
 
@@ -161,13 +161,14 @@ def test_keep_is_no_part_of_a_trial_and_is_checked():
 def test_the_best_epoch_is_better_than_all_before(values, better, best):
   column = columns.Column('score', better=better)
   curves = [{'score': np.full((1, 1), value)} for value in values]
-  found = [i for i in range(len(values)) if keeping.best_epochs(curves[: i + 1], column)[0, 0] == i]
-  assert found == best
+  found = epochs.best_so_far(curves, column)[:, 0, 0]
+  assert [i for i, at in enumerate(found) if i == at] == best
+  assert (np.diff(found) >= 0).all()
 
 
 def test_a_score_without_direction_leaves_the_choice_to_the_loss():
   changes = {'task': 'users_tasks:Undirected'}
   (trial,) = study.from_config(small.config(**changes)).trials
   measured = dict.fromkeys(['test_spread', 'test_loss', 'validation_spread', 'validation_loss'])
-  assert keeping.chosen_by(trial, measured).name == 'validation_loss'
-  assert keeping.chosen_by(trial, {'test_spread': 0, 'test_loss': 0})[:1] == ('test_loss',)
+  assert epochs.chosen_by(trial, measured).name == 'validation_loss'
+  assert epochs.chosen_by(trial, {'test_spread': 0, 'test_loss': 0})[:1] == ('test_loss',)

@@ -39,6 +39,11 @@ def check(study: Study) -> int:
     sizes = data_sets.sizes(static.data)
     outputs = tasks.outputs(static)  # which says where data and task do not fit
     examples = sizes.train
+    if static.patience and not sizes.validation:
+      raise ValueError(
+        f'patience={static.patience} needs validation data, since test data must not choose when a '
+        'trial ends: set config.data.validation'
+      )
     augment.check(static.augment, sizes.shape)
     if static.batch_size > examples:
       raise ValueError(

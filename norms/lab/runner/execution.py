@@ -16,6 +16,7 @@ from norms.lab import failures, grouping, measured, records, statistics, superse
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
 from norms.lab.engine.training import State, TrainSetup
+from norms.lab.runner.epochs import last_epochs
 from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
@@ -94,7 +95,8 @@ def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: 
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
   for tile in group.tiles:
     begun = time.perf_counter()
-    resumed = _resumed(group, tile, compiled, study, workdir)
+    blocks, like = chunks.blocks(tile, compiled.chunk), compiled.parts.state
+    resumed = restored(workdir, tile, group.start, blocks, like, study.keep)
     keeping = Keeping(workdir, tile, study.keep, anew=resumed is None)
     saving = Checkpoints(workdir, tile, study.checkpoint, study.keep)
     curves = resumed.curves[:-1] if resumed else []
@@ -121,16 +123,6 @@ class Stand(NamedTuple):
   curves: dict[str, np.ndarray]  # what was measured: (seeds, lanes)
 
 
-def _resumed(
-  group: grouping.Group, tile: grouping.Tile, compiled: CompiledGroup, study: Study, workdir
-) -> Resumed | None:
-  """The tile as far as it was trained before, None where it was not."""
-  if not group.start:
-    return None
-  blocks = chunks.blocks(tile, compiled.chunk)
-  return restored(workdir, tile, group.start, blocks, compiled.parts.state, study.keep)
-
-
 def train(
   group: grouping.Group,
   tile: grouping.Tile,
@@ -138,17 +130,22 @@ def train(
   tick: Tick,
   resumed: Resumed | None = None,
 ) -> Iterator[Stand]:
-  """How a tile stands at each epoch, from epoch 0 on, or from where it was trained before."""
+  """How a tile stands at each epoch, from epoch 0 on, or from where it was trained before, until
+  each of its trials has ended."""
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
   steps = examples // group.static.batch_size
   if resumed:
-    start, carries = resumed.epoch, list(resumed.carries)
+    start, carries, history = resumed.epoch, list(resumed.carries), list(resumed.curves)
     yield Stand(cut, carries, resumed.curves[-1])
   else:
-    start, draws = -1, compiled.source.draws(tile, compiled.parts.kernel_size)
+    start, history, draws = -1, [], compiled.source.draws(tile, compiled.parts.kernel_size)
     carries = program.begin(compiled.parts, tile, cut, draws)
+  diverged = 0
   seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(start + 1, group.static.epochs + 1):
+    if history and len(last_epochs(tile, history)) == len(tile.trials):
+      tick(group, (group.static.epochs + 1 - epoch) * steps * len(tile.trials), diverged)
+      return
     if epoch:
       # A row per seed, sliced off the array once and not for each of the seed's lanes.
       rows = compiled.source.order(tile, epoch, examples)
@@ -163,7 +160,9 @@ def train(
     found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
     curves = _rectangle(tile, cut, found)
     done = len(tile.trials) * steps if epoch else 0
-    tick(group, done, int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places())))
+    diverged = int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places()))
+    tick(group, done, diverged)
+    history.append(curves)
     yield Stand(cut, carries, curves)
 
 
@@ -181,16 +180,15 @@ def frame(tile: grouping.Tile, curves: list[dict[str, np.ndarray]], data: Data) 
   """A tile's records: a row per trial and epoch."""
   # In the order of the latest: that of a checkpoint is another.
   by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[-1]}
-  task = tasks.of(tile.trials[0])
+  task, last = tasks.of(tile.trials[0]), last_epochs(tile, curves)
   parts = []
   for at, trial in tile.places():
-    rows = {name: values[at] for name, values in by_name.items()}
+    length = last.get(trial, len(curves) - 1) + 1
+    rows = {name: values[at][:length] for name, values in by_name.items()}
     diverged, trained = int(rows.pop('diverged_at')[-1]), task.trained(rows, data)
     for name in tasks.EVIDENCE:
       rows.pop(name, None)
-    parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(len(curves)), **rows}))
-    parts[-1]['diverged_at'] = pd.array(
-      [diverged if diverged >= 0 else pd.NA] * len(curves), 'Int64'
-    )
+    parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(length), **rows}))
+    parts[-1]['diverged_at'] = pd.array([diverged if diverged >= 0 else pd.NA] * length, 'Int64')
     parts[-1]['trained'] = trained
   return pd.concat(parts, ignore_index=True)

@@ -1,21 +1,16 @@
 """Saves parameters of a tile's trials as it is trained: what config.keep asks for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import os
 import shutil
 from typing import Any
 
 import jax
-import numpy as np
 
-from norms.lab import columns, grouping, kept, tasks
-from norms.lab.columns import Column
+from norms.lab import grouping, kept
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
-from norms.lab.statistics.tuned import validation_of
-from norms.lab.trial import Trial
-
-Curves = Sequence[Mapping[str, np.ndarray]]  # by epoch, each (seeds, lanes)
+from norms.lab.runner.epochs import Curves, best_so_far, chosen_by, last_epochs
 
 
 class Keeping:
@@ -37,14 +32,13 @@ class Keeping:
     epoch = len(curves) - 1
     if not self._level:
       return
-    best = best_epochs(curves, chosen_by(self._tile.trials[0], curves[0]))
-    wanted = {
-      at: trial
-      for at, trial in self._tile.places()
-      if self._level == 'epochs'
-      or (self._level == 'best' and best[at] == epoch)
-      or epoch == trial.epochs
-    }
+    best = best_so_far(curves, chosen_by(self._tile.trials[0], curves[0]))[-1]
+    last = last_epochs(self._tile, curves)
+    wanted = {}
+    for at, trial in self._tile.places():
+      now = self._level == 'epochs' or (self._level == 'best' and best[at] == epoch)
+      if last.get(trial) == epoch or (now and trial not in last):
+        wanted[at] = trial
     for at, variables in variables_of(blocks, carries, set(wanted)):
       kept.save(self._places[wanted[at]] / str(epoch), variables)
 
@@ -53,33 +47,15 @@ class Keeping:
     if not self._level:
       return
     column = chosen_by(self._tile.trials[0], curves[0])
-    best = best_epochs(curves, column)
-    for at, trial in self._tile.places():
-      ends = {'final': trial.epochs, 'best': int(best[at])}
+    best, last = best_so_far(curves, column), last_epochs(self._tile, curves)
+    for (row, lane), trial in self._tile.places():
+      ends = {'final': last[trial], 'best': int(best[last[trial], row, lane])}
       wanted = {str(epoch) for epoch in ends.values()}
       for place in self._places[trial].iterdir():
         if self._level != 'epochs' and place.name not in wanted:
           shutil.rmtree(place)
       facts = {'keep': self._level, **ends, 'chosen_by': column.name}
       kept.commit(self._places[trial], kept.folder_of(self._workdir, trial), facts)
-
-
-def chosen_by(trial: Trial, measured: Mapping[str, Any]) -> Column:
-  """The column by which a trial's best epoch is chosen: its score on validation data, on test data
-  where there are no others; the loss, where the score has no direction."""
-  known = {row.name: row for row in tasks.rows(trial.static)}
-  for score in (tasks.score(trial.static), columns.TEST_LOSS):
-    name = next(each for each in (validation_of(score), score) if each in measured)
-    row = known.get(name, columns.of(name))
-    if row.better:
-      break
-  return row._replace(name=name)
-
-
-def best_epochs(curves: Curves, column: Column) -> np.ndarray:
-  """The epoch so far at which each trial is best, the first of several; NaN is the worst."""
-  values = np.stack([epoch[column.name] for epoch in curves]).astype(float) * column.sign
-  return np.argmax(np.where(np.isnan(values), -np.inf, values), 0)
 
 
 def variables_of(

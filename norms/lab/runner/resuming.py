@@ -12,6 +12,7 @@ import numpy as np
 from norms.lab import checkpoints, grouping
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
+from norms.lab.runner.epochs import last_epochs
 
 Curves = dict[str, np.ndarray]  # of one epoch, each (seeds, lanes)
 
@@ -36,7 +37,7 @@ class Checkpoints:
   ) -> None:
     """Saves the tile as it stands after the latest epoch of `curves`, if it is time."""
     epoch = len(curves) - 1
-    end = epoch == self._tile.trials[0].epochs
+    end = len(last_epochs(self._tile, curves)) == len(self._tile.trials)
     if not self._seconds or not (end or time.monotonic() - self._last >= self._seconds):
       return
     tree = packed(self._tile, blocks, carries, curves)
@@ -78,11 +79,13 @@ def _name(leaf: int) -> str:
 def restored(
   workdir, tile: grouping.Tile, start: int, blocks: Sequence[Block], like: State, keep: str
 ) -> Resumed | None:
-  """The tile after `start` epochs, by checkpoints that may be of other tiles; None, with a line on
-  stderr, where one cannot be read.
+  """The tile after `start` epochs, by checkpoints that may be of other tiles; None where that is 0,
+  and, with a line on stderr, where one cannot be read.
 
   like: the shapes of one block's state.
   """
+  if not start:
+    return None
   rows, place = {}, None
   try:
     for entry in checkpoints.entries(workdir):
