@@ -43,7 +43,7 @@ LAB = {
   'norms.lab.timed': ('load',),
 }
 
-REPORT = """.. py:function:: norms.lab.report(frame, study, workdir=None, *, helper=None)
+REPORT = """.. py:function:: report(frame, study, workdir=None, *, helper=None)
 
    Writes the page of a study, as :py:obj:`norms.lab.report.of_run`."""
 
