@@ -17,7 +17,11 @@ A config becomes a study, its trials, groups of trials that share a program, and
     grouping                   which trials share a program, and how many run in one call
     updates                    how parameters are updated: schedule, clipping, weight decay
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
+    failures, superseded       groups that failed, and trials that run again, beside the records
+    kept, checkpoints          what is saved of networks: parameters, and states to go on from
     sweep                      the loop over what has no record yet
+    reproduce                  one trial again, alone
+    startup                    the cache of compiled programs, and where processes come from
     session                    the steps above, which train.py takes too
     figure, timed, two_studies what is made of records, beside statistics and report
 

@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 import small
+from test_train import train
 
+import norms.lab
 from norms.lab import columns, records, report, source, study
 
 PROBES = ('users_probes:kernel_length', 'users_probes:steps')
@@ -65,3 +67,19 @@ def test_a_probe_that_gives_no_numbers_is_said_before_anything_runs(probes, says
     small.run(small.config(probes=probes), tmp_path)
   assert says in str(error.value) and '\n' not in str(error.value)
   assert not records.files(tmp_path)
+
+
+@pytest.mark.slow
+def test_probes_run_through_the_command_in_worker_processes(tmp_path):
+  """And parameters are kept there, which norms.lab.load_params reads here."""
+  done = train(
+    '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}', '--config.sweep.batch_size=128,256',
+    '--config.probes=users_probes:kernel_length,users_probes:steps', '--config.keep=final',
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  frame = records.load(tmp_path)
+  assert (frame['probes.steps'] == frame['step']).all() and frame['probes.first_kernel'].gt(0).all()
+  last = frame[frame['epoch'] == frame['epoch'].max()].set_index('trial')
+  for trial in last.index[:2]:
+    kernel = norms.lab.load_params(tmp_path, trial)['params']['layer_0']['kernel']
+    assert np.sqrt(np.sum(kernel**2)) == pytest.approx(last['probes.first_kernel'][trial], rel=1e-5)
