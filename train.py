@@ -92,6 +92,8 @@ def compare(config, doc: str, command: str) -> int:
 
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
+  if not DRY_RUN.value:
+    session.set_aside(workdir)
   units = parity.pending(asked, workdir)
   if DRY_RUN.value:
     print(parity.describe(asked, units, workdir))

@@ -31,8 +31,16 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'config_file', 'numerics', 'columns', 'source', 'startup', 'values'},  # parts of what is below
-  {'mistakes'},
+  {
+    'config_file',
+    'numerics',
+    'columns',
+    'source',
+    'startup',
+    'values',
+    'durable',
+  },  # parts of what is below
+  {'mistakes', 'checked'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides', 'turns'},
@@ -109,7 +117,7 @@ FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
   'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics',
   'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns', 'config_file',
-  'updates',
+  'updates', 'durable', 'checked',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -1,6 +1,7 @@
 """The results store: one Parquet file per finished tile, complete or not there at all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+import contextlib
 import hashlib
 import json
 import os
@@ -10,9 +11,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import parquet
 
-from norms.lab import columns, measured, numerics
+from norms.lab import checked, columns, durable, measured, numerics
 from norms.lab.trial import COLUMN_DEFAULTS
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
@@ -36,6 +36,7 @@ def prepare(path) -> None:
   """Makes the folder of the records, and tries to write there; OSError where that fails."""
   target = folder(path)
   target.mkdir(parents=True, exist_ok=True)
+  durable.clear(target)
   with tempfile.TemporaryFile(dir=target):
     pass
 
@@ -60,28 +61,7 @@ def write(
   metadata |= {} if task is None else {_MEASURED: task.to_json()}
   # In the file itself: a folder of results that is copied in part still says where each came from.
   table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **metadata})
-  put(file_path, table)
-
-
-def put(file_path: pathlib.Path, table: pa.Table) -> None:
-  """Writes a file, complete or not at all."""
-  file_path.parent.mkdir(parents=True, exist_ok=True)
-  # The process id keeps two runs on one folder from writing into the same temporary file.
-  temporary = file_path.with_name(f'.{file_path.name}.{os.getpid()}')
-  try:
-    with temporary.open('wb') as file:
-      parquet.write_table(table, file, compression='zstd')
-      file.flush()
-      os.fsync(file.fileno())
-    temporary.replace(file_path)
-  finally:
-    temporary.unlink(missing_ok=True)
-  # Without it a power cut may lose the new name, though the file's bytes are on disk.
-  directory = os.open(file_path.parent, os.O_RDONLY)
-  try:
-    os.fsync(directory)
-  finally:
-    os.close(directory)
+  checked.write(file_path, table)
 
 
 def tile_hash(trials: Iterable[Hashed]) -> str:
@@ -95,6 +75,35 @@ def files(path) -> list[pathlib.Path]:
   return sorted(folder(path).glob('*.parquet'))
 
 
+def damaged(path) -> dict[pathlib.Path, str]:
+  """The files that are not what was written, with what is wrong; their trials count as not done."""
+  found = {}
+  for file in files(path):
+    try:
+      checked.read(file)
+    except checked.Damaged as error:
+      found[file] = str(error)
+  return found
+
+
+def set_aside(path) -> list[str]:
+  """Gives damaged files another name, so that their trials run again; a line for each."""
+  lines = []
+  for file in damaged(path):
+    target = file.with_name(f'{file.name}.damaged')
+    file.replace(target)
+    lines.append(f'{file} is damaged: it is now {target.name}, and its trials run again')
+  return lines
+
+
+def _origins(path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+  """The trials of each file that is whole, and what it says of how it came to be."""
+  for file in files(path):
+    with contextlib.suppress(checked.Damaged):
+      table = checked.read(file, [columns.TRIAL])
+      yield table, _origin(table)
+
+
 def load(path) -> pd.DataFrame:
   """All rows of a study, one per trial and epoch; `path` is results/<study>.
 
@@ -105,23 +114,16 @@ def load(path) -> pd.DataFrame:
   than numerics.NUMERICS it is an older one, which no sweep takes for done.
 
   Raises:
-    ValueError: where a file cannot be read, a trial stands in two files, or a column holds what
-      cannot be of its dtype.
+    ValueError: where a file cannot be read or is damaged, or a column holds what cannot be of its
+      dtype.
   """
   paths = files(path)
   if not paths:
     return pd.DataFrame()
   # All are read before any is used: one torn file is named, and no half of a study is shown.
-  tables = [read(file) for file in paths]
-  frames = [_frame(table) for table in tables]
-  owner: dict[str, pathlib.Path] = {}
-  for file, frame in zip(paths, frames, strict=True):
-    for trial in frame[columns.TRIAL].unique():
-      if owner.setdefault(trial, file) != file:
-        raise ValueError(
-          f'trial {trial} stands in {owner[trial]} and in {file}: delete one, its trials run again'
-        )
-  frame = _typed(pd.concat(frames, ignore_index=True).fillna(COLUMN_DEFAULTS), folder(path))
+  tables = list(map(checked.read, paths))
+  frames = pd.concat(_each_once(tables), ignore_index=True)
+  frame = _typed(frames.fillna(COLUMN_DEFAULTS), folder(path))
   axes = [(table.schema.metadata or {}).get(_AXES) for table in tables]
   if None not in axes:
     names = [axis for text in axes if text for axis in json.loads(text)]
@@ -130,6 +132,18 @@ def load(path) -> pd.DataFrame:
   measured.register(tasks)
   frame.attrs |= measured.scores(tasks)
   return frame
+
+
+def _each_once(tables: list[pa.Table]) -> list[pd.DataFrame]:
+  """The tables as frames; of a trial that stands in several the one that was begun first counts.
+
+  Two studies that share trials, and run at the same time, both train them. Both are right.
+  """
+  frames, owner = list(map(_frame, tables)), dict[str, int]()
+  for i in sorted(range(len(tables)), key=lambda i: _origin(tables[i]).get('started', '')):
+    for trial in frames[i][columns.TRIAL].unique():
+      owner.setdefault(trial, i)
+  return [frame[frame[columns.TRIAL].map(owner) == i] for i, frame in enumerate(frames)]
 
 
 def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
@@ -152,19 +166,18 @@ def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
 
 def done(path) -> set[str]:
   """The hashes of the trials that are finished."""
-  tables = [read(file, [columns.TRIAL]) for file in files(path)]
-  return {trial for table in tables for trial in table[columns.TRIAL].to_pylist()}
+  tables = (table for table, _ in _origins(path))
+  return {trial for table in tables for trial in table[columns.TRIAL].unique().to_pylist()}
 
 
 def provenance(path) -> list[dict[str, Any]]:
   """What each file says of how it came to be: command, commit, versions, device, seconds."""
-  return [_origin(read(file, [columns.TRIAL])) for file in files(path)]
+  return [origin for _, origin in _origins(path)]
 
 
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
-  tables = [read(file, [columns.TRIAL]) for file in files(path)]
-  counts = [(numerics.of(_origin(table)), len(table[columns.TRIAL].unique())) for table in tables]
+  counts = [(numerics.of(origin), len(t[columns.TRIAL].unique())) for t, origin in _origins(path)]
   line = numerics.unused(counts)
   return [f'{folder(path)}: {line}'] if line else []
 
@@ -178,14 +191,3 @@ def _frame(table: pa.Table) -> pd.DataFrame:
   frame = table.to_pandas()
   frame.attrs.clear()  # what the writer's frame carried is not what the file says
   return frame.assign(**{columns.NUMERICS: _origin(table)['numerics']})
-
-
-def read(file: pathlib.Path, names: list[str] | None = None) -> pa.Table:
-  """A file's table, or some columns of it; a ValueError of one line where it cannot be read."""
-  try:
-    return parquet.read_table(file, columns=names)
-  except (pa.ArrowException, OSError, ValueError) as error:
-    reason = str(error).splitlines()[0]
-    raise ValueError(
-      f'records file {file} cannot be read ({reason}): delete it, and its trials run again'
-    ) from error

@@ -38,7 +38,8 @@ def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame
 def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
   """The same in words, with what it comes to, as --dry_run prints it."""
   workdir = study.folder(workdir)
-  return checks.describe(study, sweep.pending(study, workdir), workdir)
+  lines = [f'{file} is damaged: its trials run again' for file in records.damaged(workdir)]
+  return '\n'.join([checks.describe(study, sweep.pending(study, workdir), workdir), *lines])
 
 
 def run(
@@ -73,6 +74,7 @@ def run(
     OSError: where nothing can be written to workdir; also before that.
   """
   workdir = study.folder(workdir)
+  set_aside(workdir)
   groups = sweep.pending(study, workdir)
   for line in records.unused(workdir) if groups and progress else ():
     print(line)
@@ -85,6 +87,12 @@ def run(
   frame.attrs[columns.FAILED] = failed
   tell(failed, workdir)
   return frame
+
+
+def set_aside(workdir: str | os.PathLike) -> None:
+  """Gives damaged files of records another name, and says so on stderr; their trials run again."""
+  for line in records.set_aside(workdir):
+    print(line, file=sys.stderr)
 
 
 def tell(failed: list[str], workdir: str | os.PathLike) -> None:

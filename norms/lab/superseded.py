@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from norms.lab import columns, records
+from norms.lab import checked, columns, records
 from norms.lab.trial import Trial
 
 
@@ -18,12 +19,12 @@ def withdraw(path, trials: Iterable[Trial]) -> None:
   for file in records.files(path):
     if file.stem == own:
       continue
-    named = records.read(file, [columns.TRIAL])[columns.TRIAL].to_pylist()
+    named = checked.read(file, [columns.TRIAL])[columns.TRIAL].to_pylist()
     if hashes.isdisjoint(named):
       continue
     if hashes.issuperset(named):
       file.unlink()
     else:
-      table = records.read(file)
-      others = pc.invert(pc.is_in(table[columns.TRIAL], records.pa.array(sorted(hashes))))
-      records.put(file, table.filter(others))
+      table = checked.read(file)
+      others = pc.invert(pc.is_in(table[columns.TRIAL], pa.array(sorted(hashes))))
+      checked.write(file, table.filter(others))

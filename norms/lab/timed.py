@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any
 
-from norms.lab import records
+from norms.lab import durable, records
 
 FILE = 'timing.json'
 
@@ -19,7 +19,5 @@ def load(workdir: str | os.PathLike) -> dict[str, Any]:
 def write(workdir: str | os.PathLike, found: Mapping[str, Any]) -> None:
   """Keeps it; atomic, as records are."""
   path = records.folder(workdir) / FILE
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f'.{FILE}.{os.getpid()}')
-  temporary.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
-  temporary.replace(path)
+  with durable.replacing(path) as temporary:
+    temporary.write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')

@@ -11,7 +11,7 @@ import pytest
 import reference
 import small
 
-from norms.lab import numerics, parity, records, report, study, sweep
+from norms.lab import checked, numerics, parity, records, report, study, sweep
 from norms.lab.runner import checks
 
 # Relative. An ulp in every initial kernel moves a loss by 3e-7 in these 33 steps, and processors
@@ -91,7 +91,7 @@ def older(made, folder):
     origin = json.loads(table.schema.metadata[b'norms.provenance'])
     assert origin.pop('numerics') == 1
     metadata = {**table.schema.metadata, b'norms.provenance': json.dumps(origin).encode()}
-    parquet.write_table(table.replace_schema_metadata(metadata), file)
+    checked.write(file, table.replace_schema_metadata(metadata))
 
 
 def test_older_records_are_kept_named_and_not_used(tmp_path):

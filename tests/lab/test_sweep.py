@@ -119,18 +119,6 @@ def test_fail_fast_ends_what_runs_at_its_next_epoch(tmp_path, monkeypatch):
   assert not records.files(tmp_path)
 
 
-def test_a_torn_file_and_a_trial_in_two_files_are_named(tmp_path):
-  small.run(small.config(), tmp_path)
-  (file,) = records.files(tmp_path)
-  twin = file.with_name('0' * 20 + '.parquet')
-  twin.write_bytes(file.read_bytes())
-  with pytest.raises(ValueError, match='stands in .* and in .*: delete one'):
-    records.load(tmp_path)
-  twin.write_bytes(file.read_bytes()[:100])
-  with pytest.raises(ValueError, match=f'{twin.name} cannot be read .*: delete it'):
-    records.load(tmp_path)
-
-
 def test_load_of_nothing_is_an_empty_frame(tmp_path):
   assert records.load(tmp_path).empty
   assert records.provenance(tmp_path) == []

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import os
 import pathlib
 import shutil
-import tempfile
 
 from absl import logging
 import numpy as np
 
+from norms.lab import durable
 from norms.lab.data.known import Known
 from norms.lab.data.splits import Data, Split
 
@@ -58,7 +58,9 @@ def _split(entry: pathlib.Path, split: str, shape: tuple[int, ...]) -> Split:
 def _store(entry: pathlib.Path, data: Data) -> None:
   """Written beside its place and then moved there, so that a kill leaves no half of it."""
   entry.parent.mkdir(parents=True, exist_ok=True)
-  temporary = pathlib.Path(tempfile.mkdtemp(prefix=f'.{entry.name}.', dir=entry.parent))
+  durable.clear(entry.parent)
+  temporary = durable.beside(entry)
+  temporary.mkdir()
   try:
     for split, arrays in (('train', data.train), ('test', data.test)):
       for part, values in zip('xy', arrays, strict=True):

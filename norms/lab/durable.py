@@ -1,0 +1,81 @@
+"""Files that are written whole or not at all, whoever is killed, and what a kill leaves of them."""
+
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import socket
+import time
+
+# Of another host nobody can say here whether its process is alive: no file takes a day to write.
+DAY = 24 * 60 * 60
+_TEMPORARY = re.compile(r'\..+\.(?P<host>\w+)-(?P<pid>\d+)-[0-9a-f]{8}\.tmp')
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """A path to write to; the file takes the place of `path` at the end, unless an error arises."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  temporary = beside(path)
+  try:
+    yield temporary
+    _flush(temporary)
+    temporary.replace(path)
+  finally:
+    temporary.unlink(missing_ok=True)
+  # Without it a power cut may lose the new name, though the file's bytes are on disk.
+  _flush(path.parent)
+
+
+def beside(path: pathlib.Path) -> pathlib.Path:
+  """A name beside `path` that no other process takes, on this host or on another."""
+  # Two containers that share a folder may have equal process ids.
+  return path.with_name(f'.{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
+
+
+def clear(folder: pathlib.Path) -> None:
+  """Deletes the temporary files and folders of processes that have ended."""
+  for path in folder.glob('.*.tmp'):
+    if not _is_left(path):
+      continue
+    if path.is_dir():
+      shutil.rmtree(path, ignore_errors=True)
+    else:
+      path.unlink(missing_ok=True)
+
+
+def _is_left(path: pathlib.Path) -> bool:
+  found = _TEMPORARY.fullmatch(path.name)
+  if not found:
+    return False
+  if found['host'] == _host():
+    return not _alive(int(found['pid']))
+  with contextlib.suppress(FileNotFoundError):
+    return time.time() - path.stat().st_mtime > DAY
+  return False
+
+
+def _alive(pid: int) -> bool:
+  try:
+    os.kill(pid, 0)
+  except ProcessLookupError:
+    return False
+  except PermissionError:  # of another user
+    return True
+  return True
+
+
+def _host() -> str:
+  return re.sub(r'\W', '_', socket.gethostname())
+
+
+def _flush(path: pathlib.Path) -> None:
+  """To the disk itself, of a file or of a folder's names."""
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
