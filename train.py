@@ -6,15 +6,31 @@ command again runs only what is missing.
 
 import gc
 import importlib
+import os
 import pathlib
 import re
 import shlex
+import signal
 import sys
 import threading
 import traceback
 
-from absl import app, flags, logging
-from ml_collections import config_dict, config_flags
+STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
+
+
+def end_at_once(number: int, _) -> None:
+  """Of Ctrl-C or SIGTERM before anything runs: imports lose an exception, or print it."""
+  os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f'{STOPPED}\n'.encode())
+  os._exit(128 + number)
+
+
+if __name__ == '__main__':
+  signal.signal(signal.SIGTERM, end_at_once)
+  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+    signal.signal(signal.SIGINT, end_at_once)
+
+from absl import app, flags, logging  # noqa: E402
+from ml_collections import config_dict, config_flags  # noqa: E402
 
 # What parse() leaves: the command line that absl reads, and (key, text) of each --config.KEY=text.
 ARGV: list[str] = []
@@ -29,10 +45,8 @@ FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that
 ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
+REPORT = flags.DEFINE_bool('report', False, 'Writes the report of what is on record, and stops.')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
-
-# What absl, ml_collections and a config's own file may raise while flags are read.
-MISTAKES = (flags.Error, AttributeError, ImportError, KeyError, OSError, TypeError, ValueError)
 
 
 def main(argv: list[str]) -> int:
@@ -41,8 +55,9 @@ def main(argv: list[str]) -> int:
     raise ValueError(
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
-  from norms.lab import config_file, startup
+  from norms.lab import config_file, ending, output, startup
 
+  output.outlive()
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
   file = config_file.read(config_flags.get_config_filename(flags.FLAGS['config']))
   config = CONFIG.value
@@ -71,10 +86,14 @@ def main(argv: list[str]) -> int:
   if DRY_RUN.value:
     print(session.describe(asked, WORKDIR.value))
     return 0
-  # The report's imports take a second, which training hides.
-  loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
-  loading.start()
-  frame = session.run(asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value)
+  ending.in_order(STOPPED)
+  if REPORT.value:
+    frame = session.recorded(asked, WORKDIR.value)
+  else:
+    # The report's imports take a second, which training hides.
+    loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
+    loading.start()
+    frame = session.run(asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value)
   if not frame.empty:
     from norms.lab import report
     from norms.lab.runner import workers
@@ -88,7 +107,7 @@ def main(argv: list[str]) -> int:
 
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import parity, records, session
+  from norms.lab import ending, parity, records, session
 
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
@@ -98,6 +117,7 @@ def compare(config, doc: str, command: str) -> int:
   if DRY_RUN.value:
     print(parity.describe(asked, units, workdir))
     return 0
+  ending.in_order(STOPPED)
   failed = parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
   frame = parity.results(asked, workdir)
   if not frame.empty:
@@ -124,7 +144,7 @@ def parse(argv: list[str]) -> list[str]:
     rest, GIVEN[:] = overrides.taken(flags.FLAGS.read_flags_from_files(argv[1:], force_gnu=False))
     ARGV[:] = [*argv[:1], *default, *rest]
     return flags.FLAGS(ARGV)
-  except MISTAKES as error:
+  except (Exception, SystemExit) as error:  # of absl, or of a config's own file
     stop(error)
     raise
 
@@ -133,27 +153,34 @@ def stop(error: BaseException) -> None:
   """One line on stderr and exit status 2, if the error is one that a user can mend."""
   from norms.lab import mistakes
 
-  if not mistakes.mendable(error):
+  is_one = isinstance(error, Exception) and mistakes.mendable(error)
+  said = mistakes.line(error) if is_one else mistakes.of_config(error)
+  if not said:
     return
   # From the command line itself: a wrong flag comes before any has a value.
   if any(re.fullmatch(r'--?traceback(=true)?', argument) for argument in sys.argv):
     traceback.print_exception(error)
-  print(f'train.py: {mistakes.line(error)}', file=sys.stderr)
+  print(f'train.py: {said}', file=sys.stderr)
   sys.exit(2)
 
 
 def guarded(argv: list[str]) -> int:
   """main, with the errors that a user can mend as one line."""
+  from norms.lab import ending, mistakes
+
   try:
     return main(argv)
-  except (ValueError, OSError) as error:
+  except ending.Terminated:
+    return 128 + signal.SIGTERM
+  except KeyboardInterrupt:
+    print(STOPPED, file=sys.stderr)
+    return 128 + signal.SIGINT
+  except SystemExit as error:  # of a norm, or of a file's get_hyper
+    print(f'train.py: {mistakes.place(error)} ends the program: let it raise', file=sys.stderr)
+    return 2
+  except Exception as error:
     stop(error)
     raise
-  except KeyboardInterrupt:
-    print(
-      'train.py: stopped; what is finished is kept, run the same command to go on', file=sys.stderr
-    )
-    return 130
 
 
 if __name__ == '__main__':

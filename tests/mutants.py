@@ -1230,6 +1230,42 @@ MUTANTS = (
     'values[at][: len(curves)]',
     'test_a_trial_ends_where', within=('patience',),
   ),
+  Mutant(
+    'a file that differs from its sum is read', 'lab/checked.py',
+    'if stated and stated[1].decode() != _sum(raw, *stated.span(1)):',
+    'if False:',
+    'every_flipped_bit', within=('records',),
+  ),
+  Mutant(
+    'a file that has lost its sum is read', 'lab/checked.py',
+    'if (counts is None) != (stated is None):',
+    'if False:',
+    'every_flipped_bit', within=('records',),
+  ),
+  Mutant(
+    'of a trial in two files the last counts', 'lab/records.py',
+    'owner.setdefault(trial, i)',
+    'owner[trial] = i',
+    'in_two_files', within=('records',),
+  ),
+  Mutant(
+    'temporary files of living processes cleared', 'lab/durable.py',
+    'return not _alive(',
+    'return bool(',
+    'what_a_kill_left', within=('records',),
+  ),
+  Mutant(
+    'a source known by what it is now', 'lab/runner/identity.py',
+    'if name not in _imported or _imported[name][0] is not found:',
+    'if True:',
+    'what_is_imported', within=('faults',),
+  ),
+  Mutant(
+    'an exit ends all groups', 'lab/runner/execution.py',
+    'except (Exception, SystemExit) as error:',
+    'except Exception as error:',
+    'without_words', within=('faults',),
+  ),
 )  # fmt: skip
 
 

@@ -31,15 +31,8 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {
-    'config_file',
-    'numerics',
-    'columns',
-    'source',
-    'startup',
-    'values',
-    'durable',
-  },  # parts of what is below
+  {'config_file', 'numerics', 'columns', 'source', 'startup', 'values'}  # parts of what is below
+  | {'durable', 'ending', 'output'},
   {'mistakes', 'checked'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
@@ -78,7 +71,7 @@ ROOMS = {
     {'replay'},
   ),
   'lab/runner': (
-    {'epochs', 'once', 'options', 'progress', 'provenance'},
+    {'epochs', 'identity', 'memory', 'once', 'options', 'progress', 'provenance'},
     {'keeping', 'resuming'},
     {'checks'},
     {'execution'},

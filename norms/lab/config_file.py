@@ -25,6 +25,8 @@ def read(path: str | os.PathLike) -> ConfigFile:
     ValueError: where the file has no get_config; what the file itself raises passes.
   """
   name, _, arg = os.fspath(path).partition(':')
+  if os.path.isdir(name):
+    raise ValueError(f'{name!r} is a folder: name a file in it')
   spec = importlib.util.spec_from_file_location(MODULE, name)
   if spec is None or spec.loader is None:
     raise ValueError(f'{name!r} is no Python file: name one that ends in .py')

@@ -1,18 +1,36 @@
 """Failures of groups, on record beside the results: a text file each, until the group succeeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import pathlib
 import time
+import traceback
 
+from norms.lab import durable, records
 from norms.lab.records import Hashed, folder, tile_hash
+
+SUFFIX, TRIALS = '.error.txt', 'trials:'
 
 
 def write(path, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
   """Puts a group's failure on record; `text` is its traceback."""
-  target = _file(path, trials)
-  target.parent.mkdir(parents=True, exist_ok=True)
-  target.write_text(f'{label}\n{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}\n{text}\n')
+  trials = list(trials)
+  target, now = _file(path, trials), time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+  hashes = ' '.join(trial.hash for trial in trials)
+  with durable.replacing(target) as temporary:
+    temporary.write_text(f'{label}\n{now}\n{TRIALS} {hashes}\n{text}\n', encoding='utf-8')
   return target
+
+
+def line(label: str, error: BaseException) -> str:
+  """A failure in one line; an error without words is known by where it arose."""
+  said = str(error).strip().splitlines()
+  return f'{label}: {type(error).__name__}: {said[0] if said else place(error)}'
+
+
+def place(error: BaseException) -> str:
+  """The file and the line where an error arose."""
+  frames = traceback.extract_tb(error.__traceback__)
+  return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else 'nowhere'
 
 
 def there_is(path, trials: Iterable[Hashed]) -> bool:
@@ -25,5 +43,21 @@ def forget(path, trials: Iterable[Hashed]) -> None:
   _file(path, trials).unlink(missing_ok=True)
 
 
+def forget_mended(path, groups: Mapping[str, Iterable[Hashed]]) -> None:
+  """Removes the records of failures whose trials are all done by now, or whose group is.
+
+  groups: those that were to be run, by label. One's own norm that is mended is another trial, since
+  its source is part of a trial, under the label that it had.
+  """
+  errors = list(folder(path).glob(f'*{SUFFIX}'))
+  done = records.done(path) if errors else set()
+  mended = {label for label, trials in groups.items() if {t.hash for t in trials} <= done}
+  for error in errors:
+    label, _, named, *_ = [*error.read_text(encoding='utf-8').splitlines(), '', '', '']
+    hashes = named.split()[1:] if named.startswith(TRIALS) else ()
+    if label in mended or (hashes and done.issuperset(hashes)):
+      error.unlink(missing_ok=True)
+
+
 def _file(path, trials: Iterable[Hashed]) -> pathlib.Path:
-  return folder(path) / f'{tile_hash(trials)}.error.txt'
+  return folder(path) / f'{tile_hash(trials)}{SUFFIX}'

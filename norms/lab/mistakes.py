@@ -54,6 +54,26 @@ def line(error: BaseException) -> str:
   return f'{lines[0]} {hint}'.strip()
 
 
+def place(error: BaseException) -> str:
+  """'FILE, line N' of the code by which an error or an exit arose."""
+  if isinstance(error, SyntaxError) and error.filename:
+    return f'{error.filename}, line {error.lineno}'
+  frames = traceback.extract_tb(error.__traceback__)
+  return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else ''
+
+
+def of_config(error: BaseException) -> str:
+  """One line, with file and line, on an error that a config's file ran into; '' for another."""
+  for each in (error, *_before(error)):
+    own = [(f, at) for f, at in traceback.walk_tb(each.__traceback__) if _package(f) in CONFIGS]
+    if own and _raised(each)[0] != 'norms':  # else it is ours to mend
+      frame, at = own[-1]
+      return f'{frame.f_code.co_filename}, line {at}: {type(each).__name__}: {line(each)}'
+    if isinstance(each, SyntaxError) and not _packages(each).isdisjoint((*FLAGS, 'norms')):
+      return f'{place(each)}: {type(each).__name__}: {each.msg}'
+  return ''
+
+
 def _raised(error: BaseException) -> tuple[str, str]:
   """The package whose code was running when the error arose, and the instruction."""
   last = error.__traceback__

@@ -15,6 +15,8 @@ def points(
   for key in swept(overridden):
     if key in overridden:
       raise ValueError(f'config.{key} and config.sweep.{key} are both given: drop one of them')
+    if not swept(overridden)[key]:
+      raise ValueError(f'config.sweep.{key} has no values: give at least one, or drop it')
   if get_hyper is not None:
     design = get_hyper(grid)
     if (
@@ -53,11 +55,11 @@ def narrow(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
   axes = swept(overrides)
   single = flat({k: v for k, v in overrides.items() if not k.startswith(SWEEP)})
   for key, new in axes.items():
-    if not new:
-      raise ValueError(f'config.sweep.{key} has no values: give at least one, or drop it')
     points = _narrow_key(points, key, new, source)
   for key, value in single.items():
     points = _narrow_key(points, key, (value,), source, is_axis=False)
+  if not points:
+    raise ValueError(f'{source} has no point with all that the command line asks for: ask for less')
   return points
 
 

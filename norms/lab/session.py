@@ -7,10 +7,11 @@ import sys
 
 import pandas as pd
 
-from norms.lab import columns, records, sweep
+from norms.lab import columns, failures, records, sweep
 from norms.lab.runner import checks, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
+from norms.lab.trial import Trial
 
 
 def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -81,11 +82,24 @@ def run(
   spawn = _workers_can_start(study) if processes is None else processes
   with contextlib.closing(Progress(groups, shown=progress)) as tick:
     failed = sweep.run(study, groups, workdir, tick=tick, fail_fast=fail_fast, spawn=spawn)
+  by_label: dict[str, list[Trial]] = {}
+  for group in groups:  # groups of other models may have one label
+    by_label.setdefault(group.label, []).extend(group.trials)
+  failures.forget_mended(workdir, by_label)
   frame = sweep.results(study, workdir)
   if not frame.empty:
-    timing.measure(study, workdir)
+    failed += timing.guarded(study, workdir)
   frame.attrs[columns.FAILED] = failed
   tell(failed, workdir)
+  return frame
+
+
+def recorded(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame:
+  """What `run` returns, of what is on record now; nothing is trained."""
+  frame = sweep.results(study, study.folder(workdir))
+  if frame.empty:
+    raise ValueError(f'{study.folder(workdir)} has no record of this study: run it first')
+  frame.attrs[columns.FAILED] = []
   return frame
 
 

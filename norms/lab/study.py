@@ -158,7 +158,7 @@ def from_config(
     chunk=values.whole('config.chunk', plain['chunk'], 0),
     labels={k: values.prose(f'config.labels.{k}', v) for k, v in plain['labels'].items()},
     references=tuple(map(values.reference, values.listed('references', plain['references']))),
-    timing=values.whole('config.timing', plain['timing'], 0),
+    timing=values.whole('config.timing', plain['timing'], 0, most=10_000),
     keep=trial.one_of('config.keep', plain['keep'], trial.KEPT),
     checkpoint=values.not_negative('config.checkpoint', plain['checkpoint']) or 0.0,
     manual_dir=values.prose('config.data.manual_dir', manual_dir),

@@ -112,6 +112,13 @@ class Trial:
     return {**options, 'scale': scale, 'head': head, 'learning_rate': self.learning_rate}
 
   @property
+  def objects(self) -> tuple[str, ...]:
+    """Names of what may be a user's own, whose source is part of the hash."""
+    activation = str(dict(self.model_options).get('activation'))
+    first = (self.model, self.norm, self.task, self.optimizer, activation)
+    return (*first, *self.metrics, *self.probes)
+
+  @property
   def needs_steps(self) -> bool:
     """Whether its program is made for a number of steps, and so for a batch size."""
     return self.schedule != updates.CONSTANT or ':' in self.optimizer
@@ -143,12 +150,11 @@ def make(config: dict[str, Any]) -> Trial:
   metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
   probes = tuple(_dotted('probes', name) for name in _names(config['probes']))
   options = _mapping('model_options', config['model_options'])
-  activation = str(options.get('activation'))
   if head is not None and ':' in str(model):
     raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
   if config['replay'] and ':' in str(model):
     raise ValueError(f'replay={config["replay"]!r} is for the own models, not {model!r}: drop it')
-  return Trial(
+  made = Trial(
     data=_pairs(config['data'], 'data'),
     model=_text('model', model),
     model_options=_pairs(options, 'model_options'),
@@ -175,8 +181,8 @@ def make(config: dict[str, Any]) -> Trial:
     probes=probes,
     patience=_whole('patience', config['patience'], 0),
     **updates.fields(config),
-    code=''.join(map(_source, (model, norm, task, optimizer, activation, *metrics, *probes))),
   )  # fmt: skip
+  return dataclasses.replace(made, code=''.join(map(_source, made.objects)))
 
 
 def _as_before(key: str, value) -> bool:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 import difflib
-import math
 from typing import Any
+
+# What float32 can hold: XLA takes a smaller number for 0, and makes a larger one infinite.
+SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 
 
 def one_of(what: str, value, valid: Iterable) -> Any:
@@ -40,24 +42,26 @@ def prose(what: str, value) -> str:
 
 
 def positive(what: str, value, optional: bool = True) -> float | None:
-  """The value as a float, if it is positive and finite; or None, where that is allowed."""
-  if not (optional and value is None) and not (is_number(value) and 0 < value < math.inf):
-    raise ValueError(f'{what}={value!r}: use a positive, finite number')
+  """The value as a float, if it is positive in float32, too; or None, where that is allowed."""
+  if not (optional and value is None) and not (is_number(value) and SMALLEST <= value <= LARGEST):
+    raise ValueError(f'{what}={value!r}: use a positive, finite number, from 1.2e-38 to 3.4e38')
   return None if value is None else float(value)
 
 
 def not_negative(what: str, value, optional: bool = False) -> float | None:
   """The value as a float, if it is finite and not below 0; or None, where that is allowed."""
-  if not (optional and value is None) and not (is_number(value) and 0 <= value < math.inf):
-    raise ValueError(f'{what}={value!r}: use a finite number from 0 on')
+  fits = is_number(value) and (value == 0 or SMALLEST <= value <= LARGEST)
+  if not (optional and value is None) and not fits:
+    raise ValueError(f'{what}={value!r}: use a finite number from 0 on, below 1.2e-38 only 0')
   return None if value is None else float(value)
 
 
-def whole(what: str, value, least: int) -> int:
-  """The value, if it is a whole number from `least` on; one of numpy.arange is, too."""
+def whole(what: str, value, least: int, most: int = 2**31 - 1) -> int:
+  """The value, if it is a whole number from `least` to `most`; one of numpy.arange is, too."""
   value = _own(value)
-  if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
-    raise ValueError(f'{what}={value!r}: use a whole number from {least} on')
+  if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+    limit = 'on' if most == 2**31 - 1 else f'to {most}'
+    raise ValueError(f'{what}={value!r}: use a whole number from {least} {limit}')
   return value
 
 

@@ -10,7 +10,7 @@ measures and records them, `results` are the rows that norms.lab.report.parity r
     drift:     training (one network) -> drift (rows)
 """
 
-from norms.lab import peers, trial
+from norms.lab import peers, trial, values
 from norms.lab.parity import agreement, drift
 from norms.lab.parity.study import ParityStudy as ParityStudy
 from norms.lab.parity.study import describe as describe
@@ -28,7 +28,8 @@ def from_config(config, *, doc: str = '', command: str = '') -> ParityStudy:
   libraries = kind.libraries(plain)
   needed = [name for name in libraries if name in peers.LIBRARIES]
   installed = [name for name in libraries if name not in needed or peers.installed(name)]
-  texts = {key: plain[key] for key in ('kind', 'name', 'question', 'expectation')}
+  texts = {key: plain[key] for key in ('kind', 'question', 'expectation')}
+  texts['name'] = values.folder('config.name', plain['name'])
   units = tuple(kind.units(plain, installed))
   reference, absent = plain.get('reference', ''), peers.absent(needed)
   notes = {'doc': doc, 'command': command, 'reference': reference, 'absent': absent}

@@ -87,7 +87,7 @@ def run(
         frame = unit.measure().assign(trial=unit.hash)
     except Exception as error:
       failures.write(workdir, tile, unit.label, traceback.format_exc())
-      failed.append(f'{unit.label}: {type(error).__name__}: {str(error).splitlines()[0]}')
+      failed.append(failures.line(unit.label, error))
       if fail_fast:
         break
       continue

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import os
 
 import flax.linen as nn
 import jax
@@ -17,7 +16,7 @@ from norms.lab.data import Data, Sizes, augment
 from norms.lab.engine import chunks, evaluation, own_probes, training
 from norms.lab.engine.training import TrainSetup
 from norms.lab.mistakes import LayerError
-from norms.lab.runner import options
+from norms.lab.runner import identity, memory, options
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 
@@ -33,6 +32,7 @@ def check(study: Study) -> int:
   Raises:
     ValueError: at the first thing that is wrong.
   """
+  identity.check_settings()
   options.check(study)
   largest = 1
   for static, one in {each.static: each for each in study.trials}.items():
@@ -57,7 +57,8 @@ def check(study: Study) -> int:
     if static.probes:
       _check_probes(one, sizes)
     largest = max(largest, lane_bytes(static))
-  return max(1, min(MOST_LANES, memory() // 2 // largest))
+    identity.check_objects(static)
+  return max(1, min(MOST_LANES, memory.size() // 2 // largest))
 
 
 def _check_probes(one: Trial, sizes: Sizes) -> None:
@@ -117,13 +118,6 @@ def _name_the_layer(next_method, args, kwargs, context):
 def size(tree) -> int:
   """Bytes of all leaves."""
   return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def memory() -> int:
-  """Bytes of the device, or of the machine where that is the device."""
-  stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != 'cpu' else None
-  limit = (stats or {}).get('bytes_limit')
-  return limit or os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
 
 
 def table(groups: tuple[grouping.Group, ...], workdir) -> pd.DataFrame:

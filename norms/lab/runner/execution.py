@@ -16,6 +16,7 @@ from norms.lab import failures, grouping, measured, records, statistics, superse
 from norms.lab.data import Data
 from norms.lab.engine import chunks, evaluation, program, replay
 from norms.lab.engine.training import State, TrainSetup
+from norms.lab.runner import identity
 from norms.lab.runner.epochs import last_epochs
 from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
@@ -46,6 +47,7 @@ class CompiledGroup(NamedTuple):
 def compile_group(group: grouping.Group, study: Study, once: Once, device) -> CompiledGroup:
   """Loads and compiles; what groups share is made once."""
   static, first = group.static, group.tiles[0]
+  identity.check_objects(static)
   setup = TrainSetup.of(static, tasks.outputs(static))
   host = tasks.examples(setup.task, data_sets.load(static.data, study.manual_dir))
   shown = (static.data, static.task, static.task_options, device)
@@ -79,9 +81,9 @@ def guarded(group: grouping.Group, study: Study, workdir, once: Once, device, ti
     return ''
   except Stopped:
     return ''
-  except Exception as error:
+  except (Exception, SystemExit) as error:  # a norm of one's own may even exit
     failures.write(workdir, group.trials, group.label, traceback.format_exc())
-    return f'{group.label}: {type(error).__name__}: {str(error).splitlines()[0]}'
+    return failures.line(group.label, error)
 
 
 def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:

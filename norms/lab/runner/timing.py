@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 import time
+import traceback
 from typing import Any
 
 import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import grouping, tasks, timed
+from norms.lab import failures, grouping, tasks, timed
 from norms.lab.engine import chunks, program
 from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
 from norms.lab.trial import Trial
 from norms.lab.xla_cpu import compiler
+
+
+LABEL = 'timing'
 
 
 def measure(study: Study, workdir) -> dict[str, Any]:
@@ -36,6 +40,17 @@ def measure(study: Study, workdir) -> dict[str, Any]:
   found = {**asked, **origin, 'rows': rows}
   timed.write(workdir, found)
   return found
+
+
+def guarded(study: Study, workdir) -> list[str]:
+  """Times as `measure` does; its failure as a line, since a report can do without."""
+  try:
+    measure(study, workdir)
+  except Exception as error:
+    failures.write(workdir, first_of_each(study), LABEL, traceback.format_exc())
+    return [failures.line(LABEL, error)]
+  failures.forget(workdir, first_of_each(study))
+  return []
 
 
 def first_of_each(study: Study) -> list[Trial]:

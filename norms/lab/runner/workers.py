@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
-from norms.lab import columns, failures, startup
+from norms.lab import columns, failures, output, startup
 from norms.lab.grouping import Group
 from norms.lab.runner import execution
 from norms.lab.runner.execution import Stopped, Tick
@@ -73,8 +73,11 @@ class Process:
         return ''
       self._process.terminate()
       self._process.join()
-      reason = f'its process ended with exit code {self._process.exitcode}'
-      failures.write(self._job[1], group.trials, group.label, f'{reason} (out of memory?)')
+      code = self._process.exitcode
+      why = ' (out of memory?)' if code == -signal.SIGKILL else ''
+      reason = f'its process ended with exit code {code}{why}'
+      if code != -signal.SIGTERM:  # which is no failure: somebody ended it
+        failures.write(self._job[1], group.trials, group.label, reason)
       self._start()
       return f'{group.label}: {reason}: run the same command again'
 
@@ -120,13 +123,17 @@ def helper() -> Iterator[futures.Executor | None]:
 
 
 def _helping(rows: dict[str, columns.Column]) -> None:
-  """A pool's process begins: to end with who asked it, also if that is killed, and to know the
-  columns that a task added.
+  """A pool's process begins: to end with who asked it, and to know the columns that a task added.
 
   It holds both ends of its queue, and would else wait there for ever.
   """
   gc.freeze()
   columns.added.update(rows)
+  _end_with_who_asked()
+
+
+def _end_with_who_asked() -> None:
+  """Ends this process when the one that asked for it is gone, killed perhaps, whatever it does."""
   asking = multiprocessing.parent_process()
   assert asking is not None
 
@@ -168,6 +175,8 @@ def _goes_on(tick: Tick, group: Group, said: Any) -> bool:
 
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process: runs each group that is sent, and asks at each epoch whether to go on."""
+  _end_with_who_asked()  # an epoch of a large network may take minutes
+  output.outlive()
   os.environ['NPROC'] = str(threads)  # what XLA takes for the number of cores, when it starts
   startup.cache_compilations(threads)
   device, once = jax.local_devices()[0], Once()

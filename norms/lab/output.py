@@ -1,0 +1,46 @@
+"""Standard output that may be closed before the end, as by `| head -1`, or lie on a full disk."""
+
+import contextlib
+import os
+import sys
+from typing import Any
+
+
+class Lasting:
+  """A stream on which nothing fails: what cannot be written any more is lost, and nothing else."""
+
+  def __init__(self, stream: Any, name: str):
+    self._stream, self._name = stream, name
+
+  def write(self, text: str) -> int:
+    """Writes what can be written."""
+    try:
+      return int(self._stream.write(text))
+    except OSError as error:
+      self._close(error)
+      return len(text)
+
+  def flush(self) -> None:
+    """Flushes what can be flushed."""
+    try:
+      self._stream.flush()
+    except OSError as error:
+      self._close(error)
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._stream, name)
+
+  def _close(self, error: OSError) -> None:
+    # What the stream still holds goes nowhere, else Python would fail on it at its end.
+    with contextlib.suppress(OSError):
+      os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+    if self._stream is not sys.__stderr__:
+      print(f'{self._name}: {error.strerror}: no more is shown, all else goes on', file=sys.stderr)
+
+
+def outlive() -> None:
+  """Makes this process go on whatever becomes of its standard output and error."""
+  if sys.stdout is not None and not isinstance(sys.stdout, Lasting):
+    sys.stdout = Lasting(sys.stdout, 'standard output')
+  if sys.stderr is not None and not isinstance(sys.stderr, Lasting):
+    sys.stderr = Lasting(sys.stderr, 'standard error')

@@ -1,0 +1,33 @@
+"""How much memory there is for a tile: the device's, or what this process may have."""
+
+from collections.abc import Iterator
+import os
+import pathlib
+
+import jax
+
+CGROUPS, OWN = pathlib.Path('/sys/fs/cgroup'), pathlib.Path('/proc/self/cgroup')
+
+
+def size() -> int:
+  """Bytes of the device; where that is the machine, no more than this process's group may have."""
+  stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != 'cpu' else None
+  if limit := (stats or {}).get('bytes_limit'):
+    return limit
+  return min([os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'), *limits()])
+
+
+def limits(cgroups: pathlib.Path = CGROUPS, own: pathlib.Path = OWN) -> Iterator[int]:
+  """Bytes that the control groups around this process allow it: those of a container or a job."""
+  for line in own.read_text().splitlines() if own.exists() else ():
+    _, controllers, group = line.split(':', 2)
+    if controllers and 'memory' not in controllers.split(','):
+      continue
+    # The first version has a folder for each controller, the second one for all.
+    root = cgroups / 'memory' if controllers else cgroups
+    name = 'memory.limit_in_bytes' if controllers else 'memory.max'
+    inner = root / group.strip('/')
+    for folder in [inner, *inner.parents]:
+      if folder.is_relative_to(root) and (folder / name).is_file():
+        text = (folder / name).read_text().strip()
+        yield from [int(text)] if text.isdigit() else []  # else 'max': no limit

@@ -1,0 +1,105 @@
+"""Kills, interrupts and closed outputs of a real command: what is finished stays, nothing is left."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from test_workers import _alive, _descendants
+
+from norms.lab import records, sweep
+
+pytestmark = pytest.mark.faults
+ROOT = pathlib.Path(__file__).parents[2]
+SMOKE = [sys.executable, 'train.py', '--config=configs/sweep.py:smoke']
+STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
+
+
+def started(*arguments, **options):
+  """The command, in a session of its own, as a terminal starts it."""
+  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
+  return subprocess.Popen(
+    [*SMOKE, *arguments], cwd=ROOT, start_new_session=True, text=True,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **pipes,
+  )  # fmt: skip
+
+
+def ended(pids, seconds):
+  until = time.monotonic() + seconds
+  while any(map(_alive, pids)) and time.monotonic() < until:
+    time.sleep(0.1)
+  return not any(map(_alive, pids))
+
+
+def until_workers_train(process):
+  while len(_descendants(process.pid)) < 2 + min(2, sweep.cores()) and process.poll() is None:
+    time.sleep(0.05)
+  time.sleep(8)
+  return _descendants(process.pid)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('after', [0.3, 0.5, 0.7, 0.9, 1.3, 2.0])
+def test_an_interrupt_while_starting_is_heard(after, number, tmp_path):
+  process = started(f'--workdir={tmp_path}', '--config.epochs=2000')
+  time.sleep(after)
+  children = _descendants(process.pid)
+  os.killpg(process.pid, number)
+  _, said = process.communicate(timeout=20)
+  assert (process.returncode, said.splitlines()) == (128 + number, [STOPPED])
+  assert ended(children, 10)
+
+
+def test_sigterm_ends_a_sweep_within_ten_seconds(tmp_path):
+  process = started(f'--workdir={tmp_path}', '--config.epochs=2000')
+  children = until_workers_train(process)
+  begun = time.monotonic()
+  process.terminate()
+  _, said = process.communicate(timeout=20)
+  assert (process.returncode, said.splitlines()) == (143, [STOPPED])
+  assert time.monotonic() - begun < 10 and ended(children, 10)
+
+
+def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(tmp_path):
+  """Here in an epoch that takes minutes."""
+  process = started(
+    f'--workdir={tmp_path}', '--config.sweep.batch_size=8',
+    '--config.model_options.features=(4096,4096,4096)',
+  )  # fmt: skip
+  children = until_workers_train(process)
+  process.kill()
+  process.communicate()
+  assert children and ended(children, 10)
+
+
+@pytest.mark.parametrize('how', ['closed', 'full'])
+def test_a_closed_standard_output_ends_nothing(how, tmp_path):
+  arguments = [f'--workdir={tmp_path}', '--config.sweep.batch_size=256']
+  if how == 'closed':
+    read, write = os.pipe()
+    os.close(read)
+  else:
+    write = os.open('/dev/full', os.O_WRONLY)
+  process = started(*arguments, stdout=write)
+  os.close(write)
+  _, said = process.communicate(timeout=120)
+  reason = 'Broken pipe' if how == 'closed' else 'No space left on device'
+  assert process.returncode == 0, said
+  assert said.splitlines() == [f'standard output: {reason}: no more is shown, all else goes on']
+  assert len(records.files(tmp_path)) > 1 and (tmp_path / 'report' / 'index.html').exists()
+
+
+def test_two_overlapping_sweeps_at_once_both_report(tmp_path):
+  both = [
+    started(f'--workdir={tmp_path}', '--config.sweep.batch_size=256', f'--config.sweep.seed={seeds}')
+    for seeds in ('0,1', '1,2')
+  ]
+  for process in both:
+    assert process.wait(timeout=240) == 0, process.stderr.read()
+    process.stdout.close(), process.stderr.close()
+  frame = records.load(tmp_path)
+  assert frame.groupby('trial')['epoch'].nunique().eq(frame.groupby('trial').size()).all()
+  assert sorted(frame['seed'].unique()) == [0, 1, 2]
