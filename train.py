@@ -49,6 +49,10 @@ REPORT = flags.DEFINE_bool('report', False, 'Writes the report of what is on rec
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 
+# What absl, ml_collections and a config's own file may raise on purpose while flags are read.
+MISTAKES = (flags.Error, AttributeError, ImportError, KeyError, OSError, TypeError, ValueError)
+
+
 def main(argv: list[str]) -> int:
   """Plan, run, report: 0, or 1 where a group failed, or where a trial that --only names differs."""
   if len(argv) > 1:
@@ -145,15 +149,15 @@ def parse(argv: list[str]) -> list[str]:
     ARGV[:] = [*argv[:1], *default, *rest]
     return flags.FLAGS(ARGV)
   except (Exception, SystemExit) as error:  # of absl, or of a config's own file
-    stop(error)
+    stop(error, MISTAKES)
     raise
 
 
-def stop(error: BaseException) -> None:
+def stop(error: BaseException, foreseen: tuple[type[Exception], ...]) -> None:
   """One line on stderr and exit status 2, if the error is one that a user can mend."""
   from norms.lab import mistakes
 
-  is_one = isinstance(error, Exception) and mistakes.mendable(error)
+  is_one = isinstance(error, foreseen) and mistakes.mendable(error)
   said = mistakes.line(error) if is_one else mistakes.of_config(error)
   if not said:
     return
@@ -179,7 +183,7 @@ def guarded(argv: list[str]) -> int:
     print(f'train.py: {mistakes.place(error)} ends the program: let it raise', file=sys.stderr)
     return 2
   except Exception as error:
-    stop(error)
+    stop(error, (ValueError, OSError))
     raise
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 import pathlib
 import time
-import traceback
 
-from norms.lab import durable, records
+from norms.lab import durable, mistakes, records
 from norms.lab.records import Hashed, folder, tile_hash
 
 SUFFIX, TRIALS = '.error.txt', 'trials:'
@@ -24,13 +23,7 @@ def write(path, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path
 def line(label: str, error: BaseException) -> str:
   """A failure in one line; an error without words is known by where it arose."""
   said = str(error).strip().splitlines()
-  return f'{label}: {type(error).__name__}: {said[0] if said else place(error)}'
-
-
-def place(error: BaseException) -> str:
-  """The file and the line where an error arose."""
-  frames = traceback.extract_tb(error.__traceback__)
-  return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else 'nowhere'
+  return f'{label}: {type(error).__name__}: {said[0] if said else mistakes.place(error)}'
 
 
 def there_is(path, trials: Iterable[Hashed]) -> bool:

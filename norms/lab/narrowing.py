@@ -58,8 +58,6 @@ def narrow(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
     points = _narrow_key(points, key, new, source)
   for key, value in single.items():
     points = _narrow_key(points, key, (value,), source, is_axis=False)
-  if not points:
-    raise ValueError(f'{source} has no point with all that the command line asks for: ask for less')
   return points
 
 

@@ -24,12 +24,12 @@ KINDS = {'parity': agreement, 'parity_drift': drift}
 def from_config(config, *, doc: str = '', command: str = '') -> ParityStudy:
   """The study of a ConfigDict; ValueError, one line, at what is wrong in it."""
   plain = config.to_dict()
+  values.folder('config.name', plain['name'])
   kind = KINDS[trial.one_of('config.kind', plain['kind'], KINDS)]
   libraries = kind.libraries(plain)
   needed = [name for name in libraries if name in peers.LIBRARIES]
   installed = [name for name in libraries if name not in needed or peers.installed(name)]
-  texts = {key: plain[key] for key in ('kind', 'question', 'expectation')}
-  texts['name'] = values.folder('config.name', plain['name'])
+  texts = {key: plain[key] for key in ('kind', 'name', 'question', 'expectation')}
   units = tuple(kind.units(plain, installed))
   reference, absent = plain.get('reference', ''), peers.absent(needed)
   notes = {'doc': doc, 'command': command, 'reference': reference, 'absent': absent}
