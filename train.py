@@ -13,7 +13,6 @@ import shlex
 import signal
 import sys
 import threading
-import traceback
 
 STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
 
@@ -45,7 +44,6 @@ FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that
 ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
-REPORT = flags.DEFINE_bool('report', False, 'Writes the report of what is on record, and stops.')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 
@@ -91,13 +89,10 @@ def main(argv: list[str]) -> int:
     print(session.describe(asked, WORKDIR.value))
     return 0
   ending.in_order(STOPPED)
-  if REPORT.value:
-    frame = session.recorded(asked, WORKDIR.value)
-  else:
-    # The report's imports take a second, which training hides.
-    loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
-    loading.start()
-    frame = session.run(asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value)
+  # The report's imports take a second, which training hides.
+  loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
+  loading.start()
+  frame = session.run(asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value)
   if not frame.empty:
     from norms.lab import report
     from norms.lab.runner import workers
@@ -157,15 +152,10 @@ def stop(error: BaseException, foreseen: tuple[type[Exception], ...]) -> None:
   """One line on stderr and exit status 2, if the error is one that a user can mend."""
   from norms.lab import mistakes
 
-  is_one = isinstance(error, foreseen) and mistakes.mendable(error)
-  said = mistakes.line(error) if is_one else mistakes.of_config(error)
-  if not said:
-    return
   # From the command line itself: a wrong flag comes before any has a value.
-  if any(re.fullmatch(r'--?traceback(=true)?', argument) for argument in sys.argv):
-    traceback.print_exception(error)
-  print(f'train.py: {said}', file=sys.stderr)
-  sys.exit(2)
+  whole = any(re.fullmatch(r'--?traceback(=true)?', argument) for argument in sys.argv)
+  if mistakes.tell(error, foreseen, whole=whole):
+    sys.exit(2)
 
 
 def guarded(argv: list[str]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import difflib
 import dis
 import pathlib
+import sys
 import traceback
 
 from norms.lab import config_file
@@ -36,6 +37,20 @@ def mendable(error: BaseException) -> bool:
   # A function of C, which raises without a frame of its own, leaves the caller at its call. So does
   # JAX, which takes its own frames out.
   return package in OURS and instruction == 'RAISE_VARARGS'
+
+
+def tell(error: BaseException, foreseen: tuple[type[Exception], ...], *, whole: bool) -> bool:
+  """Says an error in one line on stderr, if that tells a user all; whether it did.
+
+  foreseen: what may be raised on purpose. whole: the traceback is to be seen, too.
+  """
+  is_one = isinstance(error, foreseen) and mendable(error)
+  said = line(error) if is_one else of_config(error)
+  if said and whole:
+    traceback.print_exception(error)
+  if said:
+    print(f'train.py: {said}', file=sys.stderr)
+  return bool(said)
 
 
 def line(error: BaseException) -> str:

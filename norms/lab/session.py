@@ -94,15 +94,6 @@ def run(
   return frame
 
 
-def recorded(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame:
-  """What `run` returns, of what is on record now; nothing is trained."""
-  frame = sweep.results(study, study.folder(workdir))
-  if frame.empty:
-    raise ValueError(f'{study.folder(workdir)} has no record of this study: run it first')
-  frame.attrs[columns.FAILED] = []
-  return frame
-
-
 def set_aside(workdir: str | os.PathLike) -> None:
   """Gives damaged files of records another name, and says so on stderr; their trials run again."""
   for line in records.set_aside(workdir):

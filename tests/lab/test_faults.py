@@ -206,9 +206,3 @@ def test_a_get_hyper_that_exits_does_not_end_in_silence(tmp_path, command):
   )
   done = command(f'--config={tmp_path}/mine.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 2 and 'mine.py, line 4 ends the program' in done.stderr
-
-
-def test_the_report_is_made_of_what_is_on_record_and_nothing_is_trained(tmp_path, command):
-  smoke = ('--config=configs/sweep.py:smoke', f'--workdir={tmp_path}', '--report')
-  done = command(*smoke)
-  assert done.returncode == 2 and 'has no record of this study: run it first' in done.stderr
