@@ -40,7 +40,8 @@ class Lasting:
 
 def outlive() -> None:
   """Makes this process go on whatever becomes of its standard output and error."""
-  if sys.stdout is not None and not isinstance(sys.stdout, Lasting):
-    sys.stdout = Lasting(sys.stdout, 'standard output')
-  if sys.stderr is not None and not isinstance(sys.stderr, Lasting):
-    sys.stderr = Lasting(sys.stderr, 'standard error')
+  program: Any = sys
+  for name, said in (('stdout', 'standard output'), ('stderr', 'standard error')):
+    stream = getattr(program, name)
+    if stream is not None and not isinstance(stream, Lasting):
+      setattr(program, name, Lasting(stream, said))
