@@ -1255,6 +1255,12 @@ MUTANTS = (
     'what_a_kill_left', within=('records',),
   ),
   Mutant(
+    'overwritten arrays taken for the originals', 'lab/data/cache.py',
+    '    _check_sums(entry)\n',
+    '',
+    'a_torn_entry', within=('data_originals',),
+  ),
+  Mutant(
     'a source known by what it is now', 'lab/runner/identity.py',
     'if name not in _imported or _imported[name][0] is not found:',
     'if True:',

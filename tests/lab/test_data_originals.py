@@ -182,7 +182,14 @@ def test_other_files_are_another_entry(few):  # noqa: F811
     assert np.array_equal(made.train.x[:10], made.train.x[10:20]) == bool(turn)
 
 
-@pytest.mark.parametrize('tear', [lambda f: f.write_bytes(f.read_bytes()[:500]), os.unlink])
+def overwrite(file):
+  """Other values of the same shape."""
+  np.save(file, np.load(file)[::-1])
+
+
+@pytest.mark.parametrize(
+  'tear', [lambda f: f.write_bytes(f.read_bytes()[:500]), os.unlink, overwrite]
+)
 def test_a_torn_entry_is_made_again(few, tear):  # noqa: F811
   originals.put(few / 'in' / 'mnist', originals.packed(MNIST()))
   loaded('mnist', few / 'in')

@@ -4,6 +4,8 @@ An entry is named by the sha256 of the files that it was parsed from, and is the
 """
 
 from collections.abc import Callable
+import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -14,6 +16,8 @@ import numpy as np
 from norms.lab import durable
 from norms.lab.data.known import Known
 from norms.lab.data.splits import Data, Split
+
+SUMS = 'sums.json'  # of each file: when it was written, in nanoseconds, and its sha256
 
 
 def folder() -> pathlib.Path:
@@ -40,7 +44,9 @@ def find(entry: pathlib.Path, known: Known) -> Data | None:
   """The arrays of an entry; None where it is not there, or not whole."""
   sizes = {'train': known.train, 'test': known.test}
   try:
-    return Data(*(_split(entry, split, (n, *known.shape)) for split, n in sizes.items()))
+    data = Data(*(_split(entry, split, (n, *known.shape)) for split, n in sizes.items()))
+    _check_sums(entry)
+    return data
   except (OSError, ValueError, EOFError):
     shutil.rmtree(entry, ignore_errors=True)
     return None
@@ -53,6 +59,19 @@ def _split(entry: pathlib.Path, split: str, shape: tuple[int, ...]) -> Split:
   if (x.shape, y.shape, x.dtype, y.dtype) != (shape, shape[:1], np.uint8, np.uint8):
     raise ValueError(f'{entry} holds other arrays')
   return Split(x, y)
+
+
+def _check_sums(entry: pathlib.Path) -> None:
+  """Raises ValueError where somebody wrote other arrays in place of those that were stored."""
+  for name, (at, sha256) in json.loads((entry / SUMS).read_text(encoding='utf-8')).items():
+    # To read all at each start takes a second; a file that nobody touched is what it was.
+    if (entry / name).stat().st_mtime_ns != at and _sum(entry / name) != sha256:
+      raise ValueError(f'{entry / name} holds other arrays')
+
+
+def _sum(path: pathlib.Path) -> str:
+  with path.open('rb') as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _store(entry: pathlib.Path, data: Data) -> None:
@@ -68,6 +87,8 @@ def _store(entry: pathlib.Path, data: Data) -> None:
           np.save(file, values, allow_pickle=False)
           file.flush()
           os.fsync(file.fileno())
+    sums = {f.name: (f.stat().st_mtime_ns, _sum(f)) for f in temporary.iterdir()}
+    (temporary / SUMS).write_text(json.dumps(sums), encoding='utf-8')
     if not entry.exists():  # another process may have been first
       temporary.replace(entry)
   finally:
