@@ -137,6 +137,7 @@ def parse(argv: list[str]) -> list[str]:
 
     # absl prints the docstring of the main module, and then the flags.
     sys.modules['__main__'].__doc__ = f'{__doc__}\n{config_keys.text()}\n'
+  logging.set_verbosity(logging.ERROR)  # ml_collections warns of what main says in its line
   try:
     from norms.lab import overrides
 

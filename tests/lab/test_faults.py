@@ -1,4 +1,4 @@
-"""What may go wrong around a study: each fault is a real one, and costs what was in flight at most."""
+"""What may go wrong around a study costs what was in flight at most, and is said."""
 
 import importlib
 import os
@@ -11,7 +11,9 @@ import small
 from norms.lab import failures, output, parity, records, study, sweep, values
 from norms.lab.runner import execution, identity, memory, timing
 
-NORM = 'import flax.linen as nn\nclass Mine(nn.Module):\n  def __call__(self, x):\n    return {} * x\n'
+NORM = (
+  'import flax.linen as nn\nclass Mine(nn.Module):\n  def __call__(self, x):\n    return {} * x\n'
+)
 
 
 @pytest.fixture

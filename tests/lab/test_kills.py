@@ -1,4 +1,4 @@
-"""Kills, interrupts and closed outputs of a real command: what is finished stays, nothing is left."""
+"""Kills, interrupts and closed outputs: what is finished stays, no process is left."""
 
 import os
 import pathlib
@@ -94,7 +94,9 @@ def test_a_closed_standard_output_ends_nothing(how, tmp_path):
 
 def test_two_overlapping_sweeps_at_once_both_report(tmp_path):
   both = [
-    started(f'--workdir={tmp_path}', '--config.sweep.batch_size=256', f'--config.sweep.seed={seeds}')
+    started(
+      f'--workdir={tmp_path}', '--config.sweep.batch_size=256', f'--config.sweep.seed={seeds}'
+    )
     for seeds in ('0,1', '1,2')
   ]
   for process in both:

@@ -1,4 +1,4 @@
-"""Whether what trains is what a trial's hash stands for: a user's own objects, and JAX's settings."""
+"""Whether what trains is what a trial's hash stands for: own objects, and JAX's settings."""
 
 from typing import Any
 

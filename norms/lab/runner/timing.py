@@ -17,7 +17,6 @@ from norms.lab.study import Study
 from norms.lab.trial import Trial
 from norms.lab.xla_cpu import compiler
 
-
 LABEL = 'timing'
 
 
