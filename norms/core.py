@@ -10,9 +10,8 @@ The second line is the exact tangent. It is linear in (dx, dscale, dbias), so JA
 turns it into the papers' simplified backward pass; where scale does not vary along the statistics'
 axes that needs only sum(g) and sum(g y), shared by the gradients of x, scale and bias.
 
-In the code d = x - shift, where norms/_src/moments.py splits the mean into shift + drift, and r is
-the static Reduction. y = (q - k) c is y as it is computed: from q = d by small arrays k = drift and
-c = rstd, or as it is, from q = y.
+In the code d = x - shift, where norms/_src/moments.py splits the mean into shift + drift, r is the
+static Reduction, and norms/_src/tangent.py holds the second line.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,22 +20,25 @@ from typing import Any
 
 import jax
 from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from norms import reduction
 from norms._src import arithmetic, xla_cpu
-from norms._src.arithmetic import MaybeArray, add, affine_dtype, convert, mul, real_product, sub
+from norms._src.arithmetic import MaybeArray, affine_dtype, convert, mul
 from norms._src.axes import Mask, zero_masked
 from norms._src.moments import (
+  Factors,
   Moments,
   Stats,
   centred,
   compute_stats,
   factor_y,
-  moments_tangent,
+  keeps_y,
   subtract_shift,
   sums_use_deviation,
 )
+from norms._src.tangent import moments_tangent, tangent, tangent_sums
 from norms.reduction import Axes, Reduction, canonical_axes, compute_dtype, expand_param, inexact
 
 __all__ = (
@@ -80,117 +82,78 @@ def normalize(
 def _normalize(
   r: Reduction, x: Array, scale: MaybeArray, bias: MaybeArray, mask: Mask, epsilon: MaybeArray
 ) -> tuple[Array, Moments]:
-  return _apply(r, x, scale, bias, mask, *compute_stats(r, x, mask, epsilon))
+  d, stats = compute_stats(r, x, mask, epsilon)
+  return _apply(r, x, scale, bias, mask, d, stats), stats.moments
 
 
 # All layers of one shape share one jaxpr and one lowered function; without jit each has its own.
 _normalize_jit = jax.jit(_normalize, static_argnums=0)
 
 
-@_normalize.defjvp
+@functools.partial(_normalize.defjvp, symbolic_zeros=True)
 def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
   x, scale, bias, mask, epsilon = primals
-  dx, dscale, dbias, _, depsilon = tangents
+  # Of a scale that has no tangent, y dscale would be an array of zeros that is kept.
+  dx, dscale, dbias, _, depsilon = (None if isinstance(t, SymbolicZero) else t for t in tangents)
+  dx = lax.full_like(x, 0) if dx is None else dx
   d, stats = compute_stats(r, x, mask, epsilon)
-  z, moments = _apply(r, x, scale, bias, mask, d, stats)
+  # One array for value and derivative: with y at hand, neither needs x again.
+  y = xla_cpu.standardize(x, *stats[:3]) if keeps_y(r, x, mask) else None
+  z, moments = _apply(r, x, scale, bias, mask, d, stats, y), stats.moments
   static = mask is None and r.axis_name is None
   n = reduction.at_least_one(reduction.count_entries(r, x, mask) if static else moments.count)
-  with_d = functools.partial(_with_d, r, x, d)
+  call = functools.partial(_call_with_factors, r, x, d, y)
   if r.axis_name is None:
-    tangent = functools.partial(_means_and_tangent, n)
-    means, dz = with_d(tangent)(mask, stats, dx, scale, dscale, dbias, depsilon)
+    both = functools.partial(_means_and_tangent, n)
+    means, dz = call(both, mask, stats, dx, scale, dscale, dbias, depsilon)
   else:
     # Devices exchange their sums between two recomputed functions, and not within one: where JAX
     # computes a function again, the name of an axis of vmap is unknown.
-    sums = with_d(_tangent_sums)(mask, stats, dx)
+    sums = call(tangent_sums, mask, stats, dx)
     means = arithmetic.div_all(reduction.sum_over_devices(r, sums), n)
-    dz = with_d(_tangent)(mask, stats, dx, scale, dscale, dbias, depsilon, means)
+    dz = call(tangent, mask, stats, means, dx, scale, dscale, dbias, depsilon)
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
 def _means_and_tangent(
-  n: Any, r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
-  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
-) -> Any:  # fmt: skip
+  n: Any, r: Reduction, factors: Factors, mask: Mask, stats: Stats, dx: Array, *rest: MaybeArray
+) -> Any:
   """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
-  means = arithmetic.div_all(_tangent_sums(r, d, mask, stats, dx), n)
-  return means, _tangent(r, d, mask, stats, dx, scale, dscale, dbias, depsilon, means)
+  means = arithmetic.div_all(tangent_sums(r, factors, mask, stats, dx), n)
+  return means, tangent(r, factors, mask, stats, means, dx, *rest)
 
 
 def _apply(
-  r: Reduction, x: Array, scale: MaybeArray, bias: MaybeArray, mask: Mask, d: Array, stats: Stats
-) -> tuple[Array, Moments]:
-  """z, in the promoted dtype of x, scale and bias, and the moments."""
+  r: Reduction, x: Array, scale: MaybeArray, bias: MaybeArray, mask: Mask, d: Array, stats: Stats,
+  y: MaybeArray = None,
+) -> Array:  # fmt: skip
+  """z, in the promoted dtype of x, scale and bias; from y, where it is known."""
   # Where the backward pass needs y, z is computed from it: XLA then computes y once for both.
   if r.refine and not sums_use_deviation(r, x.ndim):
-    z = reduction.affine(mul(centred(d, mask, stats), stats.rstd), scale, bias)
-    return convert(z, affine_dtype(x, scale, bias)), stats.moments
+    y = mul(centred(d, mask, stats), stats.rstd) if y is None else y
+    return convert(reduction.affine(y, scale, bias), affine_dtype(x, scale, bias))
   # Under a mask d is 0, and must stay it: there the drift cannot move into the offset.
   d, drift = (d, stats.drift) if mask is None else (centred(d, mask, stats), None)
-  return arithmetic.normalize_affine(d, drift, stats.rstd, x, scale, bias), stats.moments
+  return arithmetic.normalize_affine(d, drift, stats.rstd, x, scale, bias)
 
 
-def _with_d(r: Reduction, x: Array, d: Array, f: Callable[..., Any]) -> Callable[..., Any]:
-  """f(r, d, mask, stats, ...) of (mask, stats, ...); for the backward pass it keeps one array.
+def _call_with_factors(
+  r: Reduction, x: Array, d: Array, y: MaybeArray, f: Callable[..., Any], mask: Mask, stats: Stats,
+  *rest: Any,
+) -> Any:  # fmt: skip
+  """f(r, factors, mask, stats, *rest); for the backward pass it keeps one array.
 
-  That array is d where f reads d itself and d is no wider than x. Otherwise it is x, which the
-  caller's network keeps anyway as a rule, and d is computed again from it.
+  That array is y where y is known, or d where f reads d itself and d is no wider than x. Otherwise
+  it is x, which the caller's network keeps anyway as a rule, and d is computed again from it.
   """
+  if y is not None:
+    return f(r, (y, None, None), mask, stats, *rest)
   if x.dtype == d.dtype and sums_use_deviation(r, x.ndim):
-    return functools.partial(f, r, d)
+    return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
   @reduction.recompute
   def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
-    return f(r, subtract_shift(r, x, mask, stats.shift), mask, stats, *rest)
+    d = subtract_shift(r, x, mask, stats.shift)
+    return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  return functools.partial(recomputed, x)
-
-
-def _tangent_sums(
-  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array
-) -> tuple[MaybeArray, Array]:
-  """The sums of dx and of y dx on this device."""
-  (q, k, c), dx = factor_y(r, d, mask, stats), zero_masked(mask, convert(dx, d.dtype))
-  r = reduction.on_this_device(r)
-  # c dx and not c <q dx>: of an input of 1e18 c^2, which the transpose would multiply q by, is 0.
-  sum_ydx = reduction.total(r, real_product(q, dx if c is None else mul(c, dx)))
-  sum_dx = reduction.total(r, dx) if r.center else None
-  if k is not None and c is not None and sum_dx is not None:
-    sum_ydx = sub(sum_ydx, real_product(k, mul(c, sum_dx)))
-  return sum_dx, sum_ydx
-
-
-def _tangent(
-  r: Reduction, d: Array, mask: Mask, stats: Stats, dx: Array, scale: MaybeArray,
-  dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray, means: Any,
-) -> Array:  # fmt: skip
-  """dz of this module's docstring, as s dx + q q_factor + constant."""
-  mean_dx, mean_ydx = means
-  if depsilon is not None:  # d rstd = -rstd^3 depsilon / 2
-    mean_ydx = mean_ydx + 0.5 * stats.rstd * depsilon
-  q, k, c = factor_y(r, d, mask, stats)
-  minus_rstd = lax.neg(stats.rstd)
-  q_factor = _multiply(c, _affine(r, mul(minus_rstd, mean_ydx), scale, dscale))
-  dx = mul(stats.rstd, zero_masked(mask, convert(dx, d.dtype)))
-  dz = add(reduction.affine(dx, scale, None), mul(q, q_factor))
-  if not r.center:
-    return reduction.affine(dz, None, dbias)
-  # dbias reaches masked entries, too, so with a mask it is added last.
-  constant = _affine(r, mul(minus_rstd, mean_dx), scale, None if mask is not None else dbias)
-  constant = constant if k is None else sub(constant, mul(k, q_factor))
-  dz = zero_masked(mask, add(dz, constant))
-  return dz if mask is None else reduction.affine(dz, None, dbias)
-
-
-def _affine(r: Reduction, a: Array, scale: MaybeArray, bias: MaybeArray) -> Array:
-  """a * scale + bias; the product is one that XLA on CPUs sums faster, where it can be."""
-  if r.special and scale is not None and xla_cpu.is_outer(a, scale):
-    a, scale = xla_cpu.outer(a, scale), None
-  return reduction.affine(a, scale, bias)
-
-
-def _multiply(c: MaybeArray, a: Array) -> Array:
-  """c a; 0 where c is 0, even if `a` is infinite."""
-  # A variance that overflowed has rstd = 0 beside sums that may be infinite. The transpose of this
-  # selection discards them, too, where a product's would make NaN of them.
-  return a if c is None else zero_masked(lax.ne(c, c.dtype.type(0)), mul(c, a))
+  return recomputed(x, mask, stats, *rest)

@@ -20,6 +20,7 @@ LIBRARY = (
   {'reduction'},
   {'xla_cpu'},
   {'moments'},
+  {'tangent'},
   {'core', 'row'},
   {'running'},
   {'batch', 'renorm', 'precise'}  # each line once a file of the plan

@@ -1,8 +1,9 @@
-"""For large arrays CPUs have two formulas of their own; all promises hold with them, too."""
+"""For large arrays CPUs write two formulas as calls; all promises hold with them, too."""
 
 import contextlib
 import functools
 import importlib.util
+import inspect
 
 import jax
 import jax.export
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 import numpy as np
-from promises import PROMISES, gradients, measure, meshes
+from promises import PROMISES, gradients, measure, memory, meshes
 import pytest
 from rows import ROWS
 
@@ -27,9 +28,24 @@ NAMES = (
 )  # fmt: skip
 CHECKS = {name: check for name, check, _ in PROMISES}
 BY_ID = {row.id: row for row in ROWS}
-IDS = ('batch', 'group', 'instance', 'layer')
+IDS = ('batch', 'group', 'instance', 'layer', 'rms')
 CASES = [(row, name) for row in IDS for name in NAMES]
 CASES += [('batch', 'state-gradient'), ('batch', 'state-update')]
+
+
+def standardize_centred(x, shift, drift, rstd):
+  return (x - shift - drift) * rstd
+
+
+def standardize_by_size(x, rstd):
+  return xla_cpu.standardize(x, None, None, rstd)
+
+
+FORMULAS = (
+  (xla_cpu.subtract, jnp.subtract),
+  (xla_cpu.standardize, standardize_centred),
+  (standardize_by_size, jnp.multiply),
+)
 
 
 @contextlib.contextmanager
@@ -38,7 +54,7 @@ def traced_anew(large=None, plain=False):
   jax.clear_caches()
   with pytest.MonkeyPatch.context() as patch, xla_cpu.plain_formulas(plain):
     if large is not None:
-      patch.setattr(xla_cpu, 'LARGE', dict.fromkeys(xla_cpu.LARGE, large))
+      patch.setattr(xla_cpu, 'LARGE', large)
     yield
   jax.clear_caches()
 
@@ -58,19 +74,19 @@ class TestEveryArrayIsLarge:
     CHECKS[name](BY_ID[row])
 
   @pytest.mark.parametrize('order', gradients.ORDERS)
-  @pytest.mark.parametrize(
-    'f, plain, last', [(xla_cpu.subtract, jnp.subtract, 4), (xla_cpu.outer, jnp.multiply, 1)]
-  )
-  def test_second_derivatives(self, f, plain, last, order, x64):
-    """Each operation has the right Hessian; it is squared, since norms are linear in most."""
-    shapes = (2, 3, 4), (2, 3, last), (1, 1, 4), (2, 3, last), (1, 1, 4)
-    ct, *given = (measure.draw(s, 'float64', seed=i) for i, s in enumerate(shapes))
+  @pytest.mark.parametrize('f, plain', FORMULAS)
+  def test_second_derivatives(self, f, plain, order, x64):
+    """Each formula has the right Hessian; it is squared, since it is linear in most arguments."""
+    shapes = [(2, 3, 4), *[(1, 1, 4)] * (len(inspect.signature(plain).parameters) - 1)]
+    ct, *primals = (measure.draw(s, 'float64', seed=i) for i, s in enumerate(shapes[:1] + shapes))
+    tangents = tuple(measure.draw(s, 'float64', seed=9 + i) for i, s in enumerate(shapes))
 
-    def times(f):
-      return gradients.hessian_times(f, order, tuple(given[:2]), tuple(given[2:]), ct)
+    def hessian_of_square(formula):
+      return gradients.hessian_times(
+        lambda *args: formula(*args) ** 2, order, tuple(primals), tangents, ct
+      )
 
-    found, expected = times(lambda *at: f(*at) ** 2), times(lambda *at: plain(*at) ** 2)
-    measure.assert_near(found, expected, gradients.EXACT, order)
+    measure.assert_near(hessian_of_square(f), hessian_of_square(plain), gradients.EXACT, order)
 
   @pytest.mark.parametrize('check_vma', [True, False])
   @pytest.mark.parametrize('row', IDS)
@@ -119,62 +135,77 @@ def batch(x, **options):
   return norms.batch_norm(x, **options)[0]
 
 
-def layer(x, **options):
+def layer_with_scale(x, **options):
   return norms.layer_norm(x, jnp.ones(x.shape[-1]), **options)
 
 
-GROUP = functools.partial(norms.group_norm, num_groups=4)
-HELD = {batch: 1, GROUP: 1, norms.instance_norm: 1, layer: 2}
-# The least large arrays.
-SHAPES = {f: (512, 16, 16) if f is layer else (64, 16, 16) for f in HELD}
+CALLED = (
+  batch, functools.partial(norms.group_norm, num_groups=4), norms.instance_norm,
+  layer_with_scale, norms.layer_norm, norms.rms_norm,
+)  # fmt: skip
+SHAPE = (64, 16, 16)  # the least large array
 
 
-def typed(*shape, **more):
-  return jax.ShapeDtypeStruct(shape, jnp.float32, **more)
+def typed(*shape, dtype=jnp.float32, **more):
+  return jax.ShapeDtypeStruct(shape, dtype, **more)
 
 
-def held(f, x, platform='cpu') -> int:
-  """How many calls that are not inlined, and products of matrices, value and gradient have."""
+def calls(f, x, platform='cpu') -> int:
+  """How many calls that are not inlined value and gradient have."""
   traced = jax.jit(lambda x: jax.vjp(f, x)[1](x)).trace(x)
   text = traced.lower(lowering_platforms=(platform,)).as_text()
-  return text.count('inlineable') + text.count('stablehlo.dot_general')
+  assert 'stablehlo.dot_general' not in text  # which XLA compiles several times as long as a sum
+  return text.count('inlineable')
 
 
-@pytest.mark.parametrize('f', HELD)
+@pytest.mark.parametrize('f', CALLED)
 def test_which_programs_are_written_otherwise(f):
-  """Value and gradient share one call, or have products with scale; small arrays have neither."""
-  shape = SHAPES[f]
-  large = typed(*shape)
-  assert held(f, large) == held(f, typed(2, *shape)) == HELD[f]
-  assert held(f, typed(shape[0] - 1, *shape[1:])) == held(jax.vmap(f), typed(2, *shape)) == 0
-  assert held(f, large, 'cuda') == held(f, large, 'tpu') == 0
+  """Value and gradient share one call, in programs of large arrays on CPUs alone."""
+  large = typed(*SHAPE)
+  assert calls(f, large) == calls(f, typed(2, *SHAPE)) == 1
+  assert calls(f, typed(SHAPE[0] - 1, *SHAPE[1:])) == calls(jax.vmap(f), typed(2, *SHAPE)) == 0
+  assert calls(f, large, 'cuda') == calls(f, large, 'tpu') == 0
   with xla_cpu.plain_formulas():
-    assert held(lambda x: f(x), large) == 0
+    assert calls(lambda x: f(x), large) == 0
     with xla_cpu.plain_formulas(False):
-      assert held(lambda x: f(x), large) == HELD[f]
-    assert held(lambda x: f(x), large) == 0
-  assert f is layer or held(lambda x: f(x, mask=x > 0), large) == 0
-  assert held(norms.layer_norm, large) == held(norms.rms_norm, large) == 0
+      assert calls(lambda x: f(x), large) == 1
+    assert calls(lambda x: f(x), large) == 0
+  assert calls(lambda x: f(x, mask=x > 0), large) == 0
 
 
-@pytest.mark.parametrize('f', HELD)
+@pytest.mark.parametrize('f', [norms.layer_norm, norms.rms_norm])
+def test_y_is_written_only_where_it_is_kept(f):
+  """A narrower x is kept for the backward pass, and y for none that keeps no array."""
+  assert calls(f, typed(*SHAPE, dtype=jnp.bfloat16)) == 0
+  assert jax.jit(f).trace(typed(*SHAPE)).lower().as_text().count('inlineable') == 0
+
+
+@pytest.mark.parametrize('f', [norms.layer_norm, norms.rms_norm])
+def test_a_scale_without_a_tangent_keeps_nothing(f):
+  """The backward pass of x alone keeps y; y times a scale's tangent of zeros is no array."""
+  x = measure.draw(SHAPE, 'float32')
+  scale = jnp.ones(SHAPE[-1])
+  assert memory.kept_bytes(lambda x: f(x, scale), x) == x.nbytes
+
+
+@pytest.mark.parametrize('f', CALLED)
 def test_on_a_mesh_all_is_plain(f):
   """XLA could not split a call over devices, since it does not look into it."""
-  shape = 8, *SHAPES[f]
+  shape = 8, *SHAPE
   split = {'mesh': meshes.mesh_of('Auto', (8,)), 'in_specs': P('a'), 'out_specs': P('a')}
   for check_vma in (True, False):
-    assert held(jax.shard_map(f, check_vma=check_vma, **split), typed(*shape)) == 0
+    assert calls(jax.shard_map(f, check_vma=check_vma, **split), typed(*shape)) == 0
   for mode in meshes.MODES:
     mesh = meshes.mesh_of(mode, (8,))
     with jax.set_mesh(mesh):
-      assert held(f, typed(*shape, sharding=NamedSharding(mesh, P('a')))) == 0
+      assert calls(f, typed(*shape, sharding=NamedSharding(mesh, P('a')))) == 0
 
 
 def test_exported_programs():
   """A program of open size has the plain formulas, since it may run on few entries."""
-  for shape, calls in ((SHAPES[batch], 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
+  for shape, number in ((SHAPE, 1), (jax.export.symbolic_shape('b, 64, 256'), 0)):
     made = jax.export.export(jax.jit(batch), platforms=['cpu'])(typed(*shape))
-    assert made.mlir_module().count('inlineable') == calls
+    assert made.mlir_module().count('inlineable') == number
 
 
 @pytest.mark.parametrize('value', ['', '0', '1'])

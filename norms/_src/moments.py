@@ -38,6 +38,10 @@ class Stats(NamedTuple):
   moments: Moments
 
 
+# (q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y.
+Factors = tuple[jax.Array, MaybeArray, MaybeArray]
+
+
 def sums_use_deviation(r: Reduction, ndim: int) -> bool:
   """Whether the derivative sums products with d = x - shift, rather than with y.
 
@@ -45,6 +49,15 @@ def sums_use_deviation(r: Reduction, ndim: int) -> bool:
   sums. They are applied to the sums then, which saves a pass over an array of the size of x.
   """
   return bool(r.axes) and ndim - 1 not in r.axes and not r.keep_input
+
+
+def keeps_y(r: Reduction, x: jax.Array, mask: ArrayLike | None) -> bool:
+  """Whether the backward pass keeps y, written once for the value too, and not x.
+
+  It does where its sums are of y, and y is no wider than x.
+  """
+  own = r.special and r.refine and not r.keep_input and mask is None
+  return own and not sums_use_deviation(r, x.ndim) and x.dtype == compute_dtype(x)
 
 
 def subtract_shift(
@@ -63,10 +76,8 @@ def centred(d: jax.Array, mask: ArrayLike | None, stats: Stats) -> jax.Array:
   return d if stats.drift is None else zero_masked(mask, sub(d, stats.drift))
 
 
-def factor_y(
-  r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats
-) -> tuple[jax.Array, MaybeArray, MaybeArray]:
-  """(q, k, c) with y = (q - k) c; None for k = 0 and c = 1, where q is y."""
+def factor_y(r: Reduction, d: jax.Array, mask: ArrayLike | None, stats: Stats) -> Factors:
+  """y as the derivative takes it: by its factors where the sums are of d, else as it is."""
   if sums_use_deviation(r, d.ndim):
     return d, stats.drift, stats.rstd
   return mul(centred(d, mask, stats), stats.rstd), None, None
@@ -163,12 +174,3 @@ def _merge_devices(
   drift = jnp.sum(share * distance, 0)
   var = jnp.sum(share * (variances + square(distance - drift)), 0)
   return count, shift, drift, var
-
-
-def moments_tangent(stats: Stats, means: tuple[MaybeArray, jax.Array]) -> Moments:
-  """The moments' tangent, from the means of dx and of y dx: dvar = 2 <y dx> / rstd."""
-  mean_dx, mean_ydx = means
-  mean, _, count = stats.moments
-  dmean = lax.full_like(mean, 0) if mean_dx is None else mean_dx
-  std = zero_masked(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))
-  return Moments(dmean, mul(mul(mean_ydx, std), 2), lax.full_like(count, 0))
