@@ -77,7 +77,7 @@ class TestEveryArrayIsLarge:
   @pytest.mark.parametrize('f, plain', FORMULAS)
   def test_second_derivatives(self, f, plain, order, x64):
     """Each formula has the right Hessian; it is squared, since it is linear in most arguments."""
-    shapes = [(2, 3, 4), *[(1, 1, 4)] * (len(inspect.signature(plain).parameters) - 1)]
+    shapes = [(2, 3, 4), *[(1, 1, 4)] * (len(inspect.signature(f).parameters) - 1)]
     ct, *primals = (measure.draw(s, 'float64', seed=i) for i, s in enumerate(shapes[:1] + shapes))
     tangents = tuple(measure.draw(s, 'float64', seed=9 + i) for i, s in enumerate(shapes))
 
