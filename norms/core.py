@@ -151,9 +151,10 @@ def _call_with_factors(
   if x.dtype == d.dtype and sums_use_deviation(r, x.ndim):
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  @reduction.recompute
-  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
+  def from_x(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
     d = subtract_shift(r, x, mask, stats.shift)
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
+  # Without a barrier XLA computes y for the derivative as soon as it has x, and keeps both.
+  recomputed = jax.checkpoint(from_x, prevent_cse=not sums_use_deviation(r, x.ndim))
   return recomputed(x, mask, stats, *rest)

@@ -573,8 +573,8 @@ MUTANTS = (
   ),
   Mutant(
     'y kept as well as x', 'core.py',
-    '  @reduction.recompute\n',
-    '',
+    'recomputed = jax.checkpoint(from_x, prevent_cse=not sums_use_deviation(r, x.ndim))',
+    'recomputed = from_x',
     'layer-memory',
   ),
   Mutant(
