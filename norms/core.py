@@ -155,6 +155,6 @@ def _call_with_factors(
     d = subtract_shift(r, x, mask, stats.shift)
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  # Without a barrier XLA computes y for the derivative as soon as it has x, and keeps both.
-  recomputed = jax.checkpoint(from_x, prevent_cse=not sums_use_deviation(r, x.ndim))
-  return recomputed(x, mask, stats, *rest)
+  # A narrower x alone is kept only if XLA does not compute the wider y for the derivative at once.
+  barrier = x.dtype != d.dtype and not sums_use_deviation(r, x.ndim)
+  return jax.checkpoint(from_x, prevent_cse=barrier)(x, mask, stats, *rest)

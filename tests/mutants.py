@@ -573,9 +573,15 @@ MUTANTS = (
   ),
   Mutant(
     'y kept as well as x', 'core.py',
-    'recomputed = jax.checkpoint(from_x, prevent_cse=not sums_use_deviation(r, x.ndim))',
-    'recomputed = from_x',
+    'return jax.checkpoint(from_x, prevent_cse=barrier)(x',
+    'return from_x(x',
     'layer-memory',
+  ),
+  Mutant(
+    'y of a narrower x computed at once', 'core.py',
+    'x.dtype != d.dtype and not sums_use_deviation',
+    'False and not sums_use_deviation',
+    'test_y_of_a_narrower_x', within=('xla_cpu',),
   ),
   Mutant(
     'x - shift kept of a narrower x', 'core.py',
