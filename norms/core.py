@@ -151,10 +151,9 @@ def _call_with_factors(
   if x.dtype == d.dtype and sums_use_deviation(r, x.ndim):
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  def from_x(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
+  @reduction.recompute
+  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
     d = subtract_shift(r, x, mask, stats.shift)
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  # A narrower x alone is kept only if XLA does not compute the wider y for the derivative at once.
-  barrier = x.dtype != d.dtype and not sums_use_deviation(r, x.ndim)
-  return jax.checkpoint(from_x, prevent_cse=barrier)(x, mask, stats, *rest)
+  return recomputed(x, mask, stats, *rest)

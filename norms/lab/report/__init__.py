@@ -19,14 +19,16 @@ import os
 import pathlib
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from norms.lab import records, timed
 from norms.lab.report import page, tables, view
 from norms.lab.statistics import words
-from norms.lab.study import Study
+
+if TYPE_CHECKING:
+  from norms.lab.study import Study  # which loads what reads data
 
 
 def of_run(

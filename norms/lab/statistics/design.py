@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
-from norms.lab.study import Study
 from norms.lab.trial import COLUMN_DEFAULTS
+
+if TYPE_CHECKING:
+  from norms.lab.study import Study  # which loads what reads data
 
 INSEPARABLE = 0.9  # of r^2, see `are_inseparable`
 
