@@ -50,7 +50,8 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     ('ranking', {'asks': 'Is layer norm the best of all?', 'best': 'layer'}),
     ('survives', {'asks': 'Does batch norm beat the plain net?', 'norm': 'batch', 'than': 'none',
                   'by': 0.0017}),
-    *(('reaches', {'norm': norm, 'value': value}) for norm, value in ACCURACY.items()),
+    *(('reaches', {'norm': norm, 'value': value, 'examples': 10_000})
+      for norm, value in ACCURACY.items()),
   )  # fmt: skip
   config.labels = {'group': 'layer (H,W,C)'}
   config.references = tuple(references())

@@ -35,7 +35,7 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     ('fails', {'norm': 'none', 'at': {'init_scale': SCALES[0]}}),
     ('wider_range', {'norm': 'batch', 'than': 'none'}),
     ('wider_range', {'norm': 'layer', 'than': 'none'}),
-    ('wider_range', {'norm': 'weight', 'than': 'none'}),
+    ('wider_range', {'norm': 'weight', 'than': 'none', 'expects': 'refuted'}),
     ('depends_less', {'norm': 'layer', 'than': 'batch', 'axis': 'batch_size'}),
     ('beats', {'norm': 'batch', 'than': 'none', 'at': {'init_scale': 1.0, 'batch_size': 64}}),
     ('ranking', {'best': 'layer', 'at': {'init_scale': 1.0, 'batch_size': 64}}),

@@ -1281,6 +1281,36 @@ MUTANTS = (
     'except Exception as error:',
     'without_words', within=('faults',),
   ),
+  Mutant(
+    'each claim as if it were the only one', 'lab/statistics/judging.py',
+    "comparison.outcome != 'undecided' and p > several.ALPHA",
+    "comparison.outcome != 'undecided' and comparison.p > several.ALPHA",
+    'one_of_many_would_reach', within=('statistics_several',),
+  ),
+  Mutant(
+    'Holm without its order', 'lab/statistics/several.py',
+    'np.maximum.accumulate(steps)',
+    'steps',
+    'holm_is_the_closed', within=('statistics_several',),
+  ),
+  Mutant(
+    'a reference that is passed is reached', 'lab/statistics/reported.py',
+    'p <= 0.05 and abs(effect) < slack',
+    'p <= 0.05 and effect > -slack',
+    'reaches_is_about_both',
+  ),
+  Mutant(
+    'a single run without noise', 'lab/statistics/reported.py',
+    'own.var() * (1 + 1 / n)',
+    'own.var() / n',
+    'the_noise_of_a_single_run',
+  ),
+  Mutant(
+    "a bootstrap of 20 at a normal's level", 'lab/statistics/means.py',
+    'confidence_level=expanded(level, n)',
+    'confidence_level=level',
+    'from_twenty_values', within=('statistics_several',),
+  ),
 )  # fmt: skip
 
 

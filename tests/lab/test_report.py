@@ -2,6 +2,7 @@
 
 from concurrent import futures
 from html.parser import HTMLParser
+import json
 import multiprocessing
 import os
 import re
@@ -206,10 +207,24 @@ def test_five_seeds_have_intervals(tmp_path):
 
 
 def test_verdicts_stand_first_with_their_outcomes(written):
-  assert '<li class="supported">' in written.html and '<li class="refuted">' in written.html
-  assert '18 of 18 trials of layer norm trained: refuted (3 seeds, range).' in written.html
+  assert written.html.count('<li class="undecided">') == 2  # three seeds decide nothing
   assert written.html.index('id="verdicts"') < written.html.index('id="figures"')
-  assert '- **refuted** (`fails`): Over the whole sweep, 18 of 18' in written.markdown
+  assert '- **undecided** (`fails`): Over the whole sweep, 18 of 18' in written.markdown
+
+
+def test_a_page_has_every_outcome_and_how_sure_it_is(tmp_path):
+  options = {'norm': 'layer', 'than': 'batch', 'at': {'init_scale': 1.0}}
+  claims = (('beats', options), ('beats', {**options, 'margin': 0.5}),
+            ('fails', {'norm': 'layer'}))  # fmt: skip
+  index = report.write(records(batches=(4,), seeds=5), study(claims=claims), [], tmp_path)
+  text = index.read_text(encoding='utf-8')
+  verdicts = json.loads((tmp_path / 'summary.json').read_text(encoding='utf-8'))['verdicts']
+  for verdict in verdicts:
+    assert f'<li class="{verdict["outcome"]}">' in text
+  assert [verdict['outcome'] for verdict in verdicts][1:] == ['equivalent', 'refuted']
+  assert '15 of 15 trials of layer norm trained: refuted, against the expectation (5 seeds).' in text
+  assert [verdict['tested'] for verdict in verdicts] == [2, 2, 0]
+  assert verdicts[2]['p_corrected'] is None and verdicts[1]['p_corrected'] < 0.05
 
 
 def test_the_summary_names_the_widest_and_the_best(written):

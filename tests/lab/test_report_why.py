@@ -75,15 +75,15 @@ def test_centres_are_geometric():
   [
     ({'norm': 'none', 'most': 0.1, 'at': {'init_scale': {'to': 0.01}}}, 'supported'),
     ({'norm': 'none', 'most': 0.01, 'at': {'init_scale': {'to': 0.01}}}, 'refuted'),
-    ({'norm': 'none', 'least': 5.04, 'at': {'init_scale': 1.0}}, 'undecided'),  # seeds 1, 2 of 3
+    ({'norm': 'none', 'least': 5.04, 'at': {'init_scale': 1.0}}, 'undecided'),  # seed 0 is against it
     ({'norm': 'batch', 'least': 0.5, 'most': 2.0}, 'supported'),
     ({'norm': 'none', 'least': 0.5, 'most': 2.0}, 'refuted'),
     ({'norm': 'batch', 'least': 1.0, 'most': 1.0}, 'supported'),  # the ends are within
   ],
 )
 def test_the_claim_that_a_signal_is_passed_on(options, outcome):
-  found = statistics.verdict('passes_on', records(), **options)
-  assert found.outcome == outcome and found.n == 3
+  found = statistics.verdict('passes_on', records(seeds=5), **options)
+  assert found.outcome == outcome and found.n == 5
   assert '7e+07' not in found.sentence
 
 

@@ -141,8 +141,9 @@ def test_other_axes_are_averaged_over_the_cells_that_both_have():
   ('seeds', 'outcome', 'words'),
   [
     (1, 'undecided', 'no two seeds have all values'),
-    (3, 'undecided', '2 seeds; fewer than 3 decide nothing'),
-    (6, 'supported', '3 seeds, range'),
+    (3, 'undecided', '2 seeds; fewer than 5 describe'),
+    (6, 'undecided', '3 seeds; fewer than 5 describe'),
+    (10, 'supported', '5 seeds; p = '),
   ],
 )
 def test_few_seeds(seeds, outcome, words):
@@ -423,7 +424,7 @@ def test_the_rule_of_the_document_is_judged_by_train_and_report(mine, tmp_path):
 def test_a_rule_sees_the_rows_that_at_selects_and_may_return_a_finding(mine):
   frame = records({'layer': {0.1: 0.9}, 'batch': {0.1: 0.8, 1.0: 0.7}}, seeds=2)
   found = statistics.verdict(f'{mine}:finding', frame, at={'learning_rate': 0.1})
-  assert found.sentence == 'At learning rate 0.1, of 8 rows: supported (3 seeds, range).'
+  assert found.sentence == 'At learning rate 0.1, of 8 rows: supported, as expected (3 seeds).'
   assert (found.effect, found.interval) == (0.5, (0.4, 0.6, 'range'))
 
 

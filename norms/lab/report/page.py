@@ -29,9 +29,9 @@ from norms.lab.report.naming import AnyStudy, AnyVerdict
 from norms.lab.report.probes import at_start
 from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
-from norms.lab.statistics import words
+from norms.lab.statistics import stated, words
 
-BADGES = {'supported': '\N{CHECK MARK}', 'refuted': '\N{MULTIPLICATION SIGN}', 'undecided': '?'}
+BADGES = {'supported': '✓', 'refuted': '×', 'equivalent': '=', 'undecided': '?'}
 MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
 
 
@@ -70,6 +70,8 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
   """What both templates read beside the figures."""
   study = view.study
   verdicts = statistics.verdicts(view.records, naming.claims(study))
+  claims, metric = getattr(study, 'claims', ()), statistics.score(view.records)
+  verdicts = stated.told(verdicts, claims, metric, _used(provenance))
   return {
     **shared(study, verdicts, provenance),
     'seeds': view.seeds(),

@@ -64,6 +64,9 @@ def _verdict(verdict: AnyVerdict) -> dict[str, Any]:
     numbers = {'effect': verdict.effect, 'low': low, 'high': high}
     entry |= {name: _finite(value) for name, value in numbers.items()}
     entry |= {'kind': kind, 'n': verdict.n}
+    entry |= {'p': _finite(verdict.p), 'p_corrected': _finite(verdict.p_corrected)}
+    entry |= {'tested': verdict.tested, 'expected': verdict.expected, 'known': verdict.known}
+    entry |= {'confounds': list(verdict.confounds)}
   return entry
 
 

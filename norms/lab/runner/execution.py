@@ -22,6 +22,7 @@ from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
 from norms.lab.runner.resuming import Checkpoints, Resumed, restored
+from norms.lab.statistics import stated
 from norms.lab.study import Study
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
@@ -95,6 +96,7 @@ def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: 
   axes = once('axes', lambda: statistics.study_axes(study))
   measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
   told = {'group': group.label, 'program': group.static.hash, 'data': source}
+  told[stated.STATED] = stated.record(study.claims, tasks.score(group.static))
   for tile in group.tiles:
     begun = time.perf_counter()
     blocks, like = chunks.blocks(tile, compiled.chunk), compiled.parts.state

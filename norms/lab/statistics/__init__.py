@@ -5,7 +5,7 @@ epoch.
 """
 
 from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, numbers, scores, select, summary
-from norms.lab.statistics.claims import CLAIMS, Verdict, check, verdict, verdicts
+from norms.lab.statistics.claims import check
 from norms.lab.statistics.design import axes, planned, score, study_axes, usual
 from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
@@ -19,6 +19,8 @@ from norms.lab.statistics.intervals import (
   trained,
 )
 from norms.lab.statistics.reported import check_references
+from norms.lab.statistics.several import holm
+from norms.lab.statistics.judging import CLAIMS, Verdict, verdict, verdicts
 
 __all__ = [
   'CLAIMS',
@@ -35,6 +37,7 @@ __all__ = [
   'compare',
   'estimate',
   'finals',
+  'holm',
   'interval',
   'numbers',
   'paired_differences',

@@ -16,18 +16,33 @@ Finding = tuple[Comparison, str]  # the sentence ends where the outcome is to fo
 
 
 def above(
-  rows: pd.DataFrame, norm: str, than: str, metric: str, level: float, aside: str = ''
+  rows: pd.DataFrame,
+  norm: str,
+  than: str,
+  metric: str,
+  *,
+  level: float = 0.95,
+  margin: float = 0.0,
+  aside: str = '',
 ) -> Finding:
-  """`norm` is better than `than` in `metric`, paired by seed; `aside` goes after `than`."""
+  """`norm` is better than `than` in `metric`, paired by seed; `aside` goes after `than`.
+
+  With a margin they may be found equivalent within it.
+  """
   table = cells.by_seed(rows, [norm, than], metric) * cells.metric_sign(metric)
-  comparison = compare(table[norm], table[than], level=level)
+  comparison = compare(table[norm], table[than], level=level, margin=margin)
   own, other = (abs(estimate(table[name]).value) if len(table) else np.nan for name in table)
   verb = 'reaches' if cells.metric_sign(metric) > 0 else 'comes down to'
   return comparison, (
     f'{words.norm_name(norm)} {verb} {words.score(own)} in {words.label(metric)} and '
     f'{words.norm_name(than)}{aside} {words.score(other)}: paired by seed, the lead of '
-    f'{words.norm_name(norm)} is {spread_of(comparison)}'
+    f'{words.norm_name(norm)} is {spread_of(comparison)}{within(margin)}'
   )
+
+
+def within(margin: float) -> str:
+  """The margin in the words of a claim that has one."""
+  return f', where less than {words.score(margin)} counts as equal' if margin else ''
 
 
 def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import math
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from scipy import special  # scipy.stats has these under nicer names, but takes a second to load
 
+from norms.lab.statistics import means
+
 INTERVAL_FROM = 5  # seeds; below, a spread is called what it is: the range
-VERDICT_FROM = 3  # seeds; one or two decide nothing
+VERDICT_FROM = 5  # seeds; fewer are described and decide nothing
 
 Values: TypeAlias = Sequence[float] | np.ndarray | pd.Series
 
@@ -28,7 +31,7 @@ class Estimate(NamedTuple):
 class Comparison(NamedTuple):
   """Whether one side lies above the other, by how much, and how sure that is."""
 
-  outcome: str  # 'supported' | 'refuted' | 'undecided'
+  outcome: str  # 'supported' | 'refuted' | 'equivalent' | 'undecided'
   effect: float
   low: float
   high: float
@@ -36,6 +39,7 @@ class Comparison(NamedTuple):
   n: int
   level: float = 0.95
   why: str = ''  # what left it undecided, where that is not the spread
+  p: float = math.nan  # two-sided, before any correction; NaN where nothing is tested
 
 
 def trained(
@@ -124,23 +128,39 @@ def paired_differences(left: pd.Series, right: pd.Series) -> pd.Series:
     return (left - right).where(left != right, 0.0)
 
 
-def compare(left: pd.Series, right: pd.Series, *, level: float = 0.95) -> Comparison:
+def compare(
+  left: pd.Series, right: pd.Series, *, level: float = 0.95, margin: float = 0.0
+) -> Comparison:
   """Is `left` above `right` (both indexed by seed)?
 
-  From five pairs on the interval of the paired difference decides: above zero is 'supported',
-  below 'refuted', else 'undecided'. With three or four pairs the two ranges must not overlap
-  (by chance that happens, one way, in 1 case of 20, or of 70). Fewer pairs decide nothing.
+  From five pairs on p of the paired difference decides (`means.p_value`), which is below 1 - level
+  where its interval leaves out zero: above zero is 'supported', below 'refuted', else 'undecided'.
+  With a margin, the two are 'equivalent' where that interval lies within it, however sure the sign
+  is. Fewer pairs decide nothing. Where a value is not finite there is no mean: then the
+  ranges of the two sides must not overlap, which happens by chance in 2 of C(2n, n) cases.
   """
   differences = paired_differences(left, right)
   if differences.empty:
     return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0, level)
   effect, low, high, kind, n = estimate(differences, level)
-  left, right = left.loc[differences.index], right.loc[differences.index]
-  # Paired differences of three or four seeds say little, so their sides must not overlap at all.
-  above, below = left.min() > right.max(), left.max() < right.min()
+  p = p_equal = math.nan
   if kind == 'interval':
-    above, below = low > 0, high < 0
-  return Comparison(decide(above, below, n), effect, low, high, kind, n, level)
+    low, high = means.interval(differences.to_numpy(), level)
+    p = means.p_value(differences.to_numpy())
+    p_equal = means.p_within(differences.to_numpy(), margin) if margin else math.nan
+  elif n >= VERDICT_FROM:
+    p = _p_of_ranks(left.loc[differences.index], right.loc[differences.index])
+  outcome = decide(p <= 1 - level and effect > 0, p <= 1 - level and effect < 0, n)
+  if margin and p_equal <= 1 - level:
+    # No difference is both none and as large as the margin, so that one of the two tests can err.
+    outcome, p = 'equivalent', p_equal
+  return Comparison(outcome, effect, low, high, kind, n, level, p=p)
+
+
+def _p_of_ranks(left: pd.Series, right: pd.Series) -> float:
+  """Of the exact rank test of two groups: 2 / C(2n, n) if they lie apart, else not small enough."""
+  apart = left.min() > right.max() or left.max() < right.min()
+  return 2 / math.comb(2 * len(left), len(left)) if apart else 1.0
 
 
 def decide(holds: bool | np.bool_, fails: bool | np.bool_, n: int) -> str:

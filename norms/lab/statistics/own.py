@@ -19,7 +19,7 @@ from norms import catalogue
 from norms.lab.statistics.cells import SelectionError
 from norms.lab.statistics.intervals import Comparison
 
-OUTCOMES = ('supported', 'refuted', 'undecided')
+OUTCOMES = ('supported', 'refuted', 'equivalent', 'undecided')
 
 
 def is_own(claim: str) -> bool:

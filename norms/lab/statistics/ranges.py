@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.columns import INIT_SCALE, LEARNING_RATE, NORM, SEED, TRAINED
-from norms.lab.statistics import words
+from norms.lab.statistics import means, words
 from norms.lab.statistics.comparing import Finding, shared, undecided
 from norms.lab.statistics.intervals import Comparison, decide, estimate
 
@@ -18,7 +18,7 @@ def wider_range(
 ) -> Finding:
   """All seeds of `norm` train over more decades of `axis` (by at least `by`) than of `than`."""
   rows = shared(rows, [norm, than], axis)
-  return _longer(rows, norm, than, axis, by, decades, lambda values: f'over {span(values)}')
+  return _longer(rows, norm, than, axis, by, decades, lambda values: f'over {span(values)}', 2)
 
 
 def higher_limit(
@@ -37,7 +37,7 @@ def higher_limit(
   def text(values: Sequence[float]) -> str:
     return f'up to the value {words.number(max(values))}' if len(values) else 'at no value'
 
-  return _longer(rows, norm, than, axis, by, above_smallest, text)
+  return _longer(rows, norm, than, axis, by, above_smallest, text, 1)
 
 
 def _longer(
@@ -48,6 +48,7 @@ def _longer(
   by: float,
   length: Callable[[Sequence[float]], float],
   text: Callable[[Sequence[float]], str],
+  edges: int,
 ) -> Finding:
   """Of the range over which all seeds train, the `length` in decades is larger for `norm`."""
   if (grid := decades(rows[axis].unique())) == 0:
@@ -67,8 +68,12 @@ def _longer(
   # Ends of ranges are values of the sweep, so 1e-9 only absorbs the rounding of their logarithms.
   holds = effect > 1e-9 and effect >= by - 1e-9 and differences.min() > -1e-9
   # Where `norm` reaches the ends of the sweep the effect is a bound: it may train beyond, too.
-  fails = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not ends[norm])
+  short = effect < -1e-9 or (by > 0 and effect < by - 1e-9 and not ends[norm])
+  fails = short and differences.max() < by + 1e-9
   _, low, high, kind, n = estimate(differences)
+  p = (
+    _p_value(differences, by if short else 0.0, rows[axis], edges) if kind == 'interval' else np.nan
+  )
   sentence = (
     f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])} of {words.label(axis)}, '
     f'those of {words.norm_name(than)} {text(ranges[than])}'
@@ -78,7 +83,20 @@ def _longer(
     why = f'{words.norm_name(norm)} reaches the end of the sweep, and may train beyond it'
   if all(ends.values()):
     why = 'both reach the ends of the sweep, which cannot tell them apart'
-  return Comparison(decide(holds, fails, n), effect, low, high, kind, n, why=why), sentence
+  outcome = decide(holds and p <= 0.05, fails and p <= 0.05, n)
+  return Comparison(outcome, effect, low, high, kind, n, why=why, p=p), sentence
+
+
+def _p_value(differences: pd.Series, at: float, axis: pd.Series, edges: int) -> float:
+  """Student's t, with the rounding of each edge of both ranges to a step of the sweep.
+
+  A value that is rounded to a step h varies by h^2 / 12 (Sheppard's correction). Without it, seeds
+  that all end at the same value of the sweep would be as sure of it as if it were exact.
+  """
+  step = float(np.diff(np.log10(np.sort(axis.unique()))).max())
+  variance = differences.var() + 2 * edges * step**2 / 12
+  n = len(differences)
+  return means.student_p(differences.mean() - at, float(np.sqrt(variance / n)), n - 1)
 
 
 def trained_range(rows: pd.DataFrame, axis: str) -> list[float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from norms.lab.columns import BATCH_SIZE, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.statistics import cells, words
-from norms.lab.statistics.comparing import Finding, above, shared, spread_of, undecided
+from norms.lab.statistics.comparing import Finding, above, shared, spread_of, undecided, within
 from norms.lab.statistics.intervals import Comparison, compare, decide, estimate
 
 
@@ -24,14 +26,22 @@ def ranking(
   level = 1 - 0.05 / len(pairs)  # Bonferroni: any of the pairs could refute by chance
   aside = f', its strongest rival of {len(pairs)},' if len(pairs) > 1 else ''
   aside = aside if len(chain) == 1 else ' (of the claimed order, the pair that fits it least)'
-  findings = [above(rows, *pair, metric, level, aside) for pair in pairs]
+  findings = [above(rows, *pair, metric, level=level, aside=aside) for pair in pairs]
   order = ('refuted', 'undecided', 'supported')  # one pair refutes, all must support
-  return min(findings, key=lambda finding: (order.index(finding[0].outcome), finding[0].effect))
+  weakest, sentence = min(findings, key=lambda f: (order.index(f[0].outcome), f[0].effect))
+  p_values = [comparison.p for comparison, _ in findings]
+  p = len(pairs) * (max(p_values) if weakest.outcome == 'supported' else weakest.p)
+  return weakest._replace(p=min(1.0, p) if p == p else p), sentence
 
 
-def beats(rows: pd.DataFrame, *, norm: str, than: str, metric: str = TEST_ACCURACY) -> Finding:
-  """`norm` is better than `than`, paired by seed, averaged over the cells both have."""
-  return above(rows, norm, than, metric, 0.95)
+def beats(
+  rows: pd.DataFrame, *, norm: str, than: str, metric: str = TEST_ACCURACY, margin: float = 0.0
+) -> Finding:
+  """`norm` is better than `than`, paired by seed, averaged over the cells both have.
+
+  With a `margin` the two may be found equivalent: less apart than it.
+  """
+  return above(rows, norm, than, metric, margin=margin)
 
 
 def depends_less(
@@ -41,6 +51,7 @@ def depends_less(
   than: str,
   axis: str = BATCH_SIZE,
   metric: str = TEST_ACCURACY,
+  margin: float = 0.0,
 ) -> Finding:
   """Over `axis`, the metric of `norm` varies less (max - min, seed by seed) than of `than`."""
   rows = shared(rows, [norm, than], axis)
@@ -50,45 +61,59 @@ def depends_less(
   stacked = pd.concat(at_each, names=[axis]).groupby(SEED)
   # A seed that lacks a value of the axis would look steadier than it is. inf - inf counts as 0.
   spread = (stacked.max() - stacked.min())[stacked.size() == len(at_each)].fillna(0.0)
-  comparison = compare(spread[than], spread[norm])
+  comparison = compare(spread[than], spread[norm], margin=margin)
   own, other = (estimate(spread[name]).value for name in (norm, than))
   return comparison, (
     f'{words.label(metric)} varies by {words.score(own)} over the {len(at_each)} values of '
     f'{words.label(axis)} with {words.norm_name(norm)} and by {words.score(other)} with '
     f'{words.norm_name(than)}, paired by seed, that is less by {spread_of(comparison)}'
+    f'{within(margin)}'
   )
 
 
 def rises(
-  rows: pd.DataFrame, *, norm: str, axis: str = BATCH_SIZE, metric: str = TEST_ACCURACY
+  rows: pd.DataFrame,
+  *,
+  norm: str,
+  axis: str = BATCH_SIZE,
+  metric: str = TEST_ACCURACY,
+  margin: float = 0.0,
 ) -> Finding:
-  """From the least to the greatest value of `axis`, the metric of `norm` becomes better."""
+  """From the least to the greatest value of `axis`, the metric of `norm` becomes better.
+
+  Only the two ends are compared; the sentence says where the metric becomes worse between them.
+  """
   rows = shared(rows, [norm], axis)
   low, high = rows[axis].min(), rows[axis].max()
   if not low < high:
     return undecided(f'{words.norm_name(norm)} has only one value of {words.label(axis)}')
-  first, last = (cells.by_seed(rows[rows[axis] == x], [norm], metric)[norm] for x in (low, high))
-  sign = cells.metric_sign(metric)
-  comparison = compare(sign * last, sign * first)
+  values = sorted(rows[axis].unique())
+  by_value = [cells.by_seed(rows[rows[axis] == x], [norm], metric)[norm] for x in values]
+  first, last, sign = by_value[0], by_value[-1], cells.metric_sign(metric)
+  comparison = compare(sign * last, sign * first, margin=margin)
+  steps = zip(pairwise(values), np.diff([sign * own.mean() for own in by_value]), strict=True)
+  worse = [f'{words.number(x)} to {words.number(y)}' for (x, y), gain in steps if gain < 0]
+  falls = f'; between neighbours it becomes worse from {words.listed(worse)}' if worse else ''
   return comparison, (
     f'from {words.place({axis: low})} to {words.number(high)}, {words.label(metric)} of '
     f'{words.norm_name(norm)} goes from {words.score(estimate(first).value)} to '
     f'{words.score(estimate(last).value)}, paired by seed, it is better by {spread_of(comparison)}'
+    f'{within(margin)}{falls}'
   )
 
 
 def trains(rows: pd.DataFrame, *, norm: str) -> Finding:
   """Every trial of `norm` trained."""
   comparison, sentence = _share_trained(rows[rows[NORM] == norm])
-  # One trial is enough to refute that all trained. That they did needs seeds enough to decide.
-  outcome = 'refuted' if comparison.effect < 1 else decide(True, False, comparison.n)
+  # A count, and no test: one trial refutes that all of them trained.
+  outcome = decide(comparison.effect == 1, comparison.effect < 1, comparison.n)
   return comparison._replace(outcome=outcome), sentence
 
 
 def fails(rows: pd.DataFrame, *, norm: str) -> Finding:
   """No trial of `norm` trained."""
   comparison, sentence = _share_trained(rows[rows[NORM] == norm])
-  outcome = 'refuted' if comparison.effect > 0 else decide(True, False, comparison.n)
+  outcome = decide(comparison.effect == 0, comparison.effect > 0, comparison.n)
   return comparison._replace(outcome=outcome), sentence
 
 

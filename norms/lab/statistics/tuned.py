@@ -108,13 +108,14 @@ def judge(scored: Scores, norm: str, than: str) -> Comparison:
   ours, theirs = scored.judging[norm], scored.judging[than]
   own, other = ours[scored.best(norm)], theirs[scored.best(than)]
   comparison = compare(own, other)
-  outcome = 'undecided'
-  for side, left, rivals in (('supported', own, theirs), ('refuted', other, ours)):
-    if all(compare(left, rivals[point]).outcome == 'supported' for point in rivals):
-      outcome = side
-  overruled = outcome == 'undecided' and comparison.outcome != 'undecided'
-  why = 'at another of its values the norm behind is not behind' if overruled else comparison.why
-  return comparison._replace(outcome=outcome, why=why)
+  left, rivals = (own, theirs) if comparison.effect > 0 else (other, ours)
+  against_each = [compare(left, rivals[point]) for point in rivals]
+  # All have to hold, so that the weakest of them decides; one that is behind holds nothing.
+  p = max(found.p if found.effect > 0 or found.p != found.p else 1.0 for found in against_each)
+  if comparison.outcome == 'undecided' or p <= 1 - comparison.level:
+    return comparison._replace(p=p)
+  why = 'at another of its values the norm behind is not behind'
+  return comparison._replace(outcome='undecided', why=why, p=p)
 
 
 def validation_of(metric: str) -> str:

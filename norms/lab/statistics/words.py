@@ -52,6 +52,11 @@ def signed(value: float) -> str:
   return f'{"+" if value > 0 else ""}{score(value)}'
 
 
+def p_value(p: float) -> str:
+  """'p = 0.012', or 'p < 0.0001'."""
+  return 'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'
+
+
 def count(n: int, thing: str) -> str:
   """'1 seed', '3 seeds'."""
   return f'{n} {thing}{"" if n == 1 else "s"}'
