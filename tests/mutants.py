@@ -987,7 +987,7 @@ MUTANTS = (
   ),
   Mutant(
     'no correction for many pairs', 'lab/statistics/rules.py',
-    'level = 1 - 0.05 / len(pairs)',
+    'level = 1 - ALPHA / len(pairs)',
     'level = 0.95',
     'test_a_lead_over_one',
   ),
@@ -1295,8 +1295,8 @@ MUTANTS = (
   ),
   Mutant(
     'a reference that is passed is reached', 'lab/statistics/reported.py',
-    'p <= 0.05 and abs(effect) < slack',
-    'p <= 0.05 and effect > -slack',
+    'p <= ALPHA and abs(effect) < slack',
+    'p <= ALPHA and effect > -slack',
     'reaches_is_about_both',
   ),
   Mutant(

@@ -35,11 +35,11 @@ def compare(before: Source, after: Source, metric: str | None = None) -> pd.Data
     A frame. A row whose `what` is 'setting' is a setting of trials whose values differ: `name` is
     its column, `before` and `after` list its values. A row whose `what` is 'outcome' is a norm at
     one value of each axis that both studies share, as `where` says: `before` and `after` are means
-    over the seeds (below five, medians, which decide nothing), and `difference` is after less before, paired by seed,
-    with its spread from `low` to `high`. The intervals hold together at 95% (Bonferroni).
-    `verdict` is 'better', 'worse' or 'undecided' ('higher' or 'lower' of a measurement of which
-    norms.lab.columns does not say which is better); 'only before' or 'only after' where one study
-    has no such trial; 'changed' of a setting.
+    over the seeds (below five, medians, which decide nothing), and `difference` is after less
+    before, paired by seed, with its spread from `low` to `high`. The intervals hold together at 95%
+    (Bonferroni). `verdict` is 'better', 'worse' or 'undecided' ('higher' or 'lower' of a
+    measurement of which norms.lab.columns does not say which is better); 'only before' or 'only
+    after' where one study has no such trial; 'changed' of a setting.
 
   Raises:
     ValueError: of one line, where a study has no records, there is no such measurement in both, or

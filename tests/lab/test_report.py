@@ -222,7 +222,9 @@ def test_a_page_has_every_outcome_and_how_sure_it_is(tmp_path):
   for verdict in verdicts:
     assert f'<li class="{verdict["outcome"]}">' in text
   assert [verdict['outcome'] for verdict in verdicts][1:] == ['equivalent', 'refuted']
-  assert '15 of 15 trials of layer norm trained: refuted, against the expectation (5 seeds).' in text
+  assert (
+    '15 of 15 trials of layer norm trained: refuted, against the expectation (5 seeds).' in text
+  )
   assert [verdict['tested'] for verdict in verdicts] == [2, 2, 0]
   assert verdicts[2]['p_corrected'] is None and verdicts[1]['p_corrected'] < 0.05
 
@@ -233,7 +235,7 @@ def test_the_summary_names_the_widest_and_the_best(written):
     '(layer 6 of 6, none 2 of 6, batch 6 of 6).'
   ) in written.html
   assert 'batch norm reaches 0.8697 in test accuracy and layer norm' in written.html
-  assert 'No norm is higher; this lead is separable from none with 3 seeds.' in written.html
+  assert 'No norm is higher; this lead is not separable from none with 3 seeds.' in written.html
 
 
 def test_running_statistics_stand_beside_exact_ones(written):

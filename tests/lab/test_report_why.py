@@ -75,7 +75,10 @@ def test_centres_are_geometric():
   [
     ({'norm': 'none', 'most': 0.1, 'at': {'init_scale': {'to': 0.01}}}, 'supported'),
     ({'norm': 'none', 'most': 0.01, 'at': {'init_scale': {'to': 0.01}}}, 'refuted'),
-    ({'norm': 'none', 'least': 5.04, 'at': {'init_scale': 1.0}}, 'undecided'),  # seed 0 is against it
+    (
+      {'norm': 'none', 'least': 5.04, 'at': {'init_scale': 1.0}},
+      'undecided',
+    ),  # seed 0 is against it
     ({'norm': 'batch', 'least': 0.5, 'most': 2.0}, 'supported'),
     ({'norm': 'none', 'least': 0.5, 'most': 2.0}, 'refuted'),
     ({'norm': 'batch', 'least': 1.0, 'most': 1.0}, 'supported'),  # the ends are within

@@ -332,11 +332,13 @@ def test_wider_range():
   )
   assert found.effect == pytest.approx(1.0) and found.interval == (1.0, 1.0, 'interval')
   check(frame_of(*wide, *narrow), 'wider_range', 'refuted', norm='none', than='batch')
-  check(frame_of(*wide, *narrow), 'wider_range', 'refuted', by=1.5, **options)
+  check(frame_of(*wide, *narrow), 'wider_range', 'refuted', by=2.5, **options)
+  # Steps of a decade: ranges that differ by one on the sweep may differ by 1.5.
+  check(frame_of(*wide, *narrow), 'wider_range', 'undecided', 'cannot tell', by=1.5, **options)
   check(frame_of(*wide, *narrow), 'wider_range', 'supported', by=1.0, **options)  # at least
   same = [*wide, *trained_on('none', (1.0, 10.0, 100.0))]
   check(frame_of(*same), 'wider_range', 'undecided', 'the two are equal', **options)
-  check(frame_of(*same), 'wider_range', 'refuted', by=0.5, **options)
+  check(frame_of(*same), 'wider_range', 'refuted', by=1.5, **options)
   # One seed of five trains over less than its partner, though all seeds together over more.
   torn = trained_on('none', (1.0,)) + [trial('none', 5, 0.9, init_scale=x) for x in (0.01, 0.1, 1)]
   torn += trained_on('batch', (0.1, 1.0)) + [trial('batch', 5, 0.9, init_scale=x) for x in (0.1, 1)]
@@ -374,7 +376,7 @@ def test_higher_limit():
   check(frame_of(*high, *low), 'wider_range', 'refuted', **options)
   swapped = {**options, 'norm': 'none', 'than': 'batch'}
   check(frame_of(*high, *low), 'higher_limit', 'refuted', **swapped)
-  check(frame_of(*high, *low), 'higher_limit', 'refuted', by=1.5, **options)
+  check(frame_of(*high, *low), 'higher_limit', 'refuted', by=2.5, **options)
   same = [*high, *trained_on('none', (10.0,))]
   check(frame_of(*same), 'higher_limit', 'undecided', 'the two are equal', **options)
   lost = [*high, *trained_on('none', ())]
@@ -422,7 +424,9 @@ def test_rises():
   dip = frame_of(
     *over_batches('batch', 0.1), *(trial('batch', s, 0.5, batch_size=16) for s in SEEDS)
   )
-  check(dip, 'rises', 'supported', 'between neighbours it becomes worse from 4 to 16:', norm='batch')
+  check(
+    dip, 'rises', 'supported', 'between neighbours it becomes worse from 4 to 16:', norm='batch'
+  )
   check(frame, 'rises', 'undecided', norm='layer')
   check(frame_of(*over_batches('batch', -0.1)), 'rises', 'refuted', norm='batch')
   one = frame[frame['batch_size'] == 4]

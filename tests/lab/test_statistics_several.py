@@ -1,4 +1,4 @@
-"""p-values, their correction over claims, margins, expectations, confounds, when claims were known."""
+"""How sure a verdict is: p, corrected over claims; margins, expectations, confounds, their date."""
 
 import itertools
 
@@ -58,7 +58,9 @@ def test_p_is_where_the_interval_ends(n):
   """Just outside the 95% interval p is below 0.05, just inside above."""
   values = np.random.default_rng(1).normal(0.5, 1.0, n)
   for end, sign in zip(means.interval(values), (-1, 1), strict=True):
-    assert means.p_value(values, end + sign * 0.02) < 0.05 < means.p_value(values, end - sign * 0.02)
+    assert (
+      means.p_value(values, end + sign * 0.02) < 0.05 < means.p_value(values, end - sign * 0.02)
+    )
 
 
 def test_infinite_losses_are_compared_by_rank():
@@ -112,7 +114,9 @@ def test_a_sure_claim_is_decided_among_others():
 def test_a_ranking_is_as_sure_as_its_least_sure_pair():
   third = frame_of(*(trial('rms', s, 0.7) for s in SEEDS))
   pair = statistics.verdict('beats', leading(), **PAIR)
-  found = statistics.verdict('ranking', pd.concat([leading(), third]), best=('layer', 'batch', 'rms'))
+  found = statistics.verdict(
+    'ranking', pd.concat([leading(), third]), best=('layer', 'batch', 'rms')
+  )
   assert found.p == pytest.approx(2 * pair.p) and found.outcome == 'undecided'
 
 
@@ -219,4 +223,6 @@ def test_a_verdict_says_before_how_many_trials_its_claim_was_stated():
 
 
 def test_a_tuple_in_a_claim_is_the_list_that_json_makes_of_it():
-  assert stated.digest(('ranking', {'best': ('a', 'b')})) == stated.digest(['ranking', {'best': ['a', 'b']}])
+  assert stated.digest(('ranking', {'best': ('a', 'b')})) == stated.digest(
+    ['ranking', {'best': ['a', 'b']}]
+  )

@@ -18,9 +18,9 @@ from norms.lab.statistics.intervals import (
   paired_differences,
   trained,
 )
+from norms.lab.statistics.judging import CLAIMS, Verdict, verdict, verdicts
 from norms.lab.statistics.reported import check_references
 from norms.lab.statistics.several import holm
-from norms.lab.statistics.judging import CLAIMS, Verdict, verdict, verdicts
 
 __all__ = [
   'CLAIMS',

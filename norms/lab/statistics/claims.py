@@ -20,7 +20,6 @@ from norms.lab.statistics import (
 )
 from norms.lab.statistics.comparing import Finding
 
-
 RULES: dict[str, Callable[..., Finding]] = {
   'ranking': rules.ranking,
   'beats': rules.beats,
@@ -74,7 +73,7 @@ def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         cells.unknown(f'outcome that {name!r} expects', expects, own.OUTCOMES)
       )
     if not own.is_own(name):
-      sides = across.asnorms(options) if two_values else options
+      sides = across.as_norms(options) if two_values else options
       option_types.check(name, sides, parameters)
       _check_axes(name, options)
       _check_sides(name, sides)

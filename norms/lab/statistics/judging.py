@@ -1,4 +1,4 @@
-"""The verdict of the records on each claim: outcome, size, spread, p over all claims, a sentence."""
+"""The verdict of the records on each claim: outcome, size, spread, p, and a sentence."""
 
 from __future__ import annotations
 

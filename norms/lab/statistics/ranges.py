@@ -11,6 +11,7 @@ from norms.lab.columns import INIT_SCALE, LEARNING_RATE, NORM, SEED, TRAINED
 from norms.lab.statistics import means, words
 from norms.lab.statistics.comparing import Finding, shared, undecided
 from norms.lab.statistics.intervals import Comparison, decide, estimate
+from norms.lab.statistics.several import ALPHA
 
 
 def wider_range(
@@ -81,9 +82,11 @@ def _longer(
   why = 'to the steps of this sweep the two are equal' if abs(effect) < 1e-9 else 'seeds disagree'
   if ends[norm] and effect < by - 1e-9:
     why = f'{words.norm_name(norm)} reaches the end of the sweep, and may train beyond it'
+  if holds or fails:
+    why = 'so few seeds, at the steps of this sweep, cannot tell'
   if all(ends.values()):
     why = 'both reach the ends of the sweep, which cannot tell them apart'
-  outcome = decide(holds and p <= 0.05, fails and p <= 0.05, n)
+  outcome = decide(holds and p <= ALPHA, fails and p <= ALPHA, n)
   return Comparison(outcome, effect, low, high, kind, n, why=why, p=p), sentence
 
 

@@ -14,6 +14,7 @@ from norms.lab.columns import NORM, TEST_ACCURACY
 from norms.lab.statistics import cells, means, words
 from norms.lab.statistics.comparing import Finding, above, spread_of
 from norms.lab.statistics.intervals import Comparison, decide, estimate
+from norms.lab.statistics.several import ALPHA
 
 KEYS = ('name', 'column', 'at', 'values', 'factor', 'source', 'see', 'says')
 
@@ -84,10 +85,10 @@ def reproduced(own: pd.Series, value: float, slack: float, noise: float) -> Comp
   if kind != 'interval':
     return Comparison('undecided', effect, low, high, kind, n, why='not all runs are finite')
   error = float(np.sqrt(own.var() * (1 + 1 / n) + noise))
-  half = float(special.stdtrit(n - 1, 0.975)) * error
+  half = float(special.stdtrit(n - 1, 1 - ALPHA / 2)) * error
   # To lie within, both ends must be ruled out; to lie beyond, the nearer one: the less sure of two.
   p = max(means.student_p(effect - end, error, n - 1) for end in (-slack, slack))
-  outcome = decide(p <= 0.05 and abs(effect) < slack, p <= 0.05 and abs(effect) > slack, n)
+  outcome = decide(p <= ALPHA and abs(effect) < slack, p <= ALPHA and abs(effect) > slack, n)
   why = 'a single run of the reference cannot tell'
   return Comparison(outcome, effect, effect - half, effect + half, kind, n, why=why, p=p)
 

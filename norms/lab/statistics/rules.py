@@ -12,6 +12,7 @@ from norms.lab.columns import BATCH_SIZE, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.statistics import cells, words
 from norms.lab.statistics.comparing import Finding, above, shared, spread_of, undecided, within
 from norms.lab.statistics.intervals import Comparison, compare, decide, estimate
+from norms.lab.statistics.several import ALPHA
 
 
 def ranking(
@@ -23,15 +24,16 @@ def ranking(
   pairs = list(zip(chain, chain[1:], strict=False)) or [(chain[0], other) for other in others]
   if not pairs:
     return undecided(f'{words.norm_name(chain[0])} is the only norm here to rank')
-  level = 1 - 0.05 / len(pairs)  # Bonferroni: any of the pairs could refute by chance
+  level = 1 - ALPHA / len(pairs)  # Bonferroni: any of the pairs could refute by chance
   aside = f', its strongest rival of {len(pairs)},' if len(pairs) > 1 else ''
   aside = aside if len(chain) == 1 else ' (of the claimed order, the pair that fits it least)'
   findings = [above(rows, *pair, metric, level=level, aside=aside) for pair in pairs]
   order = ('refuted', 'undecided', 'supported')  # one pair refutes, all must support
   weakest, sentence = min(findings, key=lambda f: (order.index(f[0].outcome), f[0].effect))
-  p_values = [comparison.p for comparison, _ in findings]
-  p = len(pairs) * (max(p_values) if weakest.outcome == 'supported' else weakest.p)
-  return weakest._replace(p=min(1.0, p) if p == p else p), sentence
+  # As sure as the least sure pair if all support it, else as the pair that decides.
+  all_support = weakest.outcome == 'supported'
+  p = max(found.p for found, _ in findings) if all_support else weakest.p
+  return weakest._replace(p=float(np.minimum(1.0, len(pairs) * p))), sentence
 
 
 def beats(

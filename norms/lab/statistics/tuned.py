@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from norms.lab.columns import NORM, SEED, TEST_ACCURACY, VALIDATION_ACCURACY, settings
@@ -111,7 +112,7 @@ def judge(scored: Scores, norm: str, than: str) -> Comparison:
   left, rivals = (own, theirs) if comparison.effect > 0 else (other, ours)
   against_each = [compare(left, rivals[point]) for point in rivals]
   # All have to hold, so that the weakest of them decides; one that is behind holds nothing.
-  p = max(found.p if found.effect > 0 or found.p != found.p else 1.0 for found in against_each)
+  p = float(np.max([found.p if not found.effect <= 0 else 1.0 for found in against_each]))
   if comparison.outcome == 'undecided' or p <= 1 - comparison.level:
     return comparison._replace(p=p)
   why = 'at another of its values the norm behind is not behind'
