@@ -34,7 +34,8 @@ def trial(model, norm='batch', options=None, **changes):
   given = small.config(
     model=model, norm=norm, model_options=SMALL[model] | (options or {}), **changes
   )
-  given.data.layout, given.norm_options = 'image', {'group': {'num_groups': 'auto'}}
+  given.data.layout = 'image'
+  given.norm_options = dict.fromkeys(('group', 'evonorm_s0'), {'num_groups': 'auto'})
   return study.from_config(given).trials[0]
 
 
