@@ -1,5 +1,6 @@
 """Kills, interrupts and closed outputs: what is finished stays, no process is left."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -18,13 +19,25 @@ SMOKE = [sys.executable, 'train.py', '--config=configs/sweep.py:smoke']
 STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
 
 
-def started(*arguments, **options):
-  """The command, in a session of its own, as a terminal starts it."""
-  pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
-  return subprocess.Popen(
-    [*SMOKE, *arguments], cwd=ROOT, start_new_session=True, text=True,
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **pipes,
-  )  # fmt: skip
+@pytest.fixture
+def start():
+  """Starts the command in a session of its own, as a terminal does; what is left is killed."""
+  begun = []
+
+  def started(*arguments, **options):
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
+    process = subprocess.Popen(
+      [*SMOKE, *arguments], cwd=ROOT, start_new_session=True, text=True,
+      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **pipes,
+    )  # fmt: skip
+    begun.append(process)
+    return process
+
+  yield started
+  for process in begun:
+    with contextlib.suppress(ProcessLookupError):
+      os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def ended(pids, seconds):
@@ -43,8 +56,8 @@ def until_workers_train(process):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('after', [0.5, 0.7, 0.9, 1.3, 2.0])
-def test_an_interrupt_while_starting_is_heard(after, number, tmp_path):
-  process = started(f'--workdir={tmp_path}', '--config.epochs=2000')
+def test_an_interrupt_while_starting_is_heard(after, number, start, tmp_path):
+  process = start(f'--workdir={tmp_path}', '--config.epochs=2000')
   time.sleep(after)
   children = _descendants(process.pid)
   os.killpg(process.pid, number)
@@ -53,8 +66,8 @@ def test_an_interrupt_while_starting_is_heard(after, number, tmp_path):
   assert ended(children, 10)
 
 
-def test_sigterm_ends_a_sweep_within_ten_seconds(tmp_path):
-  process = started(f'--workdir={tmp_path}', '--config.epochs=2000')
+def test_sigterm_ends_a_sweep_within_ten_seconds(start, tmp_path):
+  process = start(f'--workdir={tmp_path}', '--config.epochs=2000')
   children = until_workers_train(process)
   begun = time.monotonic()
   process.terminate()
@@ -63,9 +76,9 @@ def test_sigterm_ends_a_sweep_within_ten_seconds(tmp_path):
   assert time.monotonic() - begun < 10 and ended(children, 10)
 
 
-def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(tmp_path):
+def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(start, tmp_path):
   """Here in an epoch that takes minutes."""
-  process = started(
+  process = start(
     f'--workdir={tmp_path}', '--config.sweep.batch_size=8',
     '--config.model_options.features=(4096,4096,4096)',
   )  # fmt: skip
@@ -76,14 +89,14 @@ def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(tmp_path):
 
 
 @pytest.mark.parametrize('how', ['closed', 'full'])
-def test_a_closed_standard_output_ends_nothing(how, tmp_path):
+def test_a_closed_standard_output_ends_nothing(how, start, tmp_path):
   arguments = [f'--workdir={tmp_path}', '--config.sweep.batch_size=256']
   if how == 'closed':
     read, write = os.pipe()
     os.close(read)
   else:
     write = os.open('/dev/full', os.O_WRONLY)
-  process = started(*arguments, stdout=write)
+  process = start(*arguments, stdout=write)
   os.close(write)
   _, said = process.communicate(timeout=120)
   reason = 'Broken pipe' if how == 'closed' else 'No space left on device'
@@ -92,16 +105,14 @@ def test_a_closed_standard_output_ends_nothing(how, tmp_path):
   assert len(records.files(tmp_path)) > 1 and (tmp_path / 'report' / 'index.html').exists()
 
 
-def test_two_overlapping_sweeps_at_once_both_report(tmp_path):
+def test_two_overlapping_sweeps_at_once_both_report(start, tmp_path):
   both = [
-    started(
-      f'--workdir={tmp_path}', '--config.sweep.batch_size=256', f'--config.sweep.seed={seeds}'
-    )
+    start(f'--workdir={tmp_path}', '--config.sweep.batch_size=256', f'--config.sweep.seed={seeds}')
     for seeds in ('0,1', '1,2')
   ]
   for process in both:
-    assert process.wait(timeout=240) == 0, process.stderr.read()
-    process.stdout.close(), process.stderr.close()
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
   frame = records.load(tmp_path)
   assert frame.groupby('trial')['epoch'].nunique().eq(frame.groupby('trial').size()).all()
   assert sorted(frame['seed'].unique()) == [0, 1, 2]
