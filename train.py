@@ -44,6 +44,9 @@ FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that
 ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
+REPORT = flags.DEFINE_bool(
+  'report', False, 'Writes the report again, from records or the files beside it; trains nothing.'
+)
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 
@@ -88,6 +91,8 @@ def main(argv: list[str]) -> int:
   if DRY_RUN.value:
     print(session.describe(asked, WORKDIR.value))
     return 0
+  if REPORT.value:
+    return write_again(asked)
   ending.in_order(STOPPED)
   # The report's imports take a second, which training hides.
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
@@ -104,6 +109,21 @@ def main(argv: list[str]) -> int:
   return 1 if frame.attrs[columns.FAILED] else 0
 
 
+def write_again(asked) -> int:
+  """The report, from the records, or where there are none from what is kept beside it."""
+  from norms.lab import evidence, report, sweep
+
+  workdir = asked.folder(WORKDIR.value)
+  frame = sweep.results(asked, workdir)
+  if frame.empty:
+    frame, made_by, timing = evidence.load(workdir / 'report')
+    page = report.write(frame, asked, made_by, workdir / 'report', timing)
+  else:
+    page = report.of_run(frame, asked, workdir)
+  print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
+  return 0
+
+
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
   from norms.lab import ending, parity, records, session
@@ -117,7 +137,7 @@ def compare(config, doc: str, command: str) -> int:
     print(parity.describe(asked, units, workdir))
     return 0
   ending.in_order(STOPPED)
-  failed = parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
+  failed = [] if REPORT.value else parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
   frame = parity.results(asked, workdir)
   if not frame.empty:
     from norms.lab.report import parity as report

@@ -43,7 +43,7 @@ LAB = (
   {'study'},
   {'statistics', 'config_keys'},
   {'grouping', 'records', 'xla_cpu'},
-  {'timed', 'two_studies'},
+  {'evidence', 'timed', 'two_studies'},
   {'models', 'peers', 'tasks', 'kept', 'superseded', 'failures'},
   {'engine', 'checkpoints'},
   {'runner'},
@@ -89,14 +89,24 @@ ROOMS = {
     {'tables'},
     {'figures'},
     {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'}
-    | {'best_of_each'},
+    | {
+      'aligned',
+      'answer',
+      'best_of_each',
+      'origins',
+      'questions',
+      'table_files',
+      'trials',
+      'varied',
+    },
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
     {'parity'},
   ),
   'lab/report/figures': (
-    {'drawing', 'sheets'},
-    {'against_axis', 'by_batch', 'curves', 'heat_maps', 'writing'},
+    {'drawing', 'scales', 'sheets'},
+    {'against_axis', 'curves', 'heat_maps', 'writing'},
+    {'by_batch'},
   ),
   'lab/report/probes': ({'at_start'}, {'layer_figures'}),
   'lab/report/reference': ({'comparison'}, {'comparison_figures'}),
@@ -105,13 +115,13 @@ ROOMS = {
 HOUSE = {'': LIBRARY, 'lab': LAB, **ROOMS}
 APART = {'': {'lab'}, 'lab': {'report', 'figure'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statistics', 'report'}
-REPORT |= {'timed', 'values'}  # plain data, too
+REPORT |= {'evidence', 'timed', 'values'}  # plain data, too
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
   'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics',
-  'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns', 'config_file',
-  'updates', 'durable', 'checked',
+  'evidence', 'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns',
+  'config_file', 'updates', 'durable', 'checked',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

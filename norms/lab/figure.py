@@ -97,6 +97,7 @@ def against(
   *,
   panel: str | None = None,
   epoch: int | None = None,
+  close_up: bool = False,
   study: Study | None = None,
 ) -> Figure:
   """A measurement against a numeric axis, a line per norm.
@@ -107,12 +108,14 @@ def against(
     metric: a column; by default the one by which norms are compared.
     panel: another axis, of whose values each has a panel.
     epoch: after which epoch; by default the last.
+    close_up: whether the limits are those of the cells in which every seed trained.
   """
 
   def draw(seen: View) -> Drawing:
     panels = None if panel is None else one_of('axis', panel, seen.axes)
     shown = _metric(seen, metric or seen.score)
-    return against_axis.against(seen, _axis(seen, axis), panels, shown, epoch=epoch)
+    how: dict[str, Any] = {'epoch': epoch, 'close_up': close_up}
+    return against_axis.against(seen, _axis(seen, axis), panels, shown, **how)
 
   return _one(draw, frame, study)
 
@@ -163,10 +166,7 @@ def reference(frame: pd.DataFrame, study: Study, name: str = 'reference_curves')
 def time_per_epoch(
   frame: pd.DataFrame, timing: Mapping[str, Any], *, study: Study | None = None
 ) -> Figure:
-  """The seconds of each epoch that was timed, a line per norm.
-
-  timing: what norms.lab.timed.load returns of the study's folder.
-  """
+  """The seconds of each epoch that was timed, as norms.lab.timed.load gives it, a line per norm."""
   return _named(timings.figure, 'time_per_epoch', 'config.timing', frame, study, timing)
 
 

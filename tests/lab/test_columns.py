@@ -14,7 +14,7 @@ import small
 import norms
 from norms.lab import columns, parity_columns, records, report, statistics, study, sweep
 from norms.lab.report import measurements, tables, view
-from norms.lab.report.figures import sheets, writing
+from norms.lab.report.figures import scales, sheets, writing
 from norms.lab.statistics import design
 
 PACKAGE = pathlib.Path(norms.__file__).parent
@@ -90,7 +90,7 @@ def test_an_unusual_measurement_gets_a_page_that_says_so_and_is_no_axis(case, un
   frame, (page, text, csv, drawn) = unusual
   label, says = case.replace('_', ' '), LIKE[case][1]
   assert f'Of the measurement {label}: {says}' in page and f'{label}: {says}' in text
-  assert f'| {label} | none |' in text
+  assert f'| {label} | no norm |' in text
   assert case not in csv and statistics.axes(frame) == ['init_scale']
   assert f'heat_{case}' not in drawn and f'test_accuracy_by_{case}' not in drawn
   assert f'{case}_by_epoch' not in drawn or case == 'infinite_at_one_scale'
@@ -224,8 +224,8 @@ def test_a_measurement_has_its_direction_and_its_limits(name):
   # Of an optional one, of which a norm may have no value, another trial of the norm has one.
   frame = pd.DataFrame({'norm': 'a', name: [np.nan, 0.5]})
   np.testing.assert_equal(statistics.scores(frame, name)[0], worst)
-  assert sheets.is_log(name) == log
-  low, high = sheets.limits(name, [0.0, 0.999, np.nan, np.inf])
+  assert scales.is_log(name) == log
+  low, high = scales.limits(name, [0.0, 0.999, np.nan, np.inf])
   assert (low > 0.9) if log else (low < 0)
   assert (high < 1.03) == (sign > 0)
   if sign > 0:
@@ -274,7 +274,7 @@ def test_summary_csv_has_the_metrics_in_the_order_of_the_table(run):
 def test_a_batch_size_has_an_axis_of_powers_of_two_and_a_rate_of_ten():
   for name, base in (('batch_size', 2), ('learning_rate', 10), ('init_scale', 10)):
     _, (ax,) = sheets.sheet(1, columns=1, high=1)
-    sheets.scale_x([ax], name, [1, 4, 16, np.inf])
+    scales.scale_x([ax], name, [1, 4, 16, np.inf])
     assert ax.xaxis.get_transform().base == base and np.isfinite(ax.get_xlim()).all()
 
 

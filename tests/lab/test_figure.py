@@ -21,7 +21,9 @@ CALLS = {
   r'bests_by_(?P<axis>\w+)': lambda f, axis, **_: figure.bests(f, axis),
   r'heat_(?P<axis>\w+)': lambda f, axis, **_: figure.heat_map(f, axis, panel='init_scale'),
   r'did_not_train_by_(?P<axis>\w+)': lambda f, axis, **_: figure.did_not_train(f, axis),
-  r'test_accuracy_by_(?P<axis>\w+)_usual': lambda f, axis, **_: figure.against(f, axis),
+  r'test_accuracy_by_(?P<axis>\w+)_usual': lambda f, axis, **_: figure.against(
+    f, axis, close_up=True
+  ),
   r'grad_norm_by_(?P<axis>\w+)': lambda f, axis, panel, **_: figure.against(
     f, axis, 'grad_norm', panel=panel, epoch=1
   ),
@@ -89,7 +91,7 @@ def test_names_and_order_are_those_of_the_study():
   asked = study(labels={'batch': 'ours'}, axes={'norm': ('layer', 'batch', 'none')})
   drawn = figure.training_curves(records(seeds=1), study=asked)
   (legend,) = drawn.legends
-  assert [text.get_text() for text in legend.get_texts()] == ['layer', 'ours', 'none']
+  assert [text.get_text() for text in legend.get_texts()] == ['layer', 'ours', 'no norm']
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_study_c_stands_beside_its_reference(tmp_path):
     assert title in text and title.removeprefix('## ') in index.read_text()
   usual = frame[(frame['norm'] == 'none') & (frame['epoch'] == 1) & (frame['init_scale'] == 1)]
   first = usual['minibatch_loss'].mean() / 64
-  assert re.search(rf'none \| loss / 64 .* \| 1 \| 0.0087 \| {first:.4f} ', text)
+  assert re.search(rf'no norm \| loss / 64 .* \| 1 \| 0.0087 \| {first:.4f} ', text)
   assert 'Does batch norm converge faster than the plain net? **' in text
 
 
@@ -172,7 +172,7 @@ def test_study_b_is_flagged_in_table_figures_and_text(tmp_path):
   made = invented.asked('fashion_cnn_underfit')
   index = report.write(invented.records(made), made, [], tmp_path)
   text = (tmp_path / 'report.md').read_text()
-  assert '20 of 40 trials did not train (none 5, batch 5, layer 5, weight 5)' in text
+  assert '20 of 40 trials did not train (no norm 5, batch 5, layer 5, weight 5)' in text
   assert text.count('(did not train)') == 4  # of the reference's table, a line per norm
   assert text.count('did not train: 5 of 5') >= 4
   drawn = (tmp_path / 'figures' / 'curves_by_learning_rate.svg').read_text()
@@ -192,9 +192,9 @@ def test_study_d5_names_ranges_and_the_gradients_beyond_them():
   seen = of('cifar_init_scale', unprobed)
   (table,) = [trained_ranges.table(seen, axis) for axis in trained_ranges.axes(seen)]
   ranges = {row.cells[0]: row.cells[2] for row in table.rows}
-  assert ranges['batch'].startswith('4.0 decades') and ranges['none'].startswith('0.8 decades')
+  assert ranges['batch'].startswith('4.0 decades') and ranges['no norm'].startswith('0.8 decades')
   (sentence,) = trained_ranges.sentences(seen)
-  assert 'Gradient norm of the plain net' in sentence
+  assert 'Gradient norm of the net with no norm' in sentence
   assert '1 to 1 where it trains; below 0.0336' in sentence and '1e-09 to 1e-09' in sentence
 
 
@@ -219,7 +219,8 @@ def test_a_replay_is_apart_from_our_seeds(tmp_path):
   report.write(frame, made, [], tmp_path)
   text = (tmp_path / 'report.md').read_text()
   assert (
-    '2 trials (batch norm and the plain net) replay the draws of numpy_legacy, seed 231' in text
+    '2 trials (batch norm and the net with no norm) replay the draws of numpy_legacy, seed 231'
+    in text
   )
   found = json.loads((tmp_path / 'replay.json').read_text())
   assert list(found) == ['batch', 'none']
@@ -254,7 +255,7 @@ def test_the_table_of_times_is_paired_by_round():
   seen = view.of(invented.records(made), made, {'rows': rows, 'device': 'cpu'})
   table = timing.table(seen)
   assert table.rows[0].cells[:7] == [
-    'none',
+    'no norm',
     '5',
     '1000',
     '1000 to 1e+04',

@@ -100,7 +100,7 @@ def test_the_claim_needs_a_probe_and_hidden_layers():
 
 def test_the_sentences_say_where_and_how_the_start_differs():
   plain, batch = at_start.sentences(of(records(depth=4)))
-  assert plain.startswith('The plain net trains over the single value 0.1 of initial scale.')
+  assert plain.startswith('The net with no norm trains over the single value 0.1 of initial scale.')
   assert 'changes by a factor of 0.5 to 0.51 from one hidden layer to the next' in plain
   assert 'Below, the factor is smaller than there in all 6 trials (0.005 to 0.051)' in plain
   assert 'Above, the factor is larger than there in all 3 trials (5 to 5.1)' in plain
@@ -121,17 +121,17 @@ def test_without_an_axis_the_usual_cell_is_described():
   assert 'by a factor of 0.05 to 0.051' in plain and '0 of 3 trials trained' in plain
   assert '3 of 3 trials trained' in batch
   (table,) = at_start.tables_of(of(records(scales=(0.01,))))
-  assert [row.cells[0] for row in table.rows] == ['none', 'batch']
+  assert [row.cells[0] for row in table.rows] == ['no norm', 'batch']
 
 
 def test_the_table_has_the_ends_of_each_range_and_what_is_beside_them():
   (table,) = at_start.tables_of(of(records(scales=tuple(np.logspace(-4, 0, 9)))))
   shown = {norm: [row.cells[1] for row in table.rows if row.cells[0] == norm]
-           for norm in ('none', 'batch')}  # fmt: skip
-  assert shown['none'] == ['0.0001', '0.0316', '0.1', '0.316', '1']
+           for norm in ('no norm', 'batch')}  # fmt: skip
+  assert shown['no norm'] == ['0.0001', '0.0316', '0.1', '0.316', '1']
   assert shown['batch'] == ['0.0001', '0.00316', '0.1', '0.316', '1']
   first = dict(zip(table.columns, table.rows[0].cells, strict=True))
-  assert first['signal of layer_0'] == '10' and first['trained'] == '0 of 3'
+  assert first['signal of layer 0'] == '10' and first['trained'] == '0 of 3'
   assert first['factor from one hidden layer to the next'] == '0.000505'
 
 
@@ -144,7 +144,7 @@ def test_nets_of_several_depths_and_dead_ones_are_drawn():
   drawn = {drawing.name: drawing for drawing in layer_figures.draw(seen)}
   assert set(drawn) == {'layers_by_depth', 'layers_by_init_scale'}
   labels = [text.get_text() for text in drawn['layers_by_init_scale'].figure.legends[0].texts]
-  assert labels[0] == 'layer_0' and labels[-2] == 'layer_11' and len(labels) == 10
+  assert labels[0] == 'layer 0' and labels[-2] == 'layer 11' and len(labels) == 10
   (table,) = at_start.tables_of(seen)
   assert '–' in {cell for row in table.rows if row.cells[0] == 'batch' for cell in row.cells}
 

@@ -370,7 +370,9 @@ def test_higher_limit():
   """Of the largest value at which all seeds train, wherever the range begins."""
   high, low = trained_on('batch', (1.0, 10.0)), trained_on('none', (0.01, 0.1, 1.0))
   options = {'norm': 'batch', 'than': 'none', 'axis': 'init_scale'}
-  said = 'batch norm train up to the value 10 of initial scale, those of the plain net up to the'
+  said = (
+    'batch norm train up to the value 10 of initial scale, those of the net with no norm up to the'
+  )
   found = check(frame_of(*high, *low), 'higher_limit', 'supported', said, **options)
   assert found.effect == pytest.approx(1.0) and found.interval == (1.0, 1.0, 'interval')
   check(frame_of(*high, *low), 'wider_range', 'refuted', **options)
@@ -381,7 +383,7 @@ def test_higher_limit():
   check(frame_of(*same), 'higher_limit', 'undecided', 'the two are equal', **options)
   lost = [*high, *trained_on('none', ())]
   found = check(
-    frame_of(*lost), 'higher_limit', 'supported', 'the plain net at no value', **options
+    frame_of(*lost), 'higher_limit', 'supported', 'the net with no norm at no value', **options
   )
   assert found.effect == pytest.approx(3.0)  # as if the plain net trained at 0.01
   rates = [trial(norm, s, 0.9, trained=norm == 'batch' or rate < 1, learning_rate=rate)

@@ -37,6 +37,22 @@ def static(**changes):
   return study.from_config(small.config(**changes)).trials[0].static
 
 
+def test_a_classifier_is_judged_by_its_last_epoch_and_the_test_examples():
+  """Not by its best epoch, nor by the share of the largest class of the training examples."""
+  task = standard.Classification()
+  even, odd = np.tile([0, 1], 500).astype('int32'), np.repeat([0, 1], [800, 200]).astype('int32')
+  falling = {'train_loss': np.array([0.7, 0.3, 0.3])}
+
+  def trained(accuracy, train, test):
+    data = Data(Split(None, train), Split(None, test))
+    return task.trained({**falling, 'test_accuracy': np.array(accuracy)}, data)
+
+  assert trained([0.5, 0.9, 0.9], even, even)
+  assert not trained([0.5, 0.9, 0.5], even, even)  # its best epoch was better
+  assert trained([0.5, 0.7, 0.7], odd, even)
+  assert not trained([0.5, 0.7, 0.7], even, odd)  # to guess the largest class is right more often
+
+
 @pytest.mark.usefixtures('x64')
 class TestFormulas:
   """In float64 against NumPy; 1e-12 is a few roundings."""

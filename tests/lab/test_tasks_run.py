@@ -89,7 +89,7 @@ def test_a_task_runs_through_the_command_in_worker_processes(name, tmp_path):
   frame = records.load(folder)  # which tells the label
   label = statistics.words.label(CASES[name][1])
   text = (folder / 'report' / 'report.md').read_text(encoding='utf-8')
-  assert f'| {label} |' in text and f'mean {label} of all cells' in text
+  assert f'| {label} |' in text and f"{label}, mean of the cells' medians" in text
   assert ('one-sided binomial' in text) == (name == 'smoothing')
   figures = {path.stem for path in (folder / 'report' / 'figures').glob('*.png')}
   assert {f'{CASES[name][1]}_by_init_scale', 'accuracy_by_seed'} <= figures

@@ -36,7 +36,7 @@ def test_each_norm_is_compared_cell_by_cell_paired_by_seed(by, verdict):
   found = outcomes(lab.compare(frame, better(frame, by)))
   assert list(found.index) == [
     f'{norm}, batch size {size}'
-    for norm in ('batch norm', 'layer norm', 'the plain net')
+    for norm in ('batch norm', 'layer norm', 'the net with no norm')
     for size in (4, 64)
   ]
   layer = found.loc[['layer norm, batch size 4', 'layer norm, batch size 64']]
@@ -69,9 +69,11 @@ def test_what_only_one_study_has_is_said_to_be_so():
   after = records(norms=('batch', 'layer'), scales=(1.0,), batches=(4,), seeds=2)
   found = outcomes(lab.compare(frame, after))
   assert dict(found['verdict']) == {
-    'batch norm': 'only after', 'layer norm': 'undecided', 'the plain net': 'only before',
+    'batch norm': 'only after', 'layer norm': 'undecided', 'the net with no norm': 'only before',
   }  # fmt: skip
-  assert pd.isna(found.loc['batch norm', 'before']) and pd.isna(found.loc['the plain net', 'after'])
+  assert pd.isna(found.loc['batch norm', 'before']) and pd.isna(
+    found.loc['the net with no norm', 'after']
+  )
 
 
 def test_an_axis_without_common_values_is_a_setting_and_no_cell():

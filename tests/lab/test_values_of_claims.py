@@ -7,7 +7,7 @@ import small
 from test_statistics import frame_of, trial
 
 from norms.lab import records, statistics, study
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import scales
 from norms.lab.runner import checks
 from norms.lab.statistics import cells
 
@@ -49,7 +49,7 @@ def test_an_interval_is_cut_at_0_only_where_all_values_are_positive(shift, cut):
   (line,) = cells.summary(statistics.finals(rows), ['norm'], 'test_loss').to_dict('records')
   assert line['kind'] == 'interval' and (line['low'] == 0) == cut
   assert cut or line['low'] < shift < line['value']
-  low, high = sheets.limits('test_loss', rows['test_loss'])
+  low, high = scales.limits('test_loss', rows['test_loss'])
   assert low < rows['test_loss'].min() and high > rows['test_loss'].max()
 
 

@@ -6,8 +6,10 @@ norms.lab.run has left in a folder.
 `view` puts the records in order; `page` fills the templates with `tables`, with the sentences of
 `findings` and with the figures that `which_figures` lists. What has a table, sentences and figures
 of its own is `reference`, `probes`, `best_of_each`, `trained_ranges`, `timing` or `measurements`.
-`summary_json` and `replay_json` are files for programs, `studies` the table of all reports,
-`parity` the report of a comparison with other libraries.
+`answer`, `varied` and `origins` say what was found, what was asked and by what run, `questions`
+puts figures in order, `trials` has a line for each trial. `summary_json`, `replay_json` and
+`table_files` write files for programs and papers, `studies` the table of all reports, `parity`
+the report of a comparison with other libraries.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from norms.lab import records, timed
-from norms.lab.report import page, tables, view
+from norms.lab import evidence, records, timed
+from norms.lab.report import aligned, page, tables, view
 from norms.lab.statistics import words
 
 if TYPE_CHECKING:
@@ -67,9 +69,14 @@ def write(
 ) -> pathlib.Path:
   """Writes the report of `study` into `folder`; returns the path of index.html.
 
+  What norms.lab.evidence.load returns of a folder makes the same report again.
+
   helper: of one process, which draws some of the figures.
   """
-  return page.write(view.of(frame, study, timing), provenance, pathlib.Path(folder), helper)
+  folder = pathlib.Path(folder)
+  index = page.write(view.of(frame, study, timing), provenance, folder, helper)
+  evidence.write(frame, provenance, folder, timing)
+  return index
 
 
 def terminal(frame: pd.DataFrame, study: Study) -> str:
@@ -77,7 +84,7 @@ def terminal(frame: pd.DataFrame, study: Study) -> str:
   study_view = view.of(frame, study)
   head = f'{study.name}: {words.count(len(study_view.rows), "trial")}, {study_view.seeds()}'
   parts = [tables.usual(study_view)] + ([tables.sweep(study_view)] if study_view.axes else [])
-  return '\n\n'.join([head, *map(tables.titled, parts)])
+  return '\n\n'.join([head, *map(aligned.titled, parts)])
 
 
 class _Report(types.ModuleType):

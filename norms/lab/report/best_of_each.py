@@ -33,9 +33,10 @@ def tables_of(view: View) -> Iterator[tables.Table]:
 def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
   at = dict(options.get('at') or {})
   axes, metric = tuned.axes(options['tuned']), options.get('metric', view.score)
-  rows = cells.select(statistics.finals(view.records), at)
+  rows = cells.select(statistics.finals(naming.as_configured(view.records)), at)
   if across.compares_values(options):
     rows = across.relabel(rows, options)
+  rows = rows.assign(**{NORM: rows[NORM].replace(naming.labels(view.study))})
   sign, lines, chosen_by = cells.metric_sign(metric), [], metric
   present = set(rows[NORM])
   # The sides of a claim across an axis are values, such as 'placement=pre', not norms of the view.

@@ -28,7 +28,7 @@ from norms.lab.statistics import design, rules, words
 
 def sentences(view: View) -> list[str]:
   """The overall summary: who trains where, who is best, what did not train, and how fast."""
-  general = [*_together(view), *_widest(view), *_best(view), *_failures(view), *_running(view)]
+  general = [*_together(view), *_widest(view), *best(view), *failures(view), *_running(view)]
   recorded = [*at_start.sentences(view), *trained_ranges.sentences(view), *timing.sentences(view)]
   recorded += measurements.sentences(view)
   return [*general, *_replayed(view), *recorded]
@@ -67,7 +67,7 @@ def _widest(view: View) -> Iterator[str]:
   yield f'{who[0].upper()}{who[1:]} {verb} in the most cells with every seed ({each}).'
 
 
-def _best(view: View) -> Iterator[str]:
+def best(view: View) -> Iterator[str]:
   """The best norm at the usual cell, and whether its lead can be told from none."""
   rows = view.at_usual(view.rows, free=tuple(view.texts))
   parts = rows.groupby(view.texts, sort=False) if view.texts else [((), rows)]
@@ -87,16 +87,16 @@ def _lead(view: View, rows: pd.DataFrame) -> str:
     reached = words.score(view.sign * centres[best])
     return f'{words.norm_name(best)} reaches {reached} in {words.label(view.score)}.'
   comparison, sentence = rules.ranking(rows, best=best, metric=view.score)
-  apart = 'is' if comparison.outcome == 'supported' else 'is not'
-  better = 'higher' if view.sign > 0 else 'lower'
-  first = f'No norm is {better}; this' if centres[best] == centres.max() else 'This'
-  lead = f'{first} lead {apart} separable from none with {words.count(comparison.n, "seed")}'
+  apart = 'can' if comparison.outcome == 'supported' else 'cannot'
+  most = 'highest' if view.sign > 0 else 'lowest'
+  first = f'It scores {most} of all; its' if centres[best] == centres.max() else 'Its'
+  lead = f'{first} lead {apart} be told from zero with {words.count(comparison.n, "seed")}'
   # A norm that is chosen on the data that it is judged on leads by luck, too.
   flatters = ', which flatters it' if view.choice == view.score else ''
   return f'{sentence}. {lead}. The norm was chosen {view.chosen_on}{flatters}.'
 
 
-def _failures(view: View) -> Iterator[str]:
+def failures(view: View) -> Iterator[str]:
   """How many trials did not train, and whose."""
   failed = view.rows[~view.rows[TRAINED].astype(bool)]
   total = words.count(len(view.rows), 'trial')
@@ -143,9 +143,10 @@ def _running(view: View) -> Iterator[str]:
   for norm, part in rows.groupby(NORM, sort=False):
     running = statistics.scores(part, view.score + RUNNING)
     if running.notna().any() and set(part.get(EVAL_STATS, ())) != {'running'}:
-      exact = statistics.estimate(statistics.scores(part, view.score)).value
-      other = statistics.estimate(running).value
+      exact = words.score(statistics.estimate(statistics.scores(part, view.score)).value)
+      other = words.score(statistics.estimate(running).value)
+      against = 'as with exact ones' if other == exact else f'instead of {exact}'
       yield (
         f'Evaluated with its running statistics, {words.norm_name(str(norm))} reaches '
-        f'{words.score(other)} instead of {words.score(exact)}{f" at {at}" if at else ""}.'
+        f'{other}{f" at {at}" if at else ""}, {against}.'
       )

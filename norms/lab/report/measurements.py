@@ -11,7 +11,7 @@ from norms.lab import columns as schema
 from norms.lab import statistics
 from norms.lab.columns import EPOCH, NORM, TRIAL
 from norms.lab.report import tables
-from norms.lab.report.figures import against_axis, curves, sheets
+from norms.lab.report.figures import against_axis, curves, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, caption
 from norms.lab.report.view import View
 from norms.lab.statistics import words
@@ -95,12 +95,12 @@ def by_epoch(view: View, rows: pd.DataFrame, name: str) -> Drawing:
   figure, (ax,) = sheets.sheet(1, columns=1, high=2.6, top=top, width=7.2)
   summary = statistics.summary(rows, [NORM, EPOCH], name)
   curves.epochs(ax, summary, view.looks)
-  sheets.scale_y([ax], name, summary[['low', 'high', 'value']])
+  notes = [scales.fit_y([ax], name, summary)]
   ax.set_xlabel(words.label(EPOCH))
   ax.set_ylabel(words.label(name))
   sheets.legend(figure, view.looks)
   title = f'{words.label(name).capitalize()} by epoch'
-  return Drawing(f'{name}_by_epoch', title, caption(view, 'By epoch', ()), figure)
+  return Drawing(f'{name}_by_epoch', title, caption(view, 'By epoch', (), notes=notes), figure)
 
 
 def sentences(view: View) -> Iterator[str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from norms.lab import columns as schema
 from norms.lab.columns import EPOCH, NORM, REPLAY
 from norms.lab.statistics.claims import NORM_OPTIONS
+from norms.lab.statistics.words import NO_NORM
 
 if TYPE_CHECKING:
   from norms.lab.study import Study
@@ -48,7 +49,22 @@ class AnyVerdict(Protocol):
 
 def labels(study: Study) -> dict[str, str]:
   """{norm: what the report calls it}, of the norms that have another name there."""
+  return {'none': NO_NORM, **own_labels(study)}
+
+
+def own_labels(study: Study) -> dict[str, str]:
+  """Those that the study itself gives."""
   return dict(getattr(study, 'labels', None) or {})
+
+
+def as_configured(frame: pd.DataFrame) -> pd.DataFrame:
+  """The records or a table, with 'none' for no norm, as a config and a rule of a user name it."""
+  return frame.assign(**{NORM: frame[NORM].map(configured)})
+
+
+def configured(norm: str) -> str:
+  """The same of one norm."""
+  return 'none' if norm == NO_NORM else norm
 
 
 def rename(value: Any, names: Mapping[str, str]) -> Any:
@@ -79,8 +95,8 @@ def _widths(column: pd.Series) -> pd.Series | None:
 
 
 def claims(study: Study) -> list[Claim]:
-  """The study's claims, norms by its names for them."""
-  names = labels(study)
+  """The study's claims, norms by its own names for them: to be judged on `as_configured`."""
+  names = own_labels(study)
   return [(claim, _options(options, names)) for claim, options in getattr(study, 'claims', ())]
 
 

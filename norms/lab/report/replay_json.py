@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from norms.lab.columns import EPOCH, FIRST_LOSS, NORM, STEP, TRAIN_ACCURACY, VALIDATION_ACCURACY
+from norms.lab.report import naming
 from norms.lab.report.view import View
 
 FILE = 'replay.json'
@@ -22,8 +23,10 @@ def write(view: View, folder: pathlib.Path) -> None:
   if view.replayed.empty:
     path.unlink(missing_ok=True)
     return
-  by_norm = curves(view.replayed)
-  text = json.dumps({n: by_norm[n] for n in view.norms if n in by_norm}, indent=1, allow_nan=False)
+  # A program looks for the name that a config has.
+  by_norm = curves(naming.as_configured(view.replayed))
+  norms = [naming.configured(norm) for norm in view.norms]
+  text = json.dumps({n: by_norm[n] for n in norms if n in by_norm}, indent=1, allow_nan=False)
   path.write_text(text + '\n', encoding='utf-8', newline='\n')
 
 

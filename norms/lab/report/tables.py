@@ -11,6 +11,7 @@ import pandas as pd
 from norms.lab import columns as schema
 from norms.lab import statistics
 from norms.lab.columns import NORM, RUNNING, TRAINED
+from norms.lab.report import naming
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
@@ -54,7 +55,8 @@ def everything(view: View) -> Table:
 
 def sweep(view: View) -> Table:
   """A line per norm, over all its cells."""
-  tables = {key: part for key, part in best_cells(view).groupby([NORM, *view.texts])}
+  scored = best_cells(view)
+  tables = {key: part for key, part in scored.groupby([NORM, *view.texts])}
   # The best cell is chosen on validation data where there are any, and shown by its test score.
   by_choice = statistics.summary(view.rows, [NORM, *view.axes], view.choice)['value']
   rows = []
@@ -64,11 +66,22 @@ def sweep(view: View) -> Table:
     rows.append(TableRow([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
   score = words.label(view.score)
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
-  columns += ['diverged', f'mean {score} of all cells', f'best cell {view.chosen_on}', 'at']
+  columns += [
+    'diverged',
+    f"{score}, mean of the cells' {_centres(scored)}",
+    f'best cell {view.chosen_on}',
+    'at',
+  ]
   note = f'A cell is trained if every seed in it trained. The best cell is chosen {view.chosen_on}'
   note += ', which flatters it: ' if view.choice == view.score else ': '
   note += f'its {score} is shown.'
   return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
+
+
+def _centres(table: pd.DataFrame) -> str:
+  """What the centres of the lines of a table are."""
+  names = {'range': 'medians', 'interval': 'means'}
+  return ' or '.join(names[kind] for kind in sorted(set(table['kind'])))
 
 
 def best_cells(view: View) -> pd.DataFrame:
@@ -88,7 +101,8 @@ def summary(view: View) -> pd.DataFrame:
     table.insert(len(view.axes) + 1, 'metric', metric)
     parts.append(table)
   order = [NORM, *view.axes, 'metric', 'median', 'mean', 'low', 'high', 'kind', 'n']
-  return pd.concat(parts, ignore_index=True)[[*order, 'share_trained', 'diverged']]
+  table = pd.concat(parts, ignore_index=True)[[*order, 'share_trained', 'diverged']]
+  return naming.as_configured(table)
 
 
 def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Sequence[str]) -> Table:
@@ -101,17 +115,17 @@ def _of_cells(view: View, name: str, title: str, rows: pd.DataFrame, keys: Seque
   main, *others = (statistics.summary(rows, by, metric) for metric in (view.score, *metrics))
   columns = [NORM, *map(words.label, keys), 'seeds', words.label(view.score), 'spread over seeds']
   columns += ['with running statistics'] * view.running
-  columns += [words.label(metric) for metric in metrics if metric not in running]
-  columns += [TRAINED, 'diverged']
+  columns += [*(words.label(name) for name in metrics if name not in running), TRAINED, 'diverged']
   lines = []
   for i, line in main.iterrows():
     place = [line[NORM], *(words.number(line[key]) for key in keys), str(line['n'])]
     measured = [
       words.score(line['value']),
       spread(line),
-      *(_value(other['value'][i]) for other in others),
+      *(value(other['value'][i]) for other in others),
     ]
-    lines.append(TableRow([*place, *measured, trained(line), str(line['diverged'])], _failed(line)))
+    texts = [*place, *measured, trained(line), str(line['diverged'])]
+    lines.append(TableRow(texts, bool(line['share_trained'] < 1)))
   return Table(name, title, _note(view, main), columns, lines)
 
 
@@ -125,27 +139,6 @@ def trained(line: Line) -> str:
   """'all', or how many seeds did not train."""
   failed = round((1 - line['share_trained']) * line['n'])
   return f'did not train: {failed} of {line["n"]}' if failed else f'all {line["n"]}'
-
-
-def titled(table: Table) -> str:
-  """A table with its title and note, for the terminal."""
-  return f'{table.title}. {table.note}\n{plain(table)}'
-
-
-def plain(table: Table) -> str:
-  """A table as aligned text: words to the left, numbers to the right."""
-  grid = [table.columns, *(row.cells for row in table.rows)]
-  widths = [max(len(str(line[i])) for line in grid) for i in range(len(table.columns))]
-  # A column is aligned to the right only if every entry is a number, or absent.
-  numeric = [all(_is_number(row.cells[i]) for row in table.rows) for i in range(len(widths))]
-  aligned = (
-    '  '.join(
-      text.rjust(width) if right else text.ljust(width)
-      for text, width, right in zip(line, widths, numeric, strict=True)
-    ).rstrip()
-    for line in grid
-  )
-  return '\n'.join(aligned)
 
 
 def _over_cells(
@@ -181,13 +174,6 @@ def _note(view: View, table: pd.DataFrame) -> str:
   return f'{score} is {words.listed(meanings[kind] for kind in sorted(kinds))}.'
 
 
-def _value(value: float) -> str:
+def value(value: float) -> str:
+  """A measured value, a dash where there is none."""
   return ABSENT if np.isnan(value) else words.score(value)
-
-
-def _failed(line: Line) -> bool:
-  return bool(line['share_trained'] < 1)
-
-
-def _is_number(text: str) -> bool:
-  return text[:1].isdigit() or text[:1] in '+-' or text == ABSENT

@@ -67,7 +67,7 @@ def sentences(view: View) -> Iterator[str]:
 
 
 def _gradients(rows: pd.DataFrame, axis: str, norm: str) -> Iterator[str]:
-  """'Below 0.01, where the plain net did not train, its gradient norm was 1e-09 to 1e-05 ...'."""
+  """'Below 0.01, where layer norm did not train, its gradient norm was 1e-09 to 1e-05 ...'."""
   inside = ranges.trained_range(rows, axis)
   if not inside or len(inside) == rows[axis].nunique():
     return

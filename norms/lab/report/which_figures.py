@@ -50,9 +50,9 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
   panel = _panel(view, axis)
   for metric in view.recorded([view.score, view.score_of('validation')]):
     yield against_axis.against(view, axis, panel, metric)
-  if panel is not None and _needs_close_up(view, axis, panel):
+  if _needs_close_up(view, axis, panel):
     # One panel alone has its own limits, and so shows what the shared ones flatten.
-    close_up = against_axis.against(view, axis, None, view.score)
+    close_up = against_axis.against(view, axis, None, view.score, close_up=True)
     yield close_up._replace(name=f'{close_up.name}_usual', title=f'{close_up.title}, close up')
   if is_scale(axis) and view.recorded([view.score_of('validation')]):
     yield against_axis.bests(view, axis)
@@ -60,11 +60,13 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
     yield against_axis.against(view, axis, panel, GRAD_NORM, epoch=1)
 
 
-def _needs_close_up(view: View, axis: str, panel: str) -> bool:
-  """Whether the usual panel would fill less than half of the height that all panels share."""
-  usual = view.at_usual(view.rows, free=(axis,))[view.score]
-  shared = view.at_usual(view.rows, free=(axis, panel))[view.score]
-  return bool(usual.max() - usual.min() < 0.5 * (shared.max() - shared.min()))
+def _needs_close_up(view: View, axis: str, panel: str | None) -> bool:
+  """Whether what trained in the usual panel would fill less than half of the height of a panel."""
+  usual = view.at_usual(view.rows, free=(axis,))
+  trained = usual[usual[TRAINED].astype(bool)]
+  near = (usual if trained.empty else trained)[view.score]
+  shared = view.at_usual(view.rows, free=(axis, panel) if panel else (axis,))[view.score]
+  return bool(near.max() - near.min() < 0.5 * (shared.max() - shared.min()))
 
 
 def is_scale(axis: str) -> bool:

@@ -67,6 +67,14 @@ def spread_of(comparison: Comparison) -> str:
   return f'{words.signed(effect)} ({name} {words.signed(low)} to {words.signed(high)})'
 
 
+def direction(comparison: Comparison, more: str, less: str) -> str:
+  """'better by +0.0044 (...)', or where that would have a minus 'worse by +0.0044 (...)'."""
+  if not comparison.effect < 0:
+    return f'{more} by {spread_of(comparison)}'
+  effect, low, high = -comparison.effect, -comparison.high, -comparison.low
+  return f'{less} by {spread_of(comparison._replace(effect=effect, low=low, high=high))}'
+
+
 def undecided(why: str) -> Finding:
   """Nothing to compare, and why."""
   return Comparison('undecided', np.nan, np.nan, np.nan, 'range', 0), why

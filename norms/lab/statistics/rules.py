@@ -10,7 +10,7 @@ import pandas as pd
 
 from norms.lab.columns import BATCH_SIZE, NORM, SEED, TEST_ACCURACY, TRAINED
 from norms.lab.statistics import cells, words
-from norms.lab.statistics.comparing import Finding, above, shared, spread_of, undecided, within
+from norms.lab.statistics.comparing import Finding, above, direction, shared, undecided, within
 from norms.lab.statistics.intervals import Comparison, compare, decide, estimate
 from norms.lab.statistics.several import ALPHA
 
@@ -68,7 +68,7 @@ def depends_less(
   return comparison, (
     f'{words.label(metric)} varies by {words.score(own)} over the {len(at_each)} values of '
     f'{words.label(axis)} with {words.norm_name(norm)} and by {words.score(other)} with '
-    f'{words.norm_name(than)}, paired by seed, that is less by {spread_of(comparison)}'
+    f'{words.norm_name(than)}, which is {direction(comparison, "less", "more")}, paired by seed'
     f'{within(margin)}'
   )
 
@@ -99,8 +99,8 @@ def rises(
   return comparison, (
     f'from {words.place({axis: low})} to {words.number(high)}, {words.label(metric)} of '
     f'{words.norm_name(norm)} goes from {words.score(estimate(first).value)} to '
-    f'{words.score(estimate(last).value)}, paired by seed, it is better by {spread_of(comparison)}'
-    f'{within(margin)}{falls}'
+    f'{words.score(estimate(last).value)}, which is {direction(comparison, "better", "worse")}, '
+    f'paired by seed{within(margin)}{falls}'
   )
 
 

@@ -7,22 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from norms.lab.columns import EVAL_STATS
 from norms.lab.columns import label as label
+
+NO_NORM = 'no norm'  # what tables and figures call the norm 'none'
 
 
 def norm_name(norm: str) -> str:
-  """'layer' is 'layer norm', 'none' is 'the plain net'; a dotted name stays as it is.
+  """'layer' is 'layer norm', 'none' is 'the net with no norm'; a dotted name stays as it is.
 
   A label may go on in brackets: 'layer (H,W,C)' is 'layer norm (H,W,C)'. A value of an axis, such
   as 'placement=pre', stays as it is, too.
   """
-  if norm == 'none':
-    return 'the plain net'
+  # 'No norm reaches 0.97' would say that none of them does.
+  if norm in ('none', NO_NORM):
+    return 'the net with no norm'
   # A dot or a colon is in a user's own name, an equals sign in a value of an axis.
   if any(mark in norm for mark in '.:=') or norm.endswith('norm'):
     return norm
   name, bracket, rest = norm.replace('_', ' ').partition(' (')
   return f'{name} norm{bracket}{rest}'
+
+
+def layer_name(layer: str) -> str:
+  """'block_1/layer_0' is 'block 1, layer 0'."""
+  return layer.replace('/', ', ').replace('_', ' ')
 
 
 def sentence(text: str) -> str:
@@ -70,12 +79,18 @@ def listed(words: Iterable[str]) -> str:
 
 def place(at: Mapping[str, Any]) -> str:
   """Where in the sweep: 'batch size 64 and initial scale 1'."""
-  return listed(f'{label(axis)} {_values(value)}' for axis, value in at.items())
+  return listed(_setting(axis, value) for axis, value in at.items())
 
 
 def spread_name(kind: str, level: float = 0.95) -> str:
   """'range' stays 'range'; an interval is named with its level, as in '95% interval'."""
   return kind if kind == 'range' else f'{100 * level:.4g}% interval'
+
+
+def _setting(axis: str, value: Any) -> str:
+  if axis == EVAL_STATS:  # 'evaluation statistics running' is no English
+    return f'evaluation by {_values(value)} statistics'
+  return f'{label(axis)} {_values(value)}'
 
 
 def _values(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
@@ -18,21 +19,32 @@ from norms.lab.columns import (
   TRAINED,
 )
 from norms.lab.report import style
-from norms.lab.report.figures import sheets
-from norms.lab.report.figures.drawing import Drawing, caption, finite
+from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.style import Look
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
+CLOSE_UP = 'Cells in which not every seed trained may lie beyond the axis.'
+
 
 def against(
-  view: View, axis: str, panel: str | None, metric: str, *, epoch: int | None = None
+  view: View,
+  axis: str,
+  panel: str | None,
+  metric: str,
+  *,
+  epoch: int | None = None,
+  close_up: bool = False,
 ) -> Drawing:
-  """`metric` after the last epoch, or after `epoch`, against a numeric axis: a panel per value."""
+  """`metric` after the last epoch, or after `epoch`, against a numeric axis: a panel per value.
+
+  close_up: the limits are those of the cells in which every seed trained.
+  """
   free = (axis, panel) if panel else (axis,)
   rows = view.rows if epoch is None else view.frame[view.frame[EPOCH] == epoch]
   rows = view.at_usual(rows, free=free)
-  values = _panel_values(view, rows, panel)
+  values, notes = _panel_values(view, rows, panel)
   columns = sheets.rows_of(len(values))
   width = sheets.WIDTH if columns > 1 else 7.2
   top = sheets.legend_height(view.norms, width=width)
@@ -46,13 +58,18 @@ def against(
       line(ax, view.looks[norm], part[part[NORM] == norm], axis)
     if panel is not None:
       ax.set_title(words.place({panel: value}), loc='left')
-  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
-  sheets.scale_y(axes, metric, table[['low', 'high', 'value']])
+  scales.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  trained = table[table['share_trained'] == 1]
+  if close_up and len(trained):
+    notes.append(CLOSE_UP if len(trained) < len(table) else '')
+    table = trained
+  notes.append(scales.fit_y(axes, metric, table))
   sheets.outer_labels(axes, columns, words.label(axis), words.label(metric))
   sheets.legend(figure, view.looks, hollow=True)
   title = f'{words.sentence(words.label(metric))} against {words.label(axis)}'
   when = 'After the last epoch' if epoch is None else f'Mean over the steps of epoch {epoch}'
-  return Drawing(f'{metric}_by_{axis}', title, caption(view, when, free), figure)
+  what = caption(view, when, free, notes=notes)
+  return Drawing(f'{metric}_by_{axis}', title, what, figure)
 
 
 def bests(view: View, axis: str) -> Drawing:
@@ -64,14 +81,15 @@ def bests(view: View, axis: str) -> Drawing:
   rows = view.at_usual(view.rows, free=(axis,))
   top = sheets.legend_height(view.norms)
   figure, axes = sheets.sheet(3, columns=3, high=2.9, top=top, gap=0.62)
+  notes = []
   for ax, metric in zip(axes, metrics, strict=True):
     table = statistics.summary(rows, [NORM, axis], metric).sort_values(axis, kind='stable')
     for norm in view.norms:
       line(ax, view.looks[norm], table[table[NORM] == norm], axis)
-    sheets.scale_y([ax], metric, table[['low', 'high', 'value']])
+    notes.append(scales.fit_y([ax], metric, table))
     ax.set_xlabel(words.label(axis))
     ax.set_ylabel(words.label(metric))
-  sheets.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
+  scales.scale_x(axes, axis, sorted(rows[axis].dropna().unique()))
   sheets.legend(figure, view.looks, hollow=True)
   best = 'accuracies' if view.score == SCORE else words.label(view.score)
   title = f'Best {best} and final training loss against {words.label(axis)}'
@@ -79,7 +97,7 @@ def bests(view: View, axis: str) -> Drawing:
     f'Best over the epochs; the loss is the mean of the last {statistics.LAST_STEPS} steps in '
     'whole epochs, and absent where it is not finite'
   )
-  return Drawing(f'bests_by_{axis}', title, caption(view, what, (axis,)), figure)
+  return Drawing(f'bests_by_{axis}', title, caption(view, what, (axis,), notes=notes), figure)
 
 
 def seeds(view: View) -> Drawing:
@@ -102,9 +120,27 @@ def seeds(view: View) -> Drawing:
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
   ax.grid(visible=False, axis='y')
   ax.set_xlabel(words.label(view.score))
-  ax.set_xlim(*sheets.limits(view.score, rows['score'], centres[['low', 'high']]))
+  near = _near(rows)
+  shown = centres if near is rows else centres[centres['share_trained'] == 1]
+  ax.set_xlim(*scales.limits(view.score, near['score'], shown[['low', 'high']]))
   what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
-  return Drawing('accuracy_by_seed', 'Every seed', caption(view, what, ()), figure)
+  text = caption(view, what, (), notes=[_beyond(rows, ax.get_xlim())])
+  return Drawing('accuracy_by_seed', 'Every seed', text, figure)
+
+
+def _near(rows: pd.DataFrame) -> pd.DataFrame:
+  """The seeds to make room for: those that trained, where the others would hide how they differ."""
+  trained = rows[rows[TRAINED].astype(bool)]
+  if trained.empty or np.ptp(trained['score']) > 0.5 * np.ptp(rows['score']):
+    return rows
+  return trained
+
+
+def _beyond(rows: pd.DataFrame, ends: tuple[float, float]) -> str:
+  """Which seeds the axis leaves out."""
+  counts = rows.loc[~rows['score'].between(*ends), NORM].value_counts(sort=False)
+  named = words.listed(f'{n} of {words.norm_name(str(norm))}' for norm, n in counts.items())
+  return f'Beyond the axis: {named}, which did not train.' if len(counts) else ''
 
 
 def _points(ax: Axes, y: int, look: Look, rows: pd.DataFrame, centres: pd.DataFrame) -> None:
@@ -122,8 +158,14 @@ def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
   """One norm: centre, band, and hollow markers where not every trial trained."""
   x = table[axis].to_numpy(float)
   value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
-  ax.plot(x, value, color=look.colour, marker=look.marker, ls=look.line, lw=1.5, ms=5, mew=0.8)
-  ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+  # Between two points a line would claim what nobody measured.
+  joined = len(x) > 2
+  stroke = look.line if joined else 'none'
+  ax.plot(x, value, color=look.colour, marker=look.marker, ls=stroke, lw=1.5, ms=5, mew=0.8)
+  if joined:
+    ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+  else:
+    ax.vlines(x, low, high, color=look.colour, alpha=0.6, lw=1.5)
   failed = table['share_trained'].to_numpy() < 1
   hollow: dict[str, Any] = {
     'mfc': style.PAPER,
@@ -135,8 +177,13 @@ def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
   ax.plot(x[failed], value[failed], marker=look.marker, **hollow)
 
 
-def _panel_values(view: View, rows: pd.DataFrame, panel: str | None) -> Sequence[Any]:
+def _panel_values(
+  view: View, rows: pd.DataFrame, panel: str | None
+) -> tuple[Sequence[Any], list[str]]:
+  """The values that have a panel, and a note of those that have none."""
   if panel is None:
-    return [None]
+    return [None], []
   values = list(rows[panel].dropna().unique())
-  return pick_values(sorted(values) if panel in view.numeric else values, view.usual[panel], 4)
+  values = sorted(values) if panel in view.numeric else values
+  shown = pick_values(values, view.usual[panel], 4)
+  return shown, [left_out(panel, values, shown)]

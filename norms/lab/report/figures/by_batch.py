@@ -13,10 +13,11 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATION_ACCURACY
 from norms.lab.report import style
-from norms.lab.report.figures import sheets
-from norms.lab.report.figures.drawing import Drawing, caption, finite
+from norms.lab.report.figures import curves, scales, sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
+from norms.lab.statistics.words import NO_NORM
 
 # Line, width, marker and opacity by batch size, from the smallest to the largest, which is opaque.
 STROKES: tuple[tuple[Any, float, str, float], ...] = (
@@ -27,12 +28,14 @@ STROKES: tuple[tuple[Any, float, str, float], ...] = (
 
 
 def by_batch(view: View) -> Drawing:
-  """Training and validation accuracy by epoch, a line per batch size, the plain net beside it."""
+  """Training and validation accuracy by epoch, a line per batch size, beside no norm."""
   rows = view.at_usual(view.frame, free=(BATCH_SIZE,))
-  sizes = pick_values(sorted(rows[BATCH_SIZE].unique()), view.usual[BATCH_SIZE], len(STROKES))
+  recorded = sorted(rows[BATCH_SIZE].unique())
+  sizes = pick_values(recorded, view.usual[BATCH_SIZE], len(STROKES))
+  notes = [left_out(BATCH_SIZE, recorded, sizes)]
   metrics = [TRAIN_ACCURACY, *view.recorded([VALIDATION_ACCURACY])]
-  # The plain net is drawn in every column, so it has no column of its own.
-  norms = [norm for norm in view.norms if norm != 'none'] or view.norms
+  # The net with no norm is drawn in every column, so it has no column of its own.
+  norms = [norm for norm in view.norms if norm != NO_NORM] or view.norms
   top = 0.35
   n = len(norms) * len(metrics)
   figure, axes = sheets.sheet(n, columns=len(norms), high=2.2, top=top, gap=0.3)
@@ -42,19 +45,21 @@ def by_batch(view: View) -> Drawing:
     for ax, norm in zip(line, norms, strict=True):
       _lines(ax, view, table, norm, sizes)
       ax.set_title('' if i else words.norm_name(norm))
-    sheets.scale_y(line, metric, table[['low', 'high', 'value']])
+    notes.append(scales.fit_y(line, metric, curves.late(table, metric)))
+    notes.append(curves.below(line[0], table, metric))
     below = EPOCH if metric == metrics[-1] else ''
     sheets.outer_labels(line, len(norms), below, words.label(metric))
   _legend(figure, view, sizes)
   what = 'By epoch, a line per batch size'
   title = 'Accuracies by epoch, for each norm and batch size'
-  return Drawing('accuracy_by_batch_size', title, caption(view, what, (BATCH_SIZE,)), figure)
+  text = caption(view, what, (BATCH_SIZE,), notes=notes)
+  return Drawing('accuracy_by_batch_size', title, text, figure)
 
 
 def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any]) -> None:
-  """The norm at each batch size; the plain net at the smallest, as in the reference."""
+  """The norm at each batch size; no norm at the smallest, as in the reference."""
   shown = [(norm, size) for size in sizes]
-  shown += [('none', sizes[0])] if norm != 'none' and 'none' in view.norms else []
+  shown += [(NO_NORM, sizes[0])] if norm != NO_NORM and NO_NORM in view.norms else []
   for name, size in shown:
     part = table[(table[NORM] == name) & (table[BATCH_SIZE] == size)]
     stroke, width, marker, strength = STROKES[sizes.index(size)]
@@ -72,10 +77,10 @@ def _legend(figure: Figure, view: View, sizes: list[Any]) -> None:
            label=f'batch size {words.number(size)}')
     for size, (stroke, width, marker, strength) in zip(sizes, STROKES, strict=False)
   ]  # fmt: skip
-  if 'none' in view.norms and len(view.norms) > 1:
+  if NO_NORM in view.norms and len(view.norms) > 1:
     stroke, width, marker, strength = STROKES[0]
-    label = f'plain net, batch size {words.number(sizes[0])}'
-    colour = view.looks['none'].colour
+    label = f'{NO_NORM}, batch size {words.number(sizes[0])}'
+    colour = view.looks[NO_NORM].colour
     how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
     handles.append(Line2D([], [], color=colour, alpha=strength, label=label, **how))
   width, height = figure.get_size_inches()

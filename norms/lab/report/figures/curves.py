@@ -18,8 +18,8 @@ from norms.lab.columns import (
   TRAINED,
 )
 from norms.lab.report import style
-from norms.lab.report.figures import sheets
-from norms.lab.report.figures.drawing import Drawing, caption, finite
+from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
@@ -34,14 +34,31 @@ def curves(view: View) -> Drawing:
   # Each panel has its own y axis, whose labels need room.
   gap = 0.75 if len(metrics) == 2 else 0.62
   figure, axes = sheets.sheet(len(metrics), columns=len(metrics), high=3.0, top=top, gap=gap)
+  notes = []
   for ax, metric in zip(axes, metrics, strict=True):
     table = statistics.summary(rows, [NORM, EPOCH], metric)
     epochs(ax, table, view.looks)
-    sheets.scale_y([ax], metric, table[['low', 'high', 'value']])
+    notes += [scales.fit_y([ax], metric, late(table, metric)), below(ax, table, metric)]
     ax.set_xlabel(EPOCH)
     ax.set_ylabel(words.label(metric))
   sheets.legend(figure, view.looks)
-  return Drawing('training_curves', 'Training curves', caption(view, 'By epoch', ()), figure)
+  return Drawing(
+    'training_curves', 'Training curves', caption(view, 'By epoch', (), notes=notes), figure
+  )
+
+
+def late(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+  """The lines to make room for: of an accuracy those after the first quarter of the epochs.
+
+  The climb from chance would flatten what a reader compares.
+  """
+  return table if scales.is_log(metric) else table[table[EPOCH] > table[EPOCH].max() / 4]
+
+
+def below(ax: Axes, table: pd.DataFrame, metric: str) -> str:
+  """Says that the climb begins below the axis, where it does."""
+  hidden = not scales.is_log(metric) and (table['value'] < ax.get_ylim()[0]).any()
+  return f'{words.sentence(words.label(metric))} begins below its axis.' if hidden else ''
 
 
 def watched(view: View) -> list[str]:
@@ -54,7 +71,9 @@ def watched(view: View) -> list[str]:
 def curve_columns(view: View, across: str) -> Drawing:
   """Training curves, a column per value of the only axis; what did not train is named there."""
   rows = view.at_usual(view.frame, free=(across,))
-  values = pick_values(sorted(rows[across].dropna().unique()), view.usual[across], 4)
+  recorded = sorted(rows[across].dropna().unique())
+  values = pick_values(recorded, view.usual[across], 4)
+  notes = [left_out(across, recorded, values)]
   metrics = watched(view)
   top = sheets.legend_height(view.norms, hollow=False)
   figure, axes = sheets.sheet(
@@ -66,19 +85,20 @@ def curve_columns(view: View, across: str) -> Drawing:
     for ax, value in zip(line, values, strict=True):
       epochs(ax, table[table[across] == value], view.looks)
       ax.set_title('' if i else _title(view, across, value), fontsize=8.5)
-    sheets.scale_y(line, metric, table[['low', 'high', 'value']])
+    notes.append(scales.fit_y(line, metric, table[table[across].isin(values)]))
     below = EPOCH if metric == metrics[-1] else ''
     sheets.outer_labels(line, len(values), below, words.label(metric))
   sheets.legend(figure, view.looks)
   title = f'Training curves by {words.label(across)}'
-  return Drawing(f'curves_by_{across}', title, caption(view, ENDS, (across,)), figure)
+  return Drawing(f'curves_by_{across}', title, caption(view, ENDS, (across,), notes=notes), figure)
 
 
 def curve_grid(view: View, across: str, down: str) -> Drawing:
   """Training loss over the epochs, a panel per pair of values of two axes."""
   rows = view.at_usual(view.frame, free=(across, down))
-  columns = pick_values(sorted(rows[across].unique()), view.usual[across], 3)
-  lines = pick_values(sorted(rows[down].unique()), view.usual[down], 3)
+  recorded = {axis: sorted(rows[axis].unique()) for axis in (across, down)}
+  columns, lines = (pick_values(values, view.usual[axis], 3) for axis, values in recorded.items())
+  notes = [left_out(across, recorded[across], columns), left_out(down, recorded[down], lines)]
   # Limits are shared by the panels, so rows outside them are dropped before.
   rows = rows[rows[across].isin(columns) & rows[down].isin(lines)]
   top = sheets.legend_height(view.norms, hollow=False)
@@ -89,11 +109,11 @@ def curve_grid(view: View, across: str, down: str) -> Drawing:
   for ax, (y, x) in zip(axes, cells, strict=True):
     epochs(ax, table[(table[down] == y) & (table[across] == x)], view.looks)
     ax.set_title(words.place({across: x, down: y}).replace(' and ', ', '), fontsize=8)
-  sheets.scale_y(axes, TRAIN_LOSS, table[['low', 'high', 'value']])
+  notes.append(scales.fit_y(axes, TRAIN_LOSS, table))
   sheets.outer_labels(axes, len(columns), EPOCH, words.label(TRAIN_LOSS))
   sheets.legend(figure, view.looks)
   title = f'Training loss by {words.label(down)} and {words.label(across)}'
-  return Drawing('loss_curves', title, caption(view, ENDS, (across, down)), figure)
+  return Drawing('loss_curves', title, caption(view, ENDS, (across, down), notes=notes), figure)
 
 
 def epochs(ax: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:

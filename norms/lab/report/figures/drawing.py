@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 import numpy as np
@@ -21,12 +22,28 @@ class Drawing(NamedTuple):
   figure: Figure
 
 
-def caption(view: View, what: str, free: tuple[str, ...], shown: str | None = None) -> str:
-  """What is drawn, where in the sweep, and what of the seeds is shown: centre and spread."""
+def caption(
+  view: View,
+  what: str,
+  free: tuple[str, ...],
+  shown: str | None = None,
+  notes: Iterable[str] = (),
+) -> str:
+  """What is drawn, where in the sweep, and what of the seeds is shown: centre and spread.
+
+  notes: sentences that follow, as of what is left out; an empty one says nothing.
+  """
   # The place is part of every caption, so that a figure can be read without its page.
   fixed = view.fixed(free)
   where = f' at {words.place(fixed)}' if fixed else ''
-  return f'{what}{where}: {shown or view.spread()} of {view.seeds()}.'
+  text = f'{what}{where}: {shown or view.spread()} of {view.seeds()}.'
+  return ' '.join([text, *dict.fromkeys(filter(None, notes))])
+
+
+def left_out(axis: str | None, values: Iterable[Any], shown: Sequence[Any]) -> str:
+  """'Not shown: batch size 16 and 256.', '' where nothing is left out."""
+  absent = tuple(value for value in values if value not in shown)
+  return f'Not shown: {words.place({axis: absent})}.' if axis and absent else ''
 
 
 def finite(values: pd.Series) -> np.ndarray:

@@ -17,7 +17,7 @@ from norms.lab import statistics
 from norms.lab.columns import NORM, TRIVIAL_LOSS
 from norms.lab.report import style
 from norms.lab.report.figures import sheets
-from norms.lab.report.figures.drawing import Drawing, caption
+from norms.lab.report.figures.drawing import Drawing, caption, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
@@ -37,15 +37,16 @@ def accuracy(view: View, column: str, panel: str | None) -> Drawing:
   """The score of each norm at each value of `column`, a panel per value of `panel`."""
   free = (column, panel) if panel else (column,)
   rows = view.at_usual(view.rows, free=free)
-  values = [None] if panel is None else sorted(rows[panel].dropna().unique())
-  values = values if panel is None else pick_values(values, view.usual[panel], 8)
+  recorded = [None] if panel is None else sorted(rows[panel].dropna().unique())
+  values = recorded if panel is None else pick_values(recorded, view.usual[panel], 8)
   parts = [rows if panel is None else rows[rows[panel] == value] for value in values]
   tables = [statistics.summary(part, [NORM, column], view.score) for part in parts]
   titles = ['' if panel is None else words.place({panel: value}) for value in values]
   figure = _sheet(view, column, list(zip(titles, tables, strict=True)), 'viridis', 'value')
   title = f'{words.sentence(words.label(view.score))} by norm and {words.label(column)}'
   title += f', for each {words.label(panel)}' if panel else ''
-  centre = caption(view, 'After the last epoch', free, 'the centre')
+  missing = [left_out(panel, recorded, values)]
+  centre = caption(view, 'After the last epoch', free, 'the centre', missing)
   marks = f'{CROSS} marks the cells in which not every seed trained.'
   return Drawing(f'heat_{column}', title, f'{centre} {marks}', figure)
 

@@ -78,7 +78,8 @@ def write(
   folder.mkdir(parents=True, exist_ok=True)
   page.put(folder / 'summary.json', summary_json.plain(study, report.verdicts, says=says))
   content |= {'colours': {}}  # of norms, which stand for themselves here
-  return page.publish(content, report.csv, folder, templates='parity/', digits=4)
+  shown = [table for part in report.parts for table in part.tables]
+  return page.publish(content, report.csv, folder, shown, templates='parity/', digits=4)
 
 
 def verdict_lines(verdicts: Iterable[ParityVerdict]) -> list[str]:

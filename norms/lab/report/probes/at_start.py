@@ -76,12 +76,14 @@ def _table(view: View, rows: pd.DataFrame, axis: str) -> tables.Table:
 def _columns(names: list[str]) -> dict[str, str]:
   """The columns of the records that the table shows, and its own words for them."""
   first, hidden, last = names[0], names[-2 if len(names) > 1 else -1], names[-1]
-  columns = {f'{layers.SIGNAL}.{first}': f'signal of {first}'}
-  columns[f'{layers.SIGNAL}.{hidden}'] = f'signal of {hidden}'
+  columns = {f'{layers.SIGNAL}.{first}': f'signal of {words.layer_name(first)}'}
+  columns[f'{layers.SIGNAL}.{hidden}'] = f'signal of {words.layer_name(hidden)}'
   columns['passed_on'] = 'factor from one hidden layer to the next'
   for quantity in (layers.GRADIENT, layers.RELATIVE):
     quantity_name = quantity.replace('_', ' ')
-    columns |= {f'{quantity}.{name}': f'{quantity_name} of {name}' for name in (first, last)}
+    columns |= {
+      f'{quantity}.{name}': f'{quantity_name} of {words.layer_name(name)}' for name in (first, last)
+    }
   return columns
 
 

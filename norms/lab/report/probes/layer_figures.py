@@ -16,8 +16,9 @@ import pandas as pd
 
 from norms.lab.columns import NORM, PROBED, TRAINED
 from norms.lab.report import style
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import scales, sheets
 from norms.lab.report.figures.drawing import Drawing, finite
+from norms.lab.report.figures.scales import DECADES
 from norms.lab.report.probes import at_start
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import layers, ranges, words
@@ -25,7 +26,6 @@ from norms.lab.statistics import layers, ranges, words
 MOST_NORMS, MOST_LAYERS = 4, 9  # with a column each; with a line each
 LEFT = 0.95
 TINY = 1e-300  # below every value that is shown
-DECADES = 4  # shown beyond the values with which nets train
 SHADES = (0.16, 0.8)  # of plasma: those that light and dark paper show
 
 
@@ -47,7 +47,7 @@ def by_depth(view: View) -> Drawing:
     for norm, look in view.looks.items():
       own = table[table[NORM] == norm]
       _line(ax, own['depth'], own, color=look.colour, marker=look.marker, ls=look.line, ms=5)
-    sheets.scale_y([ax], quantity, table[['low', 'high', 'value']])
+    scales.scale_y([ax], quantity, table[['low', 'high', 'value']])
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlabel('layer')
     ax.set_title(words.label(quantity), loc='left')
@@ -68,6 +68,9 @@ def _against(view: View, axis: str) -> Iterator[Drawing]:
     f'trains. The axis ends {DECADES} decades beyond the values with which nets train; a hollow '
     'marker on it is a value of 0'
   )
+  probed = layers.layers(rows)
+  hidden = [name for name in probed if name not in pick_values(probed, None, MOST_LAYERS)]
+  what += f'. Not shown: {words.listed(map(words.layer_name, hidden))}' if hidden else ''
   for quantities in [PROBED] if few else [(quantity,) for quantity in PROBED]:
     figure = _sheet(
       rows, norms, axis, quantities, len(norms) if few else sheets.rows_of(len(norms))
@@ -91,7 +94,7 @@ def _sheet(
       ax.set_title('' if i else words.norm_name(norm), loc='left')
     below = words.label(axis) if quantity == quantities[-1] else ''
     sheets.outer_labels(block, columns, below, words.label(quantity))
-  sheets.scale_x(axes, axis, sorted(rows[axis].unique()))
+  scales.scale_x(axes, axis, sorted(rows[axis].unique()))
   _legend(figure, looks)
   return figure
 
@@ -118,14 +121,17 @@ def _block(
     for name, (colour, marker) in looks.items():
       part = own[own['layer'] == name]
       _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
-  sheets.scale_y(axes, quantity, _shown(table, rows, quantity))
+  scales.scale_y(axes, quantity, _shown(table, rows, quantity))
   for ax, norm in zip(axes, norms, strict=True):
     # After the limits are set, since these markers stand on the axis itself.
     _zeros(ax, table[(table[NORM] == norm) & (table['value'] == 0)], axis, looks)
 
 
 def _legend(figure: Figure, looks: Mapping[str, tuple[str, str]]) -> None:
-  handles = [Line2D([], [], color=c, marker=m, ms=5, label=name) for name, (c, m) in looks.items()]
+  handles = [
+    Line2D([], [], color=colour, marker=marker, ms=5, label=words.layer_name(name))
+    for name, (colour, marker) in looks.items()
+  ]
   handles.append(Line2D([], [], color=style.GRID, lw=9, label='every seed trains'))
   sheets.above(figure, handles, sheets.legend_columns(list(looks), sheets.WIDTH), left=LEFT)
 

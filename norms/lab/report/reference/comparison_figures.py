@@ -9,12 +9,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 import numpy as np
 
 from norms.lab.columns import EPOCH
 from norms.lab.report import style
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import scales, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.reference import comparison
 from norms.lab.report.reference.comparison import ReferenceComparison
@@ -50,7 +50,7 @@ def _curves(view: View, panels: list[Panel]) -> Drawing:
   figure, axes = sheets.sheet(len(panels), columns=columns, high=2.7, top=top, gap=0.7)
   for i, (ax, (key, lines)) in enumerate(zip(axes, panels, strict=True)):
     _one_panel(ax, view, lines)
-    sheets.scale_y([ax], lines[0].column, [line.value for line in lines], _ends(lines))
+    scales.scale_y([ax], lines[0].column, [line.value for line in lines], _ends(lines))
     ax.set_title(_title(key, 140 // columns), fontsize=8.5)
     ax.set_xlabel(EPOCH if i + columns >= len(axes) else '')
   dashed = Line2D([], [], color=style.INK, ls=DASHES, lw=1.2, label='dashed: the reference')
@@ -94,11 +94,12 @@ def _points(view: View, panels: list[Panel]) -> Drawing:
     ax.set_ylim(len(view.norms) - 0.4, -0.6)
     ax.grid(visible=False, axis='y')
     ax.set_title(_title(key, 140 // columns), fontsize=8.5, loc='left')
-    low, high = sheets.limits(lines[0].column, [line.value for line in lines], _ends(lines))
+    low, high = scales.limits(lines[0].column, [line.value for line in lines], _ends(lines))
     # Below a factor of 20 a linear axis shows as much, and differences can be read off it.
-    if sheets.is_log(lines[0].column) and low > 0 and high > 20 * low:
+    if scales.is_log(lines[0].column) and low > 0 and high > 20 * low:
       ax.set_xscale('log')
       ax.xaxis.set_major_formatter(lambda value, _: words.number(value))
+      ax.xaxis.set_minor_formatter(NullFormatter())  # 3 x 10^0 and 4 x 10^0 would touch
     else:
       ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlim(low, high)

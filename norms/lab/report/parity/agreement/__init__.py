@@ -8,10 +8,10 @@ import pathlib
 import pandas as pd
 
 from norms.lab.parity_columns import COMPARED, TITLE
+from norms.lab.report.aligned import titled
 from norms.lab.report.figures import writing
 from norms.lab.report.parity.agreement import figures, tables, verdicts
 from norms.lab.report.parity.page import OURS, Comparison, Report, Section, verdict_lines
-from norms.lab.report.tables import titled
 from norms.lab.statistics import words
 
 SHORT = 9  # columns that a terminal has room for

@@ -157,7 +157,7 @@ def accuracy(frame: pd.DataFrame) -> Table:
     )
   note = (
     f'Largest error over the largest exact entry{draws(frame)}; where nothing is left of the input '
-    'once the mean is off, over what could have been. With N: so many entries are NaN or infinite '
+    'once the mean is off, over what could have been. Lost: so many entries are NaN or infinite '
     'that need not be. Tinted: a library is more than twice as near, and we are beyond 2 ulp.'
   )
   return Table('accuracy', 'Accuracy', note, [*KEYS, '2 ulp', *titles], rows)
@@ -167,7 +167,7 @@ def error(line: pd.Series) -> str:
   """The text of one error, with what is lost."""
   if line[REFUSED]:
     return 'refused'
-  lost = f' {line[LOST]}N' if line[LOST] else ''
+  lost = f' ({int(line[LOST])} lost)' if line[LOST] else ''
   return f'{number(line[ERROR])}{lost}'
 
 

@@ -7,10 +7,10 @@ import pathlib
 
 import pandas as pd
 
+from norms.lab.report.aligned import titled
 from norms.lab.report.figures import writing
 from norms.lab.report.parity.drift import figures, tables, verdicts
 from norms.lab.report.parity.page import Comparison, Report, Section, verdict_lines
-from norms.lab.report.tables import titled
 from norms.lab.statistics import words
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
 from norms.lab.parity_columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import scales, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page
 from norms.lab.statistics import words
@@ -35,9 +35,10 @@ def curves(frame: pd.DataFrame) -> Drawing:
       ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+  # One range for all, or a reader takes the spread of one family for that of another.
+  means = rows[rows[EPOCH] > 0].groupby([FAMILY, TITLE, EPOCH])[TEST_ACCURACY].mean()
+  scales.scale_y(axes, TEST_ACCURACY, means)
   sheets.outer_labels(axes, columns, EPOCH, 'test accuracy')
-  for ax in axes:
-    ax.tick_params(labelleft=True)
   page.legend(figure, titles, 3)
   caption = f'Mean of {_seeds(rows)}. Lines of libraries that agree lie on one another.'
   return Drawing('accuracy_by_epoch', 'Accuracy curves side by side', caption, figure)

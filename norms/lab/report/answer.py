@@ -1,0 +1,55 @@
+"""The answer of a study in at most three sentences, from its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from norms.lab.report.naming import AnyVerdict
+from norms.lab.statistics import words
+
+MOST = 3  # sentences
+# A claim is put as a question that its outcome answers.
+SAYS = {
+  'supported': 'Yes',
+  'refuted': 'No',
+  'equivalent': 'No difference that matters',
+  'undecided': 'Not decided',
+}
+
+
+class Line(NamedTuple):
+  """A sentence, and the question that it answers, '' where there is none."""
+
+  asks: str
+  text: str
+
+
+def lines(verdicts: Sequence[AnyVerdict], otherwise: Iterable[str] = ()) -> list[Line]:
+  """The first verdict, the first that came out otherwise, and how many came out how.
+
+  otherwise: what the records say, where the study claims nothing.
+  """
+  if not verdicts:
+    return [Line('', sentence) for sentence in otherwise][:MOST]
+  first = verdicts[0]
+  # A reader who stops here must not take one verdict for all of them.
+  other = next((verdict for verdict in verdicts if verdict.outcome != first.outcome), None)
+  told = [_line(verdict) for verdict in (first, other) if verdict]
+  return [*told, *[Line('', counts(verdicts))] * (len(verdicts) > len(told))]
+
+
+def counts(verdicts: Sequence[AnyVerdict]) -> str:
+  """'Of 7 claims, 5 are supported, 1 is refuted and 1 is undecided.'"""
+  outcomes = [verdict.outcome for verdict in verdicts]
+  each = (
+    f'{outcomes.count(outcome)} {"is" if outcomes.count(outcome) == 1 else "are"} {outcome}'
+    for outcome in dict.fromkeys(outcomes)
+  )
+  return f'Of {words.count(len(verdicts), "claim")}, {words.listed(each)}.'
+
+
+def _line(verdict: AnyVerdict) -> Line:
+  if not verdict.asks:
+    return Line('', verdict.sentence)
+  return Line(verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {verdict.sentence}')

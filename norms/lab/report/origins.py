@@ -1,0 +1,79 @@
+"""Where the records of a report come from: what their files say of command, commit and machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from norms.lab import numerics
+from norms.lab.report import tables
+from norms.lab.statistics import words
+
+
+def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+  """Where the records come from, over all their files."""
+  # Records of an older arithmetic stay in the folder, but no figure of this report uses them.
+  older = numerics.unused((_number(line), line.get('trials') or 0) for line in provenance)
+  provenance = used(provenance)
+  versions = {
+    f'{package} {version}'
+    for line in provenance
+    for package, version in (line.get('versions') or {}).items()
+  }
+  started = sorted(_distinct(provenance, 'started'))
+  devices = (f'{line.get("device", "unknown")}, {_cores(line)}' for line in provenance)
+  entries = [
+    ('records', '; '.join(_distinct(provenance, 'command'))),
+    ('commits', ', '.join(_distinct(provenance, 'commit'))),
+    ('devices', '; '.join(dict.fromkeys(devices))),
+    ('versions', ', '.join(sorted(versions))),
+    ('numerics', '; '.join(filter(None, [str(numerics.NUMERICS), older]))),
+    ('started', ' to '.join(dict.fromkeys([started[0], started[-1]])) if started else ''),
+    ('compilation', _seconds(sum(line.get('compile_seconds') or 0 for line in provenance))),
+    ('training', _seconds(sum(line.get('run_seconds') or 0 for line in provenance))),
+    ('trials', str(sum(line.get('trials') or 0 for line in provenance))),
+  ]
+  return [(name, value or 'not recorded') for name, value in entries]
+
+
+def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
+  """A line per file of records; what was compiled with another is not counted twice."""
+  note = 'Compiled in 0.0 s: with another file of its norm.'
+  columns = ['group', 'trials', 'compilation s', 'training s', 'started']
+  rows = [
+    tables.TableRow(
+      [
+        str(line.get('group', tables.ABSENT)),
+        str(line.get('trials', tables.ABSENT)),
+        f'{line.get("compile_seconds") or 0:.1f}',
+        f'{line.get("run_seconds") or 0:.1f}',
+        str(line.get('started', tables.ABSENT)),
+      ],
+      False,
+    )
+    for line in used(provenance)
+  ]
+  return tables.Table('files', 'Files of records', note, columns, rows)
+
+
+def used(provenance: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+  """The files that a report rests on."""
+  return [line for line in provenance if _number(line) == numerics.NUMERICS]
+
+
+def _number(line: Mapping[str, Any]) -> int:
+  """Which records.provenance says of each file; of none where it did not come from one."""
+  return int(line.get('numerics', numerics.NUMERICS))
+
+
+def _distinct(provenance: Iterable[Mapping[str, Any]], key: str) -> list[str]:
+  return list(dict.fromkeys(str(line[key]) for line in provenance if line.get(key)))
+
+
+def _cores(line: Mapping[str, Any]) -> str:
+  return words.count(line['cores'], 'core') if line.get('cores') else 'cores not recorded'
+
+
+def _seconds(seconds: float) -> str:
+  minutes, rest = divmod(round(seconds), 60)
+  return f'{seconds:.1f} s' if seconds < 120 else f'{minutes} min {rest} s'

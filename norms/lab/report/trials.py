@@ -1,0 +1,109 @@
+"""Tables of single trials: all of them, and those that failed, with when and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from norms.lab.columns import (
+  BEST,
+  DIVERGED_AT,
+  EPOCH,
+  NORM,
+  SEED,
+  STEP,
+  TRAIN_LOSS,
+  TRAINED,
+  TRIAL,
+  TRIVIAL_LOSS,
+)
+from norms.lab.report import tables
+from norms.lab.report.view import View
+from norms.lab.statistics import words
+
+MOST = 1000  # lines: more make a page that phones do not open
+NOT_FINITE = 'the loss became infinite or not a number'
+
+
+def table(view: View) -> tables.Table:
+  """A line per trial, as trials.csv has it."""
+  best, ended = BEST + view.choice, ends(view)
+  measured = [view.score, *[best] * (best in view.rows)]
+  rows = [
+    tables.TableRow(
+      [
+        *_place(view, line),
+        *(tables.value(line[name]) for name in measured),
+        'yes' if line[TRAINED] else 'no',
+        words.number(ended[line[TRIAL]]) if line[TRIAL] in ended else tables.ABSENT,
+        line[TRIAL],
+      ],
+      not line[TRAINED],
+    )
+    for line in _shown(view.rows)
+  ]
+  columns = [*_titles(view), *map(words.label, measured), TRAINED, 'diverged in epoch', TRIAL]
+  return tables.Table('trials', 'Every trial', _note(len(view.rows)), columns, rows)
+
+
+def failures(view: View) -> tables.Table:
+  """A line per trial that did not train or diverged: in which epoch, and why."""
+  failed = view.rows[~view.rows[TRAINED].astype(bool) | view.rows[DIVERGED_AT].notna()]
+  first = view.frame[view.frame[EPOCH] == 0].set_index(TRIAL)
+  ended = ends(view)
+  rows = [
+    tables.TableRow(
+      [
+        *_place(view, line),
+        words.number(ended.get(line[TRIAL], line[EPOCH])),
+        cause(line, first[TRAIN_LOSS].get(line[TRIAL])),
+        tables.value(line[view.score]),
+        line[TRIAL],
+      ],
+      True,
+    )
+    for line in _shown(failed)
+  ]
+  columns = [*_titles(view), EPOCH, 'what happened', words.label(view.score), TRIAL]
+  note = 'The epoch is that in which the loss was lost, else the last. ' + _note(len(failed))
+  return tables.Table('failures', 'Trials that did not train or diverged', note, columns, rows)
+
+
+def ends(view: View) -> dict[str, int]:
+  """The epoch in which each trial that diverged did so."""
+  lost = view.rows[view.rows[DIVERGED_AT].notna()]
+  rows = view.frame[view.frame[DIVERGED_AT].notna()]
+  rows = rows[rows[STEP] >= rows[DIVERGED_AT]]
+  # A record may end before the step that was lost: then it is in the epoch that comes last.
+  last: dict[str, int] = dict(zip(lost[TRIAL], lost[EPOCH], strict=True))
+  return last | rows.groupby(TRIAL)[EPOCH].min().to_dict()
+
+
+def cause(line: Any, first_loss: float | None) -> str:
+  """Why a trial counts as one that did not train."""
+  if not pd.isna(line[DIVERGED_AT]):
+    return NOT_FINITE
+  if TRIVIAL_LOSS in line:
+    return 'its losses are not below those of a predictor that sees no input'
+  if first_loss is not None and not line[TRAIN_LOSS] <= 0.99 * first_loss:
+    return 'the training loss did not fall by 1%'
+  return 'its test accuracy is not above guessing'
+
+
+def _shown(rows: pd.DataFrame) -> list[dict[Any, Any]]:
+  return rows.iloc[:MOST].to_dict('records')
+
+
+def _titles(view: View) -> list[str]:
+  return [NORM, *map(words.label, view.axes), SEED]
+
+
+def _place(view: View, line: Any) -> list[str]:
+  return [line[NORM], *(words.number(line[name]) for name in (*view.axes, SEED))]
+
+
+def _note(n: int) -> str:
+  if n <= MOST:
+    return f'{words.count(n, "trial")}; trials.csv has all their figures.'
+  return f'The first {MOST} of {words.count(n, "trial")}; trials.csv has all.'

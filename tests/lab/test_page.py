@@ -1,0 +1,206 @@
+"""The page: the answer first, figures by question, tables that can be filtered, what failed."""
+
+from html.parser import HTMLParser
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+from test_report import PROVENANCE, records, study
+
+from norms.lab import report, statistics
+from norms.lab.report import answer, questions, trials, varied, view
+
+FILTERS = pathlib.Path(report.__file__).parent / 'filters.js.j2'
+CLAIMS = (
+  ('depends_less', {'asks': 'Does layer norm depend less?', 'norm': 'layer', 'than': 'batch'}),
+  ('beats', {'norm': 'batch', 'than': 'none'}),
+  ('fails', {'asks': 'Does layer norm fail?', 'norm': 'layer'}),
+  ('trains', {'norm': 'batch'}),
+)
+
+
+class Tables(HTMLParser):
+  """The cells of each table of a page, by its id."""
+
+  def __init__(self, text):
+    super().__init__()
+    self.tables, self.rows, self.cell = {}, None, None
+    self.feed(text)
+
+  def handle_starttag(self, tag, attrs):
+    if tag == 'table':
+      self.rows = self.tables.setdefault(dict(attrs)['id'], [])
+    elif tag == 'tr':
+      self.rows.append([])
+    elif tag in ('td', 'th'):
+      self.cell = ''
+
+  def handle_data(self, data):
+    if self.cell is not None:
+      self.cell += data
+
+  def handle_endtag(self, tag):
+    if tag in ('td', 'th'):
+      self.rows[-1].append(self.cell.strip())
+      self.cell = None
+
+
+@pytest.fixture(scope='module')
+def html(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('report')
+  index = report.write(records(seeds=5), study(claims=CLAIMS), PROVENANCE, folder)
+  return index.read_text(encoding='utf-8')
+
+
+@pytest.fixture(scope='module')
+def lines(html):
+  return Tables(html).tables
+
+
+def test_the_page_goes_from_the_answer_to_the_details(html):
+  assert '<h1>Which norm tolerates &lt;any&gt; scale?</h1>' in html
+  ids = ('answer', 'verdicts', 'design', 'figures', 'summary', 'norms', 'every', 'provenance')
+  places = [html.index(f'<section id="{name}"') for name in ids]
+  assert places == sorted(places)
+  said = html[places[0] : places[1]]
+  assert said.count('<p class="answer">') == 3 and said.count('<svg') == 1
+  assert '<strong>Does layer norm depend less?</strong> Not decided: ' in said
+  assert 'Of 4 claims, 1 is undecided, 2 are supported and 1 is refuted.' in said
+
+
+def test_the_answer_names_a_verdict_that_came_out_otherwise():
+  judged = statistics.verdicts(records(seeds=5), CLAIMS[1:])
+  first, other, counts = answer.lines(judged)
+  assert first == ('', judged[0].sentence)
+  assert other == ('Does layer norm fail?', f'No: {judged[1].sentence}')
+  assert counts.text == 'Of 3 claims, 2 are supported and 1 is refuted.'
+  assert answer.lines(judged[:1]) == [first]
+  assert [line.text for line in answer.lines([], 'abcd')] == ['a', 'b', 'c']
+
+
+def test_figures_of_the_first_claim_come_first_and_each_once():
+  seen = view.of(records(), study(claims=CLAIMS))
+  judged = statistics.verdicts(records(seeds=5), CLAIMS)
+  figures = [
+    report.page.writing.WrittenFigure(name, name, '', '', '')
+    for name in (
+      'accuracy_by_seed',
+      'test_accuracy_by_batch_size',
+      'heat_batch_size',
+      'own_by_epoch',
+    )
+  ]
+  groups = questions.arranged(figures, judged, {})
+  assert [(group.title, group.figures[0].name) for group in groups] == [
+    (questions.ALONG, 'test_accuracy_by_batch_size'),
+    (questions.BETTER, 'accuracy_by_seed'),
+    (questions.WHERE, 'heat_batch_size'),
+    (questions.ELSE, 'own_by_epoch'),
+  ]
+  assert [group.finding for group in groups] == [*(j.sentence for j in judged[:3]), '']
+  key, finding, rest = questions.with_key_figure(groups)
+  assert (key.name, finding) == ('test_accuracy_by_batch_size', judged[0].sentence)
+  assert rest == groups[1:]
+  assert seen.norms == ['layer', 'no norm', 'batch']
+
+
+def test_a_figure_says_its_finding_to_a_screen_reader(html):
+  (verdict,) = statistics.verdicts(records(seeds=5), CLAIMS[1:2])
+  (label,) = re.findall(r'aria-label="(Every seed\. .*?)"', html)
+  assert label.startswith(f'Every seed. {verdict.sentence} A point per seed')
+
+
+def test_the_design_says_what_varied_and_what_was_fixed():
+  facts = dict(varied.facts(view.of(records(scales=tuple(range(1, 11))), study())))
+  assert facts['Varied'] == (
+    'norm: layer, no norm and batch; batch size: 4 and 64; initial scale: 10 values, 1 to 10; '
+    'seed: 0, 1 and 2'
+  )
+  assert facts['Fixed'].startswith('data digits; model mlp; optimizer sgd')
+  assert 'learning rate 0.1' in facts['Fixed'] and 'batch size' not in facts['Fixed']
+  assert facts['Tuned'].startswith('nothing')
+  tuned = ('best_against_best', {'norm': 'batch', 'than': 'none', 'tuned': 'learning_rate'})
+  facts = dict(varied.facts(view.of(records(), study(claims=(tuned,)))))
+  assert facts['Tuned'].startswith('learning rate: each norm at its own best')
+
+
+def test_the_table_of_trials_is_the_records(lines):
+  head, *rows = lines['trials']
+  assert head == ['norm', 'batch size', 'initial scale', 'seed', 'test accuracy',
+                  'best test accuracy', 'trained', 'diverged in epoch', 'trial']  # fmt: skip
+  frame = records(seeds=5)
+  last = frame[frame['epoch'] == 4].set_index('trial')
+  best = frame.groupby('trial')['test_accuracy'].max()
+  assert len(rows) == len(last)
+  for norm, batch, scale, seed, score, top, trained, diverged, trial in rows:
+    line = last.loc[trial]
+    assert norm == line['norm'].replace('none', 'no norm')
+    assert (int(batch), float(scale), int(seed)) == (
+      line['batch_size'], line['init_scale'], line['seed'],
+    )  # fmt: skip
+    assert (score, top) == (f'{line["test_accuracy"]:.4f}', f'{best[trial]:.4f}')
+    assert (trained == 'yes') == line['trained']
+    assert diverged == ('1' if pd.notna(line['diverged_at']) else '\N{EN DASH}')
+
+
+def test_failures_are_listed_with_epoch_and_cause(lines):
+  head, *rows = lines['failures']
+  assert head[-4:] == ['epoch', 'what happened', 'test accuracy', 'trial']
+  assert len(rows) == 20 and {row[0] for row in rows} == {'no norm'}
+  for row in rows:
+    ended = ['1', trials.NOT_FINITE] if row[2] == '100' else [
+      '4', 'the training loss did not fall by 1%'
+    ]  # fmt: skip
+    assert row[4:6] == ended
+
+
+def test_of_many_trials_the_first_are_shown_and_counted(monkeypatch):
+  monkeypatch.setattr(trials, 'MOST', 10)
+  table = trials.table(view.of(records(), study()))
+  assert len(table.rows) == 10 and table.note.startswith('The first 10 of 54 trials')
+
+
+def node(code):
+  program = shutil.which('node')
+  if program is None:
+    pytest.skip('node, which runs the script of the page, is not installed')
+  done = subprocess.run(
+    [program, '-e', FILTERS.read_text() + code], capture_output=True, text=True, check=True
+  )
+  return json.loads(done.stdout)
+
+
+def test_a_filter_looks_at_its_own_column(lines):
+  """Norm layer and batch size 64 are so many lines as the sweep has, not all that hold a 64."""
+  head, *rows = lines['cells']
+  texts = json.dumps(rows)
+  filters = json.dumps(
+    [{'wanted': {'norm': 'layer', 'batch size': '64'}.get(name, ''), 'whole': name == 'norm'}
+     for name in head]
+  )  # fmt: skip
+  shown = node(f'\nconsole.log(JSON.stringify({texts}.filter((t) => shows(t, {filters}))))')
+  assert shown == [row for row in rows if row[:2] == ['layer', '64']]
+  assert len(shown) == 3
+
+
+@pytest.mark.parametrize(
+  ('text', 'wanted', 'whole', 'shown'),
+  [
+    ('64', '64', False, True),
+    ('0.9640', '64', False, False),
+    ('0.9640', '>0.9', False, True),
+    ('0.9640', '<0.9', False, False),
+    ('64', '4..64', False, True),
+    ('65', '4..64', False, False),
+    ('did not train: 1 of 3', 'not', False, True),
+    ('layer', 'lay', True, False),
+    ('layer', '', True, True),
+  ],
+)
+def test_what_a_filter_takes(text, wanted, whole, shown):
+  call = f'matches({json.dumps(text)}, {json.dumps(wanted)}, {json.dumps(whole)})'
+  assert node(f'\nconsole.log({call})') is shown
