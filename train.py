@@ -44,9 +44,7 @@ FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that
 ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
-REPORT = flags.DEFINE_bool(
-  'report', False, 'Writes the report again, from records or the files beside it; trains nothing.'
-)
+REPORT = flags.DEFINE_bool('report', False, 'Writes the report again, and trains nothing.')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 
