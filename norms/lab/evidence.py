@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import columns, measured, records, statistics
+from norms.lab import checked, columns, measured, statistics
 from norms.lab.columns import AXES, COMPARED_BY, EPOCH, NORM, SEED, STEP, TRIAL
 
 TRIALS, RECORDS = 'trials.csv', 'records.parquet'
@@ -63,7 +63,7 @@ def write(
   about = {'axes': frame.attrs.get(AXES), 'provenance': list(provenance)}
   about |= {'timing': dict(timing or {}), 'measured': task.to_json().decode()}
   metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(about).encode()}
-  records.put(folder / RECORDS, table.replace_schema_metadata(metadata))
+  checked.write(folder / RECORDS, table.replace_schema_metadata(metadata))
 
 
 def load(folder: str | os.PathLike) -> Evidence:
@@ -75,7 +75,7 @@ def load(folder: str | os.PathLike) -> Evidence:
   path = pathlib.Path(folder) / RECORDS
   if not path.exists():
     raise ValueError(f'no records, and no {path} in place of them: run the study, without --report')
-  table = records.read(path)
+  table = checked.read(path)
   about = json.loads((table.schema.metadata or {}).get(_KEY, b'{}'))
   if not about:
     raise ValueError(f'{path} is no file of a report: run the study, and its report writes one')
