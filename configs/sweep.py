@@ -1,11 +1,14 @@
-"""Which normalisation trains where? 504 small nets on real data.
+"""Which normalisation trains where? 450 small nets on real data.
 
 Question: over which batch sizes and initial scales does each normalisation train a plain
 multilayer perceptron, and where does the choice matter?
 Expectation: see config.expectation; config.claims holds it against the records.
 Data: scikit-learn's digits (1442 training and 355 test images of 8x8). One learning rate for all.
 Weight norm starts with g = ||v||, so at every scale as the same net without it.
-Cost: 504 trials in 24 groups, the batch sizes of a norm compiled together; a minute on two cores.
+Design: fewer than five seeds decide no claim, so there are five, on five scales a decade apart and
+three batch sizes: the ends of the range and the usual 64. A finer grid of three seeds would cost as
+much and only describe.
+Cost: 450 trials in 18 groups, the batch sizes of a norm compiled together; a minute on two cores.
 Command: python train.py --config=configs/sweep.py
 A small one, for CI: python train.py --config=configs/sweep.py:smoke
 """
@@ -14,7 +17,7 @@ from ml_collections import config_dict
 
 from norms.lab import study
 
-SCALES = tuple(round(10 ** (k * 2 / 3), 6) for k in range(-3, 4))  # 10^-2 .. 10^2
+SCALES = (0.01, 0.1, 1.0, 10.0, 100.0)
 
 
 def get_config(arg: str | None = None) -> config_dict.ConfigDict:
@@ -32,10 +35,10 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     'coordinates and does not widen the range.'
   )
   config.claims = (
-    ('fails', {'norm': 'none', 'at': {'init_scale': SCALES[0]}}),
     ('wider_range', {'norm': 'batch', 'than': 'none'}),
     ('wider_range', {'norm': 'layer', 'than': 'none'}),
     ('wider_range', {'norm': 'weight', 'than': 'none', 'expects': 'refuted'}),
+    ('fails', {'norm': 'none', 'at': {'init_scale': SCALES[0]}}),
     ('depends_less', {'norm': 'layer', 'than': 'batch', 'axis': 'batch_size'}),
     ('beats', {'norm': 'batch', 'than': 'none', 'at': {'init_scale': 1.0, 'batch_size': 64}}),
     ('ranking', {'best': 'layer', 'at': {'init_scale': 1.0, 'batch_size': 64}}),
@@ -46,9 +49,9 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.learning_rate = 0.02
   config.epochs = 10
   config.sweep.norm = ('none', 'batch', 'layer', 'group', 'rms', 'weight')
-  config.sweep.batch_size = (4, 16, 64, 256)
+  config.sweep.batch_size = (4, 64, 256)
   config.sweep.init_scale = SCALES
-  config.sweep.seed = (0, 1, 2)
+  config.sweep.seed = (0, 1, 2, 3, 4)
   if arg == 'smoke':
     config.name = 'sweep-smoke'
     config.epochs = 2

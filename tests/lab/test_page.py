@@ -91,6 +91,7 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
       'accuracy_by_seed',
       'test_accuracy_by_batch_size',
       'heat_batch_size',
+      'did_not_train_by_init_scale',
       'own_by_epoch',
     )
   ]
@@ -98,7 +99,7 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
   assert [(group.title, group.figures[0].name) for group in groups] == [
     (questions.ALONG, 'test_accuracy_by_batch_size'),
     (questions.BETTER, 'accuracy_by_seed'),
-    (questions.WHERE, 'heat_batch_size'),
+    (questions.WHERE, 'did_not_train_by_init_scale'),  # before the heat map: it shows the range
     (questions.ELSE, 'own_by_epoch'),
   ]
   assert [group.finding for group in groups] == [*(j.sentence for j in judged[:3]), '']

@@ -57,7 +57,7 @@ def test_a_study_has_five_seeds_or_more_and_speaks_of_what_it_sweeps(name):
 def test_every_claim_is_judged_where_every_trial_has_a_record(name):
   made = invented.asked(name)
   seen = view.of(invented.records(made), made)
-  found = statistics.verdicts(seen.records, naming.claims(made))
+  found = statistics.verdicts(naming.as_configured(seen.records), naming.claims(made))
   assert found and all(verdict.n >= 5 for verdict in found), [v.sentence for v in found]
   assert any(verdict.asks for verdict in found)
 

@@ -112,8 +112,8 @@ def test_a_config_may_refuse_in_one_line_and_what_breaks_it_is_shown(
 def test_dry_run_prints_the_plan_and_trains_nothing(tmp_path):
   done = train('--config=configs/sweep.py', '--dry_run', f'--workdir={tmp_path}')
   assert done.returncode == 0, done.stderr
-  assert '504 to run in 24 groups' in done.stdout
-  assert f'compiled as {6 if sweep.cores() <= 6 else 24} programs' in done.stdout
+  assert '450 to run in 18 groups' in done.stdout
+  assert f'compiled as {6 if sweep.cores() <= 6 else 18} programs' in done.stdout
   assert 'estimated run time unknown' in done.stdout
   assert not list(tmp_path.iterdir())
 

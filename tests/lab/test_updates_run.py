@@ -1,6 +1,7 @@
 """Promises of whole runs with an update rule of one's own, through train.py."""
 
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ def test_another_source_of_the_optimizer_is_another_trial(tmp_path, monkeypatch)
   for factor in (1, 2):
     text = f'import optax\ndef made(rate, steps):\n  return optax.sgd({factor} * rate)\n'
     (tmp_path / 'someones_optimizer.py').write_text(text)
+    sys.modules.pop('someones_optimizer', None)  # as in another process
     given = {'optimizer': 'someones_optimizer:made', 'optimizer_options': {}}
     (group,) = sweep.pending(study.from_config(small.config(**given)), tmp_path / 'none')
     hashes.append(group.trials[0].hash)

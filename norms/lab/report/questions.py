@@ -15,7 +15,7 @@ class Question(NamedTuple):
 
   title: str
   claims: tuple[str, ...]
-  figures: tuple[str, ...]  # patterns
+  figures: tuple[str, ...]  # patterns; the first shows the answer best
 
 
 class Group(NamedTuple):
@@ -72,7 +72,11 @@ def arranged(
   for figure in figures:
     by_title.setdefault(_question(figure.name).title, []).append(figure)
   return [
-    Group(question.title, _finding(question, verdicts, otherwise), by_title[question.title])
+    Group(
+      question.title,
+      _finding(question, verdicts, otherwise),
+      sorted(by_title[question.title], key=lambda figure: _place(question, figure.name)),
+    )
     for question in sorted(QUESTIONS, key=rank)
     if question.title in by_title
   ]
@@ -88,7 +92,13 @@ def with_key_figure(groups: Sequence[Group]) -> tuple[WrittenFigure | None, str,
 
 
 def _question(name: str) -> Question:
-  return next(q for q in QUESTIONS if any(fnmatch.fnmatchcase(name, p) for p in q.figures))
+  return next(q for q in QUESTIONS if _place(q, name) < len(q.figures))
+
+
+def _place(question: Question, name: str) -> int:
+  """The number of the first pattern that the name fits; that of all patterns, if it fits none."""
+  fits = (i for i, p in enumerate(question.figures) if fnmatch.fnmatchcase(name, p))
+  return next(fits, len(question.figures))
 
 
 def _finding(
