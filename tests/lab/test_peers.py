@@ -204,7 +204,7 @@ def test_an_error_is_the_mean_of_its_draws():
 def test_draws_as_one_have_the_farthest_deviation_and_all_that_is_lost():
   draw = {'quantity': 'output', 'error': 1e-7, 'two_ulp': 2e-7, 'std': 1.0, 'lost': 0}
   rows = (draw, {**draw, 'std': 0.5, 'lost': 2}, {**draw, 'std': 1.2, 'lost': 1})
-  together = measures._together(rows)
+  together = measures._mean_over_draws(rows)
   assert (together['std'], together['lost'], together['draws']) == (0.5, 3, 3)
 
 
