@@ -23,17 +23,19 @@ STOPPED = 'train.py: stopped; what is finished is kept, run the same command to 
 def start():
   """Starts the command in a session of its own, as a terminal does; what is left is killed."""
   begun = []
+  # A signal that is ignored here, as in the background of a shell, would be ignored there, too.
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
   def started(*arguments, **options):
     pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
     process = subprocess.Popen(
-      [*SMOKE, *arguments], cwd=ROOT, start_new_session=True, text=True,
-      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler), **pipes,
-    )  # fmt: skip
+      [*SMOKE, *arguments], cwd=ROOT, start_new_session=True, text=True, **pipes
+    )
     begun.append(process)
     return process
 
   yield started
+  signal.signal(signal.SIGINT, before)
   for process in begun:
     with contextlib.suppress(ProcessLookupError):
       os.killpg(process.pid, signal.SIGKILL)
