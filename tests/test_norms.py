@@ -93,13 +93,18 @@ def test_one_entry_has_no_derivative(refine):
   """One entry is its own mean. A rounding error would be multiplied by 1 / sqrt(epsilon)."""
   x, dx = np.random.default_rng(0).normal(size=(2, 64, 1)).astype(np.float32)
 
-  def f(x):
+  def of_layer(x):
     return norms.layer_norm(x, np.full(1, 0.7, np.float32), refine=refine)
 
-  z, dz = jax.jit(lambda x, dx: jax.jvp(f, (x,), (dx,)))(x, dx)
-  chex.assert_trees_all_equal(z, 0)
-  chex.assert_trees_all_equal(dz, 0)
-  chex.assert_trees_all_equal(jax.jit(jax.grad(lambda x: jnp.sum(dx * f(x))))(x), 0)
+  def of_batch(x):
+    return norms.batch_norm(x.T, np.full(64, 0.7, np.float32), refine=refine)[0].T
+
+  for norm in (of_layer, of_batch):
+    z, dz = jax.jit(lambda x, dx, norm=norm: jax.jvp(norm, (x,), (dx,)))(x, dx)
+    chex.assert_trees_all_equal(z, 0)
+    chex.assert_trees_all_equal(dz, 0)
+    slope = jax.jit(jax.grad(lambda x, norm=norm: jnp.sum(dx * norm(x))))(x)
+    chex.assert_trees_all_equal(slope, 0)
   stats = norms.BatchStats(np.zeros(64, np.float32), np.ones(64, np.float32))
 
   def kept(x):

@@ -319,8 +319,9 @@ def test_a_lead_over_one_of_several_needs_more_than_over_one():
   leads = (0.010, 0.001, 0.019, 0.0045, 0.0155)
   layer = [trial('layer', s, 0.8 + lead) for s, lead in zip(SEEDS, leads, strict=True)]
   batch, rms = ([trial(norm, s, x) for s in SEEDS] for norm, x in (('batch', 0.8), ('rms', 0.7)))
-  check(frame_of(*layer, *batch), 'ranking', 'supported', best='layer')
-  check(frame_of(*layer, *batch, *rms), 'ranking', 'undecided', best='layer')
+  over_one = check(frame_of(*layer, *batch), 'ranking', 'supported', best='layer')
+  over_two = check(frame_of(*layer, *batch, *rms), 'ranking', 'undecided', best='layer')
+  assert over_two.effect == over_one.effect and over_two.interval[0] < 0 < over_one.interval[0]
   check(frame_of(*layer, *batch, *rms), 'beats', 'supported', norm='layer', than='batch')
 
 
