@@ -32,9 +32,10 @@ LIBRARY = (
   {'linen', 'nnx'},
 )
 LAB = (
-  {'config_file', 'numerics', 'columns', 'source', 'startup', 'values'}  # parts of what is below
+  {'config_file', 'numerics', 'columns', 'source', 'values'}  # parts of what is below
   | {'durable', 'ending', 'output'},
-  {'mistakes', 'checked'},
+  {'mistakes', 'startup'},
+  {'checked'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
   {'overrides', 'turns'},

@@ -8,7 +8,7 @@ import re
 import pyarrow as pa
 from pyarrow import parquet
 
-from norms.lab import columns, durable
+from norms.lab import columns, durable, mistakes
 
 SUM, COUNTS = 'norms.sha256', 'norms.counts'
 # In a file's last part stands the key, then a byte each of type and length, then the value.
@@ -66,7 +66,7 @@ def read(path: pathlib.Path, names: list[str] | None = None) -> pa.Table:
     if counts is not None and json.loads(counts)['rows'] != table.num_rows:
       raise ValueError(f'it has {table.num_rows} rows, and says {counts.decode()}')
   except Exception as error:  # whatever pyarrow says of bytes that it cannot make sense of
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = mistakes.first_line(error)
     raise Damaged(
       f'records file {path} cannot be read ({reason}): run its study again, which sets the file '
       'aside and trains its trials anew, or delete it'

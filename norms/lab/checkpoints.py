@@ -5,7 +5,7 @@ that was killed goes on from there, and a study of more epochs from where a shor
 index.json is written last: a checkpoint without one is not there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 import json
 import os
@@ -13,7 +13,7 @@ import pathlib
 import shutil
 from typing import Any, NamedTuple
 
-from norms.lab import kept, records, updates
+from norms.lab import durable, kept, records, updates
 from norms.lab.trial import KEPT, Trial
 
 FOLDER, INDEX, STATE = 'checkpoints', 'index.json', 'state'
@@ -72,7 +72,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
   return records.folder(workdir).parent.absolute() / FOLDER
 
 
-def entries(workdir) -> Iterator[Entry]:
+def entries(workdir) -> list[Entry]:
   """The checkpoints that are there, the latest epochs first."""
   found = []
   for place in folder(workdir).glob('*'):
@@ -81,12 +81,12 @@ def entries(workdir) -> Iterator[Entry]:
       found.append(Entry(place=place, **facts))
     except (OSError, ValueError, TypeError):
       continue  # one that is being written, or was when its process was killed
-  return iter(sorted(found, key=lambda entry: -entry.epoch))
+  return sorted(found, key=lambda entry: -entry.epoch)
 
 
 def starts(workdir, trials: Iterable[Trial], keep: str) -> dict[Trial, int]:
   """The epoch from which each trial can go on, those only that need not begin."""
-  found, there = {}, list(entries(workdir))
+  found, there = {}, entries(workdir)
   for trial in trials:
     if start := max((entry.start(trial, keep) for entry in there), default=0):
       found[trial] = start
@@ -125,9 +125,8 @@ def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: Any) -> 
     'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
     'sizes': _sizes(place / STATE),
   }  # fmt: skip
-  temporary = place / f'.{INDEX}'
-  temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
-  temporary.rename(place / INDEX)
+  with durable.replacing(place / INDEX) as temporary:
+    temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
   for older in folder(workdir).glob(f'{name}-*'):
     if older != place:
       shutil.rmtree(older, ignore_errors=True)

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import socket
+import tempfile
 import time
 
 # Of another host nobody can say here whether its process is alive: no file takes a day to write.
@@ -34,6 +35,12 @@ def beside(path: pathlib.Path) -> pathlib.Path:
   """A name beside `path` that no other process takes, on this host or on another."""
   # Two containers that share a folder may have equal process ids.
   return path.with_name(f'.{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
+
+
+def check_writable(folder: pathlib.Path) -> None:
+  """Raises OSError where nothing can be written to a folder."""
+  with tempfile.TemporaryFile(dir=folder):
+    pass
 
 
 def clear(folder: pathlib.Path) -> None:

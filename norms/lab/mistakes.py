@@ -69,6 +69,11 @@ def line(error: BaseException) -> str:
   return f'{lines[0]} {hint}'.strip()
 
 
+def first_line(error: BaseException) -> str:
+  """The first line of an error of others, as it is; an error without words is named by its type."""
+  return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def place(error: BaseException) -> str:
   """'FILE, line N' of the code by which an error or an exit arose."""
   if isinstance(error, SyntaxError) and error.filename:

@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
 from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import checked, columns, durable, measured, numerics
+from norms.lab import checked, columns, durable, measured, mistakes, numerics
 from norms.lab.trial import COLUMN_DEFAULTS
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
@@ -37,8 +36,7 @@ def prepare(path) -> None:
   target = folder(path)
   target.mkdir(parents=True, exist_ok=True)
   durable.clear(target)
-  with tempfile.TemporaryFile(dir=target):
-    pass
+  durable.check_writable(target)
 
 
 def write(
@@ -159,7 +157,7 @@ def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
       except (TypeError, ValueError) as error:
         raise ValueError(
           f'records in {where}: column {name} holds what is no {columns.of(name).dtype} '
-          f'({str(error).splitlines()[0]}): delete the files, and their trials run again'
+          f'({mistakes.first_line(error)}): delete the files, and their trials run again'
         ) from error
   return frame
 

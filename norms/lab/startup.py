@@ -13,6 +13,8 @@ from typing import Any
 
 import jax
 
+from norms.lab import durable
+
 CACHE_BYTES = 2 * 2**30  # of compiled programs; those that were not used for longest are deleted
 WORTH_KEEPING = 0.3  # seconds of a compilation; smaller ones are compiled about as fast as read
 
@@ -36,8 +38,7 @@ def cache_compilations(threads: int = 0) -> str:
     return ''
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f'.{os.getpid()}').touch()
-    (folder / f'.{os.getpid()}').unlink()
+    durable.check_writable(folder)
   except OSError as error:
     return (
       f'compiled programs are not kept, since {folder} cannot be written ({error.strerror}): '
@@ -71,7 +72,7 @@ def cores() -> int:
 def prepare() -> None:
   """Starts the process from which workers are forked: it imports for them while this one plans."""
   # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
-  if sys.platform != 'linux' or len(os.sched_getaffinity(0)) < 2:
+  if sys.platform != 'linux' or cores() < 2:
     return
   forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
   # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.

@@ -133,6 +133,18 @@ def test_the_line_has_the_message_and_the_nearest():
   )
 
 
+@pytest.mark.parametrize(
+  ('error', 'says'),
+  [
+    (ValueError('\na cause \nmore'), 'a cause '),
+    (ValueError(), 'ValueError'),
+    (OSError(' '), 'OSError'),
+  ],
+)
+def test_the_first_line_of_an_error_is_never_missing(error, says):
+  assert mistakes.first_line(error) == says
+
+
 def test_the_line_of_a_missing_file_has_the_nearest_name(tmp_path):
   (tmp_path / 'sweep.py').touch()
   assert mistakes.line(caught((tmp_path / 'swep.py').read_text)).endswith(

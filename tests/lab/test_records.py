@@ -136,3 +136,16 @@ def test_what_a_kill_left_is_cleared_and_nothing_else(tmp_path, monkeypatch):
   left.with_name('records').joinpath(left.name).touch()
   records.prepare(tmp_path)
   assert not list((tmp_path / 'records').iterdir())
+
+
+def test_a_folder_is_tried_before_anything_is_trained(tmp_path, monkeypatch):
+  """Root may write to any folder whatever its mode, so here the file system itself refuses."""
+  durable.check_writable(tmp_path)
+  assert not list(tmp_path.iterdir())
+
+  def refuse(*_, **__):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(os, 'open', refuse)
+  with pytest.raises(OSError, match='No space left'):
+    records.prepare(tmp_path)

@@ -9,7 +9,7 @@ import importlib.util
 import pathlib
 from typing import Any
 
-from norms.lab import trial
+from norms.lab import mistakes, trial
 from norms.lab.data import tables
 from norms.lab.data.arrays import SPLITS
 
@@ -57,7 +57,7 @@ def _loaded(name: str) -> Mapping[str, Any]:
     else:
       loaded = datasets.load_dataset(path, config or None)
   except Exception as error:  # whatever the network, the hub or a damaged file raises
-    reason = (str(error) or repr(error)).splitlines()[0]
+    reason = mistakes.first_line(error)
     raise ValueError(f'data.name={name!r} cannot be loaded: {reason}') from error
   return loaded if isinstance(loaded, Mapping) else {'train': loaded}
 

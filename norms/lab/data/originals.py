@@ -16,6 +16,7 @@ from typing import NamedTuple
 import urllib.error
 import urllib.request
 
+from norms.lab import mistakes
 from norms.lab.data import formats
 from norms.lab.data.known import DATA, Form, Known
 
@@ -127,7 +128,7 @@ def downloaded(name: str) -> Originals:
   try:
     paths = manager.download({info.filename: url for url, info in infos.items()})
   except Exception as error:  # whatever requests, urllib3, the disk or a checksum raises
-    raise ValueError(_by_hand(name, folder, (str(error) or repr(error)).splitlines()[0])) from error
+    raise ValueError(_by_hand(name, folder, mistakes.first_line(error))) from error
   return check_files(known, known.forms[0], {f: pathlib.Path(p) for f, p in paths.items()})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from norms.lab import trial
+from norms.lab import mistakes, trial
 from norms.lab.data.arrays import SPLITS
 
 SPLIT = 'split'  # the column
@@ -39,7 +39,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
       table = pd.read_parquet(path)
   except (ValueError, OSError) as error:
     raise ValueError(
-      f'{name} cannot be read as {path.suffix} ({str(error).splitlines()[0]}): write it anew'
+      f'{name} cannot be read as {path.suffix} ({mistakes.first_line(error)}): write it anew'
     ) from error
   table.columns = [str(column) for column in table.columns]
   columns = {column: table[column] for column in table if column != SPLIT}

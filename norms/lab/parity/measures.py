@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from norms.lab import peers
+from norms.lab import mistakes, peers
 from norms.lab.parity import cases, exact
 from norms.lab.parity.cases import Setting, options
 from norms.lab.peers import Case, Result, differences
@@ -118,7 +118,7 @@ def _errors_on_input(
   try:
     result = peers.PEERS[library][norm](case, **norm_options)
   except ValueError as error:  # PyTorch's, of one element
-    refused = str(error).splitlines()[0]
+    refused = mistakes.first_line(error)
   row = {'table': 'accuracy', 'dtype': dtype, 'input': name, 'refused': refused}
   row['known'] = differences.known_of_input(library, norm, dtype, name)
   for quantity, value in by_quantity(exact_result).items():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from norms.lab import checkpoints, grouping
+from norms.lab import checkpoints, grouping, mistakes
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
 from norms.lab.runner.epochs import last_epochs
@@ -100,9 +100,9 @@ def restored(
         rows[trial] = jax.tree.map(lambda a, row=row: a[row], tree)
     return _unpacked(tile, start, blocks, like, rows)
   except Exception as error:  # whatever Orbax says of a damaged file
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = mistakes.first_line(error)[:200]
     print(
-      f'checkpoint {place} cannot be read ({reason[:200]}): its trials are trained anew',
+      f'checkpoint {place} cannot be read ({reason}): its trials are trained anew',
       file=sys.stderr, flush=True,
     )  # fmt: skip
     return None
