@@ -950,7 +950,7 @@ MUTANTS = (
     'test_batches_change',
   ),
   Mutant(
-    "a normal's quantile for Student's", 'lab/statistics/intervals.py',
+    "a normal's quantile for Student's", 'lab/statistics/means.py',
     'special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2)',
     'special.ndtri((1 + level) / 2)',
     'test_interval_is',

@@ -102,8 +102,7 @@ def estimates(
   """`estimate` of every group at once: columns value, low, high, kind, n (and median, mean)."""
   groups = values.groupby(by or np.zeros(len(values), int), dropna=False, sort=False)
   n, mean, deviation = groups.size(), groups.mean(), groups.std()
-  # A single value has no deviation: its NaN makes it a range below, whatever the degrees.
-  half = special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * deviation / np.sqrt(n)
+  half = means.half_width(deviation, n, level)  # NaN of a single value, which makes it a range
   # An infinite loss has no interval. Its range still shows it.
   exact = (n >= INTERVAL_FROM) & np.isfinite(mean) & np.isfinite(half)
   low, high = (mean - half).clip(*within), (mean + half).clip(*within)

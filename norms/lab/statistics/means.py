@@ -49,6 +49,12 @@ def student_p(distance: float, error: float, freedom: float) -> float:
   return float(2 * special.stdtr(freedom, -abs(distance) / error))
 
 
+def half_width(deviation, n, level: float):
+  """t s / sqrt(n), with Student's t of n - 1 degrees of freedom; of numbers, or of arrays."""
+  # A single value has no deviation: its NaN stays, whatever the degrees.
+  return special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * deviation / np.sqrt(n)
+
+
 def expanded(level: float, n: int) -> float:
   """The level that a bootstrap of n values is asked for, so that of normal ones it covers `level`.
 
@@ -76,7 +82,7 @@ def _spread(values: np.ndarray) -> Callable[[float], tuple[float, float]]:
   if not _is_resampled(deviation, n):
 
     def student(level: float) -> tuple[float, float]:
-      half = special.stdtrit(n - 1, (1 + level) / 2) * deviation / np.sqrt(n)
+      half = half_width(deviation, n, level)
       return float(mean - half), float(mean + half)
 
     return student
