@@ -44,6 +44,10 @@ def test_gathered_they_take_the_same_steps(name, tree):
   chex.assert_trees_all_close(*found, rtol=1e-6)
 
 
+def test_one_that_warns_is_an_optimizer_and_says_nothing_when_it_is_tried():
+  assert 'noisy_sgd' in optimizer.names()
+
+
 def test_the_length_is_of_all_leaves():
   leaves = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(PARAMS)])
   found = np.sqrt(np.sum(gathering.squares(PARAMS)))
