@@ -117,13 +117,15 @@ def test_a_figure_says_its_finding_to_a_screen_reader(html):
 
 
 def test_the_design_says_what_varied_and_what_was_fixed():
-  facts = dict(varied.facts(view.of(records(scales=tuple(range(1, 11))), study())))
+  frame = records(scales=tuple(range(1, 11))).assign(augment='')
+  facts = dict(varied.facts(view.of(frame, study())))
   assert facts['Varied'] == (
     'norm: layer, no norm and batch; batch size: 4 and 64; initial scale: 10 values, 1 to 10; '
     'seed: 0, 1 and 2'
   )
   assert facts['Fixed'].startswith('data digits; model mlp; optimizer sgd')
   assert 'learning rate 0.1' in facts['Fixed'] and 'batch size' not in facts['Fixed']
+  assert 'augment' not in facts['Fixed']  # which is empty: nothing is done to the examples
   assert facts['Tuned'].startswith('nothing')
   tuned = ('best_against_best', {'norm': 'batch', 'than': 'none', 'tuned': 'learning_rate'})
   facts = dict(varied.facts(view.of(records(), study(claims=(tuned,)))))

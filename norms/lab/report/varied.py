@@ -34,7 +34,8 @@ def facts(view: View) -> list[tuple[str, str]]:
 
 
 def _is_fixed(view: View, name: str) -> bool:
-  return bool(view.rows[name].nunique() == 1 and view.rows[name].notna().all())
+  values = view.rows[name]
+  return bool(values.nunique() == 1 and values.notna().all() and values.iloc[0] != '')
 
 
 def _values(view: View, name: str) -> str:
