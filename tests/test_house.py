@@ -86,13 +86,12 @@ ROOMS = {
   ),
   'lab/report': (
     {'naming', 'style', 'studies'},
-    {'view'},
+    {'view', 'answer'},
     {'tables'},
     {'figures'},
     {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'}
     | {
       'aligned',
-      'answer',
       'best_of_each',
       'origins',
       'questions',

@@ -75,11 +75,24 @@ def test_the_page_goes_from_the_answer_to_the_details(html):
 def test_the_answer_names_a_verdict_that_came_out_otherwise():
   judged = statistics.verdicts(records(seeds=5), CLAIMS[1:])
   first, other, counts = answer.lines(judged)
-  assert first == ('', judged[0].sentence)
+  assert first == ('', answer.found(judged[0]))
   assert other == ('Does layer norm fail?', f'No: {judged[1].sentence}')
   assert counts.text == 'Of 3 claims, 2 are supported and 1 is refuted.'
   assert answer.lines(judged[:1]) == [first]
   assert [line.text for line in answer.lines([], 'abcd')] == ['a', 'b', 'c']
+
+
+def test_the_answer_is_a_sentence_and_the_verdict_has_what_else_may_be_the_reason(html):
+  """Three sentences are read in half a minute; three confounds and dates more are not."""
+  (judged,) = statistics.verdicts(records(seeds=5), CLAIMS[:1])
+  known = 'Stated before its trials ran.'
+  verdict = judged._replace(known=known, sentence=f'{judged.sentence} {known}')
+  (said,) = answer.lines([verdict])
+  assert said.text.startswith('Not decided: ') and said.text.endswith('contains zero; p = 1).')
+  first, beside = answer.found(verdict), answer.beside(verdict)
+  assert f'{first} {beside}' == verdict.sentence
+  assert beside.startswith('Not ruled out: the learning rate') and beside.endswith(known)
+  assert f'<span class="note">{answer.beside(judged)}</span>' in html
 
 
 def test_figures_of_the_first_claim_come_first_and_each_once():
@@ -102,9 +115,9 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
     (questions.WHERE, 'did_not_train_by_init_scale'),  # before the heat map: it shows the range
     (questions.ELSE, 'own_by_epoch'),
   ]
-  assert [group.finding for group in groups] == [*(j.sentence for j in judged[:3]), '']
+  assert [group.finding for group in groups] == [*map(answer.found, judged[:3]), '']
   key, finding, rest = questions.with_key_figure(groups)
-  assert (key.name, finding) == ('test_accuracy_by_batch_size', judged[0].sentence)
+  assert (key.name, finding) == ('test_accuracy_by_batch_size', groups[0].finding)
   assert rest == groups[1:]
   assert seen.norms == ['layer', 'no norm', 'batch']
 

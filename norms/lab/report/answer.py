@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from norms.lab.report.naming import AnyVerdict
+from norms.lab.statistics import confounds as confounding
 from norms.lab.statistics import words
 
 MOST = 3  # sentences
@@ -49,7 +50,20 @@ def counts(verdicts: Sequence[AnyVerdict]) -> str:
   return f'Of {words.count(len(verdicts), "claim")}, {words.listed(each)}.'
 
 
+def found(verdict: AnyVerdict) -> str:
+  """What a verdict found and how sure it is, in its first sentence."""
+  whole: str = verdict.sentence
+  return whole.removesuffix(beside(verdict)).rstrip()
+
+
+def beside(verdict: AnyVerdict) -> str:
+  """What a verdict says after that: what else may be the reason, and when the claim was stated."""
+  # A comparison with other libraries has neither.
+  confounds, known = getattr(verdict, 'confounds', ()), getattr(verdict, 'known', '')
+  return ' '.join(filter(None, [confounding.told(confounds), known]))
+
+
 def _line(verdict: AnyVerdict) -> Line:
   if not verdict.asks:
-    return Line('', verdict.sentence)
-  return Line(verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {verdict.sentence}')
+    return Line('', found(verdict))
+  return Line(verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {found(verdict)}')

@@ -132,6 +132,8 @@ def shared(
     'study': study,
     'verdicts': verdicts,
     'answer': answer.lines(verdicts, otherwise),
+    'found': answer.found,
+    'said_beside': answer.beside,
     'badges': BADGES,
     'facts': [('report', getattr(study, 'command', '')), *origins.facts(provenance)],
     'light': style.css_colours(dark=False),

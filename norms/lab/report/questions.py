@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import fnmatch
 from typing import NamedTuple
 
+from norms.lab.report import answer
 from norms.lab.report.figures.writing import WrittenFigure
 from norms.lab.report.naming import AnyVerdict
 
@@ -104,5 +105,5 @@ def _place(question: Question, name: str) -> int:
 def _finding(
   question: Question, verdicts: Sequence[AnyVerdict], otherwise: Mapping[str, str]
 ) -> str:
-  judged = (verdict.sentence for verdict in verdicts if verdict.claim in question.claims)
+  judged = (answer.found(verdict) for verdict in verdicts if verdict.claim in question.claims)
   return next(judged, otherwise.get(question.title, ''))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import inspect
 from typing import Any
 
@@ -30,6 +30,11 @@ def of(rows: pd.DataFrame, rule: Callable[..., Any], options: Mapping[str, Any])
   if BATCH_SIZE in changed:
     found += _steps(rows)
   return tuple(found)
+
+
+def told(found: Sequence[str]) -> str:
+  """The sentence of a verdict that names them, '' where there are none."""
+  return f'Not ruled out: {"; ".join(found)}.' if found else ''
 
 
 def _untuned(rows: pd.DataFrame, sides: str) -> list[str]:

@@ -139,9 +139,8 @@ def _verdict(judged: _Judged, p: float, tested: int) -> Verdict:
   outcome, effect, low, high, kind, n = comparison[:6]
   expected = _expected(outcome, judged.expects)
   says = ', '.join(filter(None, [outcome, expected]))
-  sentence = f'{words.sentence(judged.finding)}: {says} ({_grounds(comparison, p, tested)}).'
-  if judged.confounds:
-    sentence += f' Not ruled out: {"; ".join(judged.confounds)}.'
+  first = f'{words.sentence(judged.finding)}: {says} ({_grounds(comparison, p, tested)}).'
+  sentence = ' '.join(filter(None, [first, confounds.told(judged.confounds)]))
   return Verdict(
     judged.claim,
     outcome,

@@ -1,0 +1,142 @@
+"""The page in a real browser: nothing fails, tables sort and filter, dark, narrow, by keyboard."""
+
+import browsers
+import pytest
+from test_page import CLAIMS
+from test_report import PROVENANCE, records, study
+
+from norms.lab import report, statistics
+
+pytestmark = pytest.mark.slow  # a browser starts
+
+FOCUSED = """
+const e = document.activeElement;
+return e === document.body ? null : [...document.querySelectorAll("*")].indexOf(e);
+"""
+REACHABLE = """
+const all = [...document.querySelectorAll("*")];
+return all.filter((e) => e.matches("a[href], button, input, select, summary, [tabindex]"))
+  .filter((e) => e.checkVisibility()).map((e) => all.indexOf(e));
+"""
+
+
+@pytest.fixture(scope='module')
+def browser():
+  with browsers.started() as driver:
+    yield driver
+
+
+@pytest.fixture(scope='module')
+def page(browser, tmp_path_factory):
+  """A small study's page; the browser is asked for first, so that without one nothing is drawn."""
+  folder = tmp_path_factory.mktemp('report')
+  return report.write(records(seeds=5), study(claims=CLAIMS), PROVENANCE, folder)
+
+
+def choose(browser, table, column, wanted):
+  """Sets the filter of a column, as a reader does."""
+  control = browser.find_element('css selector', f'#{table} [aria-label="Show lines by {column}"]')
+  control.send_keys(wanted)
+
+
+def lines(browser, table):
+  """The cells of the lines that are seen, and what is said of their number."""
+  script = """
+  const table = document.getElementById(arguments[0]);
+  const rows = [...table.tBodies[0].rows].filter((row) => row.checkVisibility());
+  const said = table.parentElement.previousElementSibling.querySelector("output");
+  return [rows.map((row) => [...row.cells].map((c) => c.textContent.trim())), said?.textContent];
+  """
+  return browser.execute_script(script, table)
+
+
+def test_nothing_fails_and_nothing_is_fetched(browser, page):
+  browser.get_log('browser')
+  for dark in (False, True):
+    browsers.show(browser, page, dark=dark)
+    browser.find_element('id', 'theme').click()
+    assert browser.get_log('browser') == []
+    assert browser.execute_script('return performance.getEntriesByType("resource").length') == 0
+    browser.execute_script('localStorage.clear()')
+
+
+def test_filters_show_the_lines_of_their_columns_and_count_them(browser, page):
+  browsers.show(browser, page)
+  assert lines(browser, 'cells')[1] == '18 of 18 lines'
+  choose(browser, 'cells', 'norm', 'layer')
+  choose(browser, 'cells', 'batch size', '64')
+  shown, said = lines(browser, 'cells')
+  assert said == '3 of 18 lines' and [row[:2] for row in shown] == [['layer', '64']] * 3
+  choose(browser, 'trials', 'test accuracy', '>0.9')
+  shown, said = lines(browser, 'trials')
+  frame = records(seeds=5)
+  most = frame[(frame['epoch'] == 4) & (frame['test_accuracy'].round(4) > 0.9)]
+  assert {row[-1] for row in shown} == set(most['trial']) and said.startswith(f'{len(most)} of 90')
+
+
+def test_a_title_sorts_its_column_both_ways(browser, page):
+  browsers.show(browser, page)
+  script = """
+  return [...document.querySelectorAll("#trials thead button")]
+    .find((b) => b.textContent === "test accuracy")
+  """
+  title = browser.execute_script(script)
+  for way, backwards in (('ascending', False), ('descending', True)):
+    title.send_keys('\ue007')  # Enter: a button is one by keyboard, too
+    assert title.find_element('xpath', '..').get_attribute('aria-sort') == way
+    column = [float(row[4]) for row in lines(browser, 'trials')[0]]
+    assert column == sorted(column, reverse=backwards) and column[0] != column[-1]
+
+
+@pytest.mark.parametrize('dark', [False, True])
+def test_every_text_can_be_read(dark, browser, page):
+  browsers.show(browser, page, dark=dark)
+  seen = browsers.contrasts(browser)
+  assert 'supported' in seen and 'test accuracy' in seen and len(seen) > 100
+  assert {text: value for text, value in seen.items() if value < 4.5} == {}
+  paper = browser.execute_script('return getComputedStyle(document.body).backgroundColor')
+  assert (browsers._luminance(paper) < 0.1) == dark
+
+
+def test_a_phone_scrolls_in_one_direction(browser, page):
+  browsers.show(browser, page, width=390, height=844)
+  size = 'return [document.documentElement.scrollWidth, window.innerWidth]'
+  assert browser.execute_script(size) == [390, 390]
+
+
+def test_question_answer_and_figure_are_seen_at_once(browser, page):
+  browsers.show(browser, page)
+  script = 'return document.querySelector(arguments[0]).getBoundingClientRect().bottom'
+  assert browser.execute_script(script, '#answer svg') <= 900
+  assert 0 < browser.execute_script(script, 'h1') < browser.execute_script(script, '.answer')
+
+
+def test_the_keyboard_reaches_all_that_can_be_used(browser, page):
+  browsers.show(browser, page)
+  reached = []
+  wanted = browser.execute_script(REACHABLE)
+  for _ in range(len(wanted) + 5):
+    browser.switch_to.active_element.send_keys('\ue004')  # Tab
+    if (now := browser.execute_script(FOCUSED)) is None or now in reached:
+      break
+    reached.append(now)
+  assert set(wanted) <= set(reached)
+  browsers.show(browser, page)
+  browser.find_element('tag name', 'body').send_keys('\ue004')
+  skip = browser.switch_to.active_element
+  assert skip.text == 'Skip to the answer' and skip.is_displayed()
+  skip.send_keys('\ue007')
+  assert browser.current_url.endswith('#answer')
+
+
+def test_a_screen_reader_hears_the_finding_of_a_figure(browser, page):
+  browsers.show(browser, page)
+  tree = browser.execute_cdp_cmd('Accessibility.getFullAXTree', {})['nodes']
+  named = [
+    node['name']['value']
+    for node in tree
+    if node.get('role', {}).get('value') in ('image', 'img', 'figure') and 'name' in node
+  ]
+  verdict = statistics.verdicts(records(seeds=5), CLAIMS)[1]
+  finding = verdict.sentence.partition(': supported')[0]
+  assert any(name.startswith(f'Every seed. {finding}') for name in named)
