@@ -54,7 +54,8 @@ STUDY: Mapping[str, str] = {
   'metrics': 'what else is measured of each split: names of norms.lab.tasks.METRICS, or your own',
   'patience': 'a trial ends after so many epochs with no better score on validation data; 0: never',
   'probes': "functions of one's own that measure after each epoch, as docs/parameters.md says",
-  'replay': "numpy_legacy: kernels and batches as NumPy's legacy generator draws them",
+  'replay': "numpy_legacy: kernels and batches as NumPy's legacy generator draws them; "
+  'numpy_legacy_zeros: running statistics start at 0, too, the variance as well',
   'chunk': 'how many trials are computed at once: 0 chooses, 1 is exact to the bit',
   'sweep': 'per key a tuple of values, whose product is run; () leaves the key as it is',
   'claims': 'what the records are held against: (name, {options}) each',

@@ -24,7 +24,8 @@ from norms.lab.values import whole as _whole
 TRACED = ('init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed')
 OPTION = 'optimizer_options.'  # before the name of one of these, where it is traced
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
-REPLAYS = ('', 'numpy_legacy')  # of norms.lab.engine.replay
+# Of norms.lab.engine.replay; the last also starts running statistics at zero.
+REPLAYS = ('', 'numpy_legacy', 'numpy_legacy_zeros')
 # Of norms.lab.kept: each also keeps what those before it do.
 KEPT = ('', 'final', 'best', 'epochs')
 TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
@@ -63,7 +64,7 @@ class Trial:
   eval_stats: str
   eval_examples: int = 0  # of the training split, for its loss and accuracy; 0: all
   augment: tuple[str, ...] = ()
-  replay: str = ''  # where initial kernels and batches come from, if not from the seed's keys
+  replay: str = ''  # where it starts and its batches come from, if not from the seed's keys
   turn: str = ''  # of a replayed trial: its place among those that share one generator
   head_scale: float | None = None  # of the last kernel; None: as the others
   probe: int = 0  # how many training examples norms.lab.engine.probes looks at; 0: no probe

@@ -6,12 +6,13 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 import small
 
 from norms.lab import grouping, study
-from norms.lab.engine import replay
+from norms.lab.engine import replay, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -59,6 +60,30 @@ def test_replayed_lanes_of_one_group_keep_their_own_batches(tmp_path):
   np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
+def test_running_statistics_start_at_zero_where_the_replay_asks_and_training_is_the_same(tmp_path):
+  """The usual mean is 0 and the usual variance 1; the judge sees where they start, no step does."""
+  frames = {}
+  for name in ('numpy_legacy', 'numpy_legacy_zeros'):
+    made = small.config(norm='batch', replay=name, batch_size=100, seed=231, epochs=2,
+                        eval_stats='running')  # fmt: skip
+    asked = study.from_config(made)
+    (tile,) = grouping.groups(asked.trials)[0].tiles
+    setup = training.TrainSetup.of(tile.trials[0].static, 10)
+    stats = {'layer': {'mean': np.float32([3]), 'var': np.float32([1]), 'u': np.float32([5])}}
+    variables = {'params': {'kernel': np.ones((1, 1), np.float32)}, 'batch_stats': stats}
+    hyper = {**tile.trials[0].hyper, 'seed': 231}
+    begun = training.initial(setup, variables, np.ones(1, np.float32), hyper).variables
+    start = jax.tree.map(float, jax.tree.map(np.squeeze, begun['batch_stats']['layer']))
+    zero = name.endswith('zeros')
+    assert start == {'mean': 0 if zero else 3, 'var': 0 if zero else 1, 'u': 5}
+    frames[name] = small.run(asked, tmp_path / name)[0].sort_values('epoch')
+  usual, zeros = frames.values()
+  np.testing.assert_array_equal(usual['minibatch_loss'], zeros['minibatch_loss'])
+  np.testing.assert_array_equal(usual['grad_norm'], zeros['grad_norm'])
+  assert (usual['train_loss'].to_numpy() != zeros['train_loss'].to_numpy()).all()
+  assert set(usual['trial']).isdisjoint(zeros['trial'])
+
+
 def test_an_unknown_replay_names_the_known():
   with pytest.raises(
     ValueError, match="replay='numpy_legcy' is not known: did you mean 'numpy_leg"
@@ -71,7 +96,8 @@ def test_an_unknown_replay_names_the_known():
 @pytest.mark.slow
 def test_study_d4_replayed_prints_the_references_losses(tmp_path):
   """The plain net within 2e-6 at all ten iterations; batch norm within 1e-5 at the first three and
-  0.03 at the rest, where float32 chaos has set in; accuracies within 0.02."""
+  0.03 at the rest, where float32 chaos has set in; final accuracies within 0.02, and the training
+  accuracy of batch norm within 0.03 at every epoch."""
   data = pathlib.Path(os.environ.get('NORMS_DATA', ROOT.parent / 'shared/data'))
   if not (data / 'make_cifar10.py').exists():
     pytest.skip(f'no CIFAR-10 at {data}: set NORMS_DATA to the folder that has make_cifar10.py')
@@ -92,3 +118,6 @@ def test_study_d4_replayed_prints_the_references_losses(tmp_path):
     assert (apart <= (2e-6 if norm == 'none' else 0.03)).all(), apart
     final = rows[['train_accuracy', 'validation_accuracy']].to_numpy()[-1]
     assert (np.abs(final - cifar_depth.ACCURACIES[norm]) <= 0.02).all(), final
+    if norm in cifar_depth.BY_EPOCH:
+      curve = rows['train_accuracy'].to_numpy()[1:]
+      assert (np.abs(curve - cifar_depth.BY_EPOCH[norm]) <= 0.03).all(), curve

@@ -80,7 +80,7 @@ def test_all_norms_of_study_a_share_one_setting():
 def test_the_replayed_trials_come_first_and_in_the_order_of_their_draws():
   trials = invented.asked('cifar_depth').trials
   first = [(trial.norm, trial.replay, trial.seed) for trial in trials[:2]]
-  assert first == [('batch', 'numpy_legacy', 231), ('none', 'numpy_legacy', 231)]
+  assert first == [('batch', 'numpy_legacy_zeros', 231), ('none', 'numpy_legacy_zeros', 231)]
   assert not any(trial.replay for trial in trials[2:])
 
 

@@ -1,7 +1,8 @@
 """Where a trial's initial kernels and its batches come from.
 
 `Keyed` draws them from the trial's seed and a purpose, so that trials of one seed share them.
-`Legacy` replays the experiments of NumPy's legacy generator, which trials share in turn.
+`Legacy` replays the experiments of NumPy's legacy generator, which trials share in turn; where
+running statistics start is settled in `training.initial`.
 """
 
 from collections.abc import Iterable

@@ -57,6 +57,7 @@ class TrainSetup:
   normalizer: type | None = None  # the class of the norm, where that acts on activations
   augment: tuple[str, ...] = ()
   probes: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+  from_zeros: bool = False  # whether running means and variances start at 0
 
   @classmethod
   def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
@@ -81,6 +82,7 @@ class TrainSetup:
       normalizer=norm.module if row.kind == 'activation' else None,
       augment=static.augment,
       probes={name: catalogue.load(name, 'probe') for name in static.probes},
+      from_zeros=static.replay.endswith('_zeros'),
     )
 
 
@@ -106,7 +108,18 @@ def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
     params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
   params = traverse_util.unflatten_dict(_with_lengths(params))
   opt_state = setup.optimizer(hyper).init(params)
-  return State({**variables, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
+  rest = statistics_at_zero(variables) if setup.from_zeros else variables
+  return State({**rest, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
+
+
+def statistics_at_zero(variables: Variables) -> Variables:
+  """The variables, running means and variances 0: the first steps' accuracies by them are others,
+  though nothing else of training is."""
+  flat = traverse_util.flatten_dict(dict(variables))
+  for path in flat:
+    if path[0] == 'batch_stats' and path[-1] in ('mean', 'var'):
+      flat[path] = jnp.zeros_like(flat[path])
+  return traverse_util.unflatten_dict(flat)
 
 
 def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
