@@ -124,11 +124,11 @@ def write_again(asked) -> int:
 
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import ending, parity, records, session
+  from norms.lab import ending, evidence, parity, records, session
 
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
-  if not DRY_RUN.value:
+  if not DRY_RUN.value and not REPORT.value:
     session.set_aside(workdir)
   units = parity.pending(asked, workdir)
   if DRY_RUN.value:
@@ -136,11 +136,13 @@ def compare(config, doc: str, command: str) -> int:
     return 0
   ending.in_order(STOPPED)
   failed = [] if REPORT.value else parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
-  frame = parity.results(asked, workdir)
+  frame, made_by = parity.results(asked, workdir), records.provenance(workdir)
+  if REPORT.value and frame.empty:
+    frame, made_by, _ = evidence.load(workdir / 'report')
   if not frame.empty:
     from norms.lab.report import parity as report
 
-    page = report.write(frame, asked, records.provenance(workdir), workdir / 'report')
+    page = report.write(frame, asked, made_by, workdir / 'report')
     print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
   session.tell(failed, workdir)
   return 1 if failed else 0

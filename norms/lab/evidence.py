@@ -1,7 +1,8 @@
 """What is committed of a study beside its report: its records, as two small files.
 
 trials.csv has a row per trial, for readers and for other programs; records.parquet holds every row,
-with where it came from, so that the report can be written again without training.
+with where it came from, so that the report can be written again without training. A comparison with
+other libraries has no trials, and records.parquet alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,17 @@ def write(
   """Writes both files; the same records give the same bytes, in whatever order they come."""
   text = trials(frame).to_csv(index=False, float_format='%.9g', lineterminator='\n')
   (folder / TRIALS).write_text(text, encoding='utf-8', newline='\n')
-  rows = frame.sort_values([TRIAL, EPOCH], kind='stable')
+  write_rows(frame.sort_values([TRIAL, EPOCH], kind='stable'), provenance, folder, timing)
+
+
+def write_rows(
+  frame: pd.DataFrame,
+  provenance: Sequence[Mapping[str, Any]],
+  folder: pathlib.Path,
+  timing: Mapping[str, Any] | None = None,
+) -> None:
+  """Writes records.parquet alone, its rows in the frame's order."""
+  rows = frame.copy(deep=False)
   rows.attrs = {}  # pandas would write them, too
   table = pa.Table.from_pandas(rows, preserve_index=False)
   score = frame.attrs.get(COMPARED_BY, columns.SCORE)

@@ -1,13 +1,16 @@
 """The comparison with other libraries as a study: its run, its records, its verdicts."""
 
 import importlib.util
+import json
 import pathlib
+import shutil
 
+import commands
 import numpy as np
 import pandas as pd
 import pytest
 
-from norms.lab import parity, peers, records
+from norms.lab import evidence, parity, peers, records
 from norms.lab.report import parity as page
 from norms.lab.report.parity import agreement, drift
 
@@ -46,6 +49,42 @@ def test_a_comparison_runs_reports_and_is_not_run_twice(asked, tmp_path, monkeyp
   assert study.absent in text and 'the command' in text and 'its variance is E[x^2]' in text
   assert len(pd.read_csv(written.parent / 'summary.csv')) == len(frame)
   assert 'Flax linen' in page.terminal(frame, study)
+  kept, made_by, _ = evidence.load(written.parent)
+  again = page.write(kept, study, made_by, tmp_path / 'again')
+  for name in ('report.md', 'index.html', 'summary.csv', 'records.parquet'):
+    assert again.with_name(name).read_bytes() == written.with_name(name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_comparison_again_from_what_is_committed(tmp_path):
+  arguments = ['--config=configs/parity.py:smoke', '--config.norms=layer', '--config.peers=linen',
+               "--config.dtypes=('float32',)", f'--workdir={tmp_path}']  # fmt: skip
+  done = commands.train(*arguments)
+  assert done.returncode == 0, done.stderr
+  before = (tmp_path / 'report' / 'report.md').read_text()
+  shutil.rmtree(tmp_path / 'records')
+  for name in ('report.md', 'index.html', 'summary.csv'):
+    (tmp_path / 'report' / name).unlink()
+  again = commands.train(*arguments, '--report')
+  assert again.returncode == 0, again.stderr
+  text = (tmp_path / 'report' / 'report.md').read_text()
+  assert text.replace(' --report', '') == before  # of the command that wrote it
+  assert not (tmp_path / 'records').exists()
+
+
+COMMITTED = sorted(
+  path.parent for path in CONFIGS.parent.glob('results/parity*/report/records.parquet')
+)
+
+
+@pytest.mark.parametrize('folder', COMMITTED, ids=lambda folder: folder.parent.name)
+def test_committed_verdicts_of_comparisons_follow_from_committed_records(folder, tmp_path):
+  kept = json.loads((folder / 'summary.json').read_text())['verdicts']
+  study = parity.from_config(config(folder.parent.name, None))
+  again = page.KINDS[study.kind].report(evidence.load(folder).frame, tmp_path).verdicts
+  assert [(line.claim, line.outcome, line.sentence) for line in again] == [
+    (line['claim'], line['outcome'], line['sentence']) for line in kept
+  ]
 
 
 def test_all_files_of_the_library_are_in_the_identity_of_a_unit():

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from norms.lab import evidence
 from norms.lab.report.parity import agreement, drift, page
 from norms.lab.report.parity.page import Comparison
 
@@ -26,8 +27,13 @@ def write(
   provenance: Sequence[Mapping[str, Any]],
   folder: pathlib.Path,
 ) -> pathlib.Path:
-  """Writes figures, summary.csv, report.md and index.html; returns the path of the last."""
-  return page.write(KINDS[study.kind].report(frame, folder), study, provenance, folder)
+  """Writes figures, summary.csv, report.md, index.html and the rows; returns the path of the page.
+
+  What norms.lab.evidence.load returns of a folder makes the same report again.
+  """
+  index = page.write(KINDS[study.kind].report(frame, folder), study, provenance, folder)
+  evidence.write_rows(frame, provenance, folder)
+  return index
 
 
 def terminal(frame: pd.DataFrame, study: Comparison) -> str:
