@@ -90,7 +90,10 @@ def main(argv: list[str]) -> int:
     print(session.describe(asked, WORKDIR.value))
     return 0
   if REPORT.value:
-    return write_again(asked)
+    from norms.lab import reporting
+
+    print(reporting.again(asked, asked.folder(WORKDIR.value)))
+    return 0
   ending.in_order(STOPPED)
   # The report's imports take a second, which training hides.
   loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
@@ -107,24 +110,9 @@ def main(argv: list[str]) -> int:
   return 1 if frame.attrs[columns.FAILED] else 0
 
 
-def write_again(asked) -> int:
-  """The report, from the records, or where there are none from what is kept beside it."""
-  from norms.lab import evidence, report, sweep
-
-  workdir = asked.folder(WORKDIR.value)
-  frame = sweep.results(asked, workdir)
-  if frame.empty:
-    frame, made_by, timing = evidence.load(workdir / 'report')
-    page = report.write(frame, asked, made_by, workdir / 'report', timing)
-  else:
-    page = report.of_run(frame, asked, workdir)
-  print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
-  return 0
-
-
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import ending, evidence, parity, records, session
+  from norms.lab import ending, parity, reporting, session
 
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
@@ -136,14 +124,8 @@ def compare(config, doc: str, command: str) -> int:
     return 0
   ending.in_order(STOPPED)
   failed = [] if REPORT.value else parity.run(asked, units, workdir, fail_fast=FAIL_FAST.value)
-  frame, made_by = parity.results(asked, workdir), records.provenance(workdir)
-  if REPORT.value and frame.empty:
-    frame, made_by, _ = evidence.load(workdir / 'report')
-  if not frame.empty:
-    from norms.lab.report import parity as report
-
-    page = report.write(frame, asked, made_by, workdir / 'report')
-    print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
+  if shown := reporting.of_comparison(asked, workdir, kept=REPORT.value):
+    print(shown)
   session.tell(failed, workdir)
   return 1 if failed else 0
 

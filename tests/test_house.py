@@ -51,6 +51,7 @@ LAB = (
   {'sweep'},
   {'session'},
   {'parity', 'reproduce'},
+  {'reporting'},
 )
 # The lab's rooms; the report stands apart, since it reads records only.
 ROOMS = {
