@@ -962,15 +962,22 @@ MUTANTS = (
     'test_pairs_are_matched',
   ),
   Mutant(
-    'trained without a falling loss', 'lab/statistics/intervals.py',
-    'p_value < 1e-3 and last_loss <= 0.99 * first_loss',
-    'p_value < 1e-3',
+    'trained, though no better than before', 'lab/statistics/learnt.py',
+    ' < ALPHA and mcnemar(gained, lost) < ALPHA',
+    ' < ALPHA',
     'test_not_trained',
   ),
   Mutant(
-    'trained at chance', 'lab/statistics/intervals.py',
-    'p_value < 1e-3',
-    'p_value < 0.5',
+    'gains and losses swapped', 'lab/runner/rows.py',
+    '((now, before), (before, now))',
+    '((before, now), (now, before))',
+    'changed_sides',
+    within=('evaluation',),
+  ),
+  Mutant(
+    'trained at chance', 'lab/statistics/learnt.py',
+    'at_least(correct, n_test, chance) < ALPHA',
+    'at_least(correct, n_test, chance) < 0.5',
     'test_trained',
   ),
   Mutant(
@@ -1051,7 +1058,7 @@ MUTANTS = (
   ),
   Mutant(
     "older files in a report's sums", 'lab/report/origins.py',
-    'if _number(line) == numerics.NUMERICS]',
+    'if _number(line) == newest(provenance)]',
     'if _number(line)]',
     'test_older_records',
   ),
@@ -1155,8 +1162,8 @@ MUTANTS = (
   ),
   Mutant(
     'trained by the best epoch', 'lab/tasks/standard.py',
-    "rows['test_accuracy'][-1]",
-    "rows['test_accuracy'].max()",
+    'rows[TEST_ACCURACY][-1]',
+    'rows[TEST_ACCURACY].max()',
     'judged_by_its_last_epoch',
     within=('tasks',),
   ),
@@ -1304,7 +1311,7 @@ MUTANTS = (
     'test_the_rule', within=('patience',),
   ),
   Mutant(
-    'rows after the end of a trial', 'lab/runner/execution.py',
+    'rows after the end of a trial', 'lab/runner/rows.py',
     'values[at][:length]',
     'values[at][: len(curves)]',
     'test_a_trial_ends_where', within=('patience',),

@@ -75,7 +75,7 @@ ROOMS = {
   ),
   'lab/runner': (
     {'epochs', 'identity', 'memory', 'once', 'options', 'progress', 'provenance'},
-    {'keeping', 'resuming'},
+    {'keeping', 'resuming', 'rows'},
     {'checks'},
     {'execution'},
     {'workers', 'timing'},
@@ -86,7 +86,7 @@ ROOMS = {
     {'agreement', 'drift'},
   ),
   'lab/report': (
-    {'naming', 'style', 'studies'},
+    {'naming', 'style', 'studies', 'trained_rule'},
     {'view', 'answer'},
     {'tables'},
     {'figures'},

@@ -8,6 +8,7 @@ defaults of `Column`. What the parity studies record has a table of its own, par
 
 from collections.abc import Iterable
 import fnmatch
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -34,6 +35,7 @@ TRAIN_ACCURACY, VALIDATION_ACCURACY = 'train_accuracy', 'validation_accuracy'
 TRAIN_LOSS, TEST_LOSS, FINAL_LOSS = 'train_loss', 'test_loss', 'final_loss'
 MINIBATCH_LOSS, FIRST_LOSS, GRAD_NORM = 'minibatch_loss', 'first_loss', 'grad_norm'
 TRAINED, DIVERGED_AT, EPOCH_SECONDS = 'trained', 'diverged_at', 'epoch_seconds'
+TEST_GAINED, TEST_LOST = 'test_gained', 'test_lost'
 TRIVIAL_LOSS = 'trivial_loss'  # of tasks that are judged against a predictor without input
 SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
 CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
@@ -76,6 +78,8 @@ class Column(NamedTuple):
     return {HIGHER: self.limits[0], LOWER: self.limits[1]}.get(self.better, math.nan)
 
 
+_loss = functools.partial(Column, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS)
+_count = functools.partial(Column, dtype='int', limits=POSITIVE, shown=NOWHERE)
 COLUMNS: tuple[Column, ...] = (
   Column(TRIAL, KEY, 'text', shown=NOWHERE),
   Column(EPOCH, KEY, 'int', shown=NOWHERE, unit='epochs'),
@@ -128,17 +132,13 @@ COLUMNS: tuple[Column, ...] = (
     FINAL_LOSS, label='final training loss',
     better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS,
   ),
-  Column('validation_loss', better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS),
-  Column(
-    MINIBATCH_LOSS, label="loss, mean over the epoch's steps",
-    better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS,
-  ),
-  Column(
-    FIRST_LOSS, label="loss of the epoch's first step",
-    better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS,
-  ),
+  _loss('validation_loss'),
+  _loss(MINIBATCH_LOSS, label="loss, mean over the epoch's steps"),
+  _loss(FIRST_LOSS, label="loss of the epoch's first step"),
   Column(GRAD_NORM, label='gradient norm', better=LOWER, limits=POSITIVE, shown=FIGURE),
-  Column(DIVERGED_AT, dtype='int', limits=POSITIVE, shown=NOWHERE, unit='steps'),
+  _count(DIVERGED_AT, unit='steps'),
+  _count(TEST_GAINED, label='test examples right, and wrong before training', unit='examples'),
+  _count(TEST_LOST, label='test examples wrong, and right before training', unit='examples'),
   Column(TRAINED, dtype='bool', better=HIGHER, limits=SHARE, shown=NOWHERE),
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),

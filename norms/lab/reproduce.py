@@ -154,7 +154,8 @@ def evaluate(trial: Trial, variables: Mapping[str, Any], manual_dir: str = '') -
   judge = jax.jit(functools.partial(program.evaluation, setup, 1))
   given = (state, data, evaluation.eval_inputs(setup, data))
   found = judge.lower(*given).compile(compiler.options())(*given)
-  return {name: value.item() for name, value in found.items() if name not in tasks.EVIDENCE}
+  left_out = (*tasks.EVIDENCE, tasks.RIGHT)
+  return {name: value.item() for name, value in found.items() if name not in left_out}
 
 
 def compared(study: Study, start: str, workdir: pathlib.Path) -> tuple[str, bool]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import small
 
+import norms.lab
 from norms.lab import data as data_sets
 from norms.lab import grouping, study
 from norms.lab.data import Data, Split
@@ -86,3 +87,26 @@ def test_a_subset_for_evaluation_and_a_validation_split():
   held = one(validation)
   chex.assert_trees_all_close(seen['validation_loss'], held['train_loss'], rtol=1e-6)
   assert 'validation_loss' not in jax.eval_shape(functools.partial(evaluate, plain), state, DATA)
+
+
+def test_test_examples_that_changed_sides_are_counted_from_before_training():
+  """In every epoch, against the outputs of the states themselves."""
+  (trial,) = study.from_config(small.config(norm='none', epochs=4)).trials
+  network, right = norms.lab.network(trial), []
+  for _, state, found in norms.lab.train(trial):
+    logits = network.apply(state.variables, DATA.test.x, train=False)
+    right.append(np.argmax(logits, -1) == DATA.test.y)
+    gained, lost = (right[-1] & ~right[0]).sum(), (right[0] & ~right[-1]).sum()
+    assert (found['test_gained'], found['test_lost']) == (gained, lost)
+  assert gained > lost > 0
+
+
+@pytest.mark.parametrize('chunk', [1, 2])
+def test_counts_are_of_each_lane(chunk, tmp_path):
+  made = small.config(norm='batch', init_scale=(0.1, 1.0), seed=(0, 1), chunk=chunk)
+  frame, failed, _ = small.run(made, tmp_path)
+  assert not failed
+  net = (frame['test_gained'] - frame['test_lost']).groupby(frame['trial'])
+  risen = frame.groupby('trial')['test_accuracy'].transform(lambda of: of - of.iloc[0])
+  np.testing.assert_allclose(frame['test_gained'] - frame['test_lost'], risen * 355, atol=1e-3)
+  assert (net.first() == 0).all() and net.last().nunique() > 1

@@ -12,7 +12,7 @@ import pytest
 from test_report import PROVENANCE, records, study
 
 from norms.lab import report, statistics
-from norms.lab.report import answer, questions, trials, varied, view
+from norms.lab.report import answer, questions, trained_rule, trials, varied, view
 
 FILTERS = pathlib.Path(report.__file__).parent / 'filters.js.j2'
 CLAIMS = (
@@ -169,10 +169,23 @@ def test_failures_are_listed_with_epoch_and_cause(lines):
   assert head[-4:] == ['epoch', 'what happened', 'test accuracy', 'trial']
   assert len(rows) == 20 and {row[0] for row in rows} == {'no norm'}
   for row in rows:
-    ended = ['1', trials.NOT_FINITE] if row[2] == '100' else [
+    ended = ['1', trained_rule.NOT_FINITE] if row[2] == '100' else [
       '4', 'the training loss did not fall by 1%'
     ]  # fmt: skip
     assert row[4:6] == ended
+
+
+def test_the_page_says_by_which_rule_a_trial_trained():
+  """Records without the counts are by the rule of then."""
+  line = {'diverged_at': pd.NA, 'train_loss': 2.9, 'test_gained': 30, 'test_lost': 25}
+  older = {key: line[key] for key in ('diverged_at', 'train_loss')}
+  said = [trained_rule.of(pd.DataFrame([each])) for each in (line, older)]
+  assert 'McNemar' in said[0] and 'fell by' not in said[0]
+  assert 'that these records were made with' in said[1] and 'McNemar' not in said[1]
+  why = 'no better than before training: 30 test examples gained, 25 lost'
+  assert trained_rule.broken(line, 2.3) == why
+  assert trained_rule.broken({**line, 'test_lost': 2}, 2.3) == trained_rule.AT_CHANCE
+  assert trained_rule.broken(older, 2.3) == 'the training loss did not fall by 1%'
 
 
 def test_of_many_trials_the_first_are_shown_and_counted(monkeypatch):

@@ -52,11 +52,14 @@ def trained_on(norm, scales, seeds=SEEDS, grid=(0.01, 0.1, 1.0, 10.0, 100.0)):
 # Trained.
 
 
+BETTER = {'gained': 100, 'lost': 10, 'last_loss': 1.0}
+
+
 def test_trained_begins_where_the_binomial_test_says():
   threshold = next(k for k in range(1001) if stats.binom.sf(k - 1, 1000, 0.1) < 1e-3)
   assert threshold == 131
-  assert statistics.trained(threshold / 1000, 1000, 0.1, 2.3, 1.0)
-  assert not statistics.trained((threshold - 1) / 1000, 1000, 0.1, 2.3, 1.0)
+  assert statistics.trained(threshold / 1000, 1000, 0.1, **BETTER)
+  assert not statistics.trained((threshold - 1) / 1000, 1000, 0.1, **BETTER)
 
 
 @given(st.integers(0, 500), st.integers(1, 500), st.floats(0.02, 0.9))
@@ -64,27 +67,40 @@ def test_trained_begins_where_the_binomial_test_says():
 def test_trained_agrees_with_scipy(correct, n, chance):
   correct = min(correct, n)
   p_value = stats.binomtest(correct, n, chance, alternative='greater').pvalue
-  assert statistics.trained(correct / n, n, chance, 2.0, 1.0) == (p_value < 1e-3)
+  assert statistics.trained(correct / n, n, chance, **BETTER) == (p_value < 1e-3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_mcnemar_agrees_with_scipy(gained, lost):
+  p = stats.binomtest(gained, gained + lost, alternative='greater').pvalue if gained + lost else 1.0
+  assert statistics.mcnemar(gained, lost) == pytest.approx(p, rel=1e-9)
+  assert statistics.trained(0.9, 1000, 0.1, gained, lost, 1.0) == (p < 1e-3)
 
 
 @pytest.mark.parametrize(
-  'accuracy, first, last',
+  'accuracy, changed, loss',
   [
-    (0.0718, 2.3, 1.0),  # study B: below chance
-    (0.9, 2.3, 2.29),  # the loss fell by less than 1%
-    (0.9, 2.3, np.nan),
-    (0.9, 2.3, np.inf),
-    (np.nan, 2.3, 1.0),
-    (0.9, np.nan, 1.0),
+    (0.0718, (500, 200), 1.0),  # study B: below chance
+    (0.158, (8, 8), 2.3),  # a lucky start
+    (0.158, (9, 0), 2.3),  # a tenth would be enough
+    (0.158, (200, 500), 2.3),
+    (0.9, (8500, 30), np.nan),
+    (0.9, (8500, 30), np.inf),
+    (np.nan, (8500, 30), 1.0),
   ],
 )
-def test_not_trained(accuracy, first, last):
-  assert not statistics.trained(accuracy, 10000, 0.1, first, last)
+def test_not_trained(accuracy, changed, loss):
+  assert not statistics.trained(accuracy, 10000, 0.1, *changed, loss)
+
+
+def test_trained_though_its_loss_has_risen():
+  assert statistics.trained(0.43, 355, 0.1, gained=130, lost=12, last_loss=4.0)
 
 
 def test_trained_against_the_majority_share():
-  assert statistics.trained(0.6, 1000, 0.5, 2.3, 1.0)
-  assert not statistics.trained(0.6, 1000, 0.6, 2.3, 1.0)
+  assert statistics.trained(0.6, 1000, 0.5, **BETTER)
+  assert not statistics.trained(0.6, 1000, 0.6, **BETTER)
 
 
 # Spread.

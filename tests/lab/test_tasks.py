@@ -8,7 +8,7 @@ import pytest
 import small
 
 from norms.lab import data as data_sets
-from norms.lab import measured, statistics, study, tasks, trial
+from norms.lab import measured, numerics, statistics, study, tasks, trial
 from norms.lab.columns import HIGHER
 from norms.lab.data import Data, Split
 from norms.lab.engine import training
@@ -41,11 +41,11 @@ def test_a_classifier_is_judged_by_its_last_epoch_and_the_test_examples():
   """Not by its best epoch, nor by the share of the largest class of the training examples."""
   task = standard.Classification()
   even, odd = np.tile([0, 1], 500).astype('int32'), np.repeat([0, 1], [800, 200]).astype('int32')
-  falling = {'train_loss': np.array([0.7, 0.3, 0.3])}
+  better = {'train_loss': [0.3], 'test_gained': [450], 'test_lost': [50]}
 
   def trained(accuracy, train, test):
     data = Data(Split(None, train), Split(None, test))
-    return task.trained({**falling, 'test_accuracy': np.array(accuracy)}, data)
+    return task.trained({**better, 'test_accuracy': np.array(accuracy)}, data)
 
   assert trained([0.5, 0.9, 0.9], even, even)
   assert not trained([0.5, 0.9, 0.5], even, even)  # its best epoch was better
@@ -172,14 +172,21 @@ def test_a_next_token_model_trained_if_it_is_better_than_frequencies():
   assert not trained(task, np.zeros((50, 8, 5)), common)
 
 
-def test_classification_is_judged_as_before():
+def test_classification_is_judged_by_its_last_epoch():
   task = tasks.Classification()
   y = np.arange(100) % 10
   data = Data(Split(y, y), Split(y, y))
-  rows = {'train_loss': np.array([2.3, 1.0]), 'test_accuracy': np.array([0.1, 0.5])}
-  assert task.trained(rows, data) and not task.evidence(LOGITS, LABELS, LABELS)
-  assert not task.trained({**rows, 'train_loss': np.array([2.3, 2.29])}, data)
+  rows = {
+    'train_loss': np.array([2.3, 2.6]), 'test_accuracy': np.array([0.1, 0.5]),
+    'test_gained': np.array([0, 42]), 'test_lost': np.array([0, 2]),
+  }  # fmt: skip
+  assert task.trained(rows, data)
+  assert not task.trained({**rows, 'train_loss': np.array([2.3, np.inf])}, data)
   assert not task.trained({**rows, 'test_accuracy': np.array([0.5, 0.15])}, data)
+  assert not task.trained({**rows, 'test_gained': np.array([42, 2])}, data)
+  found = task.evidence(LOGITS, LABELS, LABELS)
+  assert found.keys() == {tasks.RIGHT}
+  np.testing.assert_array_equal(found[tasks.RIGHT], np.argmax(LOGITS, -1) == LABELS)
 
 
 def test_the_step_minimises_the_objective():
@@ -207,7 +214,8 @@ def test_the_step_minimises_the_objective():
 OLD_HASH = '2d7fad4538114971'
 
 
-def test_old_trials_keep_their_hashes_and_columns():
+def test_old_trials_keep_their_hashes_and_columns(monkeypatch):
+  monkeypatch.setattr(numerics, 'NUMERICS', 2)
   (made,) = study.from_config(small.config()).trials
   assert made.hash == OLD_HASH
   assert not {'task', 'metrics'} & set(made.columns())

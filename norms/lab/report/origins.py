@@ -13,7 +13,9 @@ from norms.lab.statistics import words
 def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
   """Where the records come from, over all their files."""
   # Records of an older arithmetic stay in the folder, but no figure of this report uses them.
-  older = numerics.unused((_number(line), line.get('trials') or 0) for line in provenance)
+  number = newest(provenance)
+  counts = [(_number(line), line.get('trials') or 0) for line in provenance]
+  older = numerics.unused(counts, number)
   provenance = used(provenance)
   versions = {
     f'{package} {version}'
@@ -27,7 +29,7 @@ def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     ('commits', ', '.join(_distinct(provenance, 'commit'))),
     ('devices', '; '.join(dict.fromkeys(devices))),
     ('versions', ', '.join(sorted(versions))),
-    ('numerics', '; '.join(filter(None, [str(numerics.NUMERICS), older]))),
+    ('numerics', '; '.join(filter(None, [str(number), older]))),
     ('started', ' to '.join(dict.fromkeys([started[0], started[-1]])) if started else ''),
     ('compilation', _seconds(sum(line.get('compile_seconds') or 0 for line in provenance))),
     ('training', _seconds(sum(line.get('run_seconds') or 0 for line in provenance))),
@@ -58,7 +60,14 @@ def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
 
 def used(provenance: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
   """The files that a report rests on."""
-  return [line for line in provenance if _number(line) == numerics.NUMERICS]
+  provenance = list(provenance)
+  return [line for line in provenance if _number(line) == newest(provenance)]
+
+
+def newest(provenance: Iterable[Mapping[str, Any]]) -> int:
+  """The number of what a report rests on: today's, but where it is made again from old evidence."""
+  numbers = {number for line in provenance if (number := _number(line)) <= numerics.NUMERICS}
+  return max(numbers, default=numerics.NUMERICS)
 
 
 def _number(line: Mapping[str, Any]) -> int:

@@ -8,20 +8,12 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
-from norms.lab.columns import EPOCH, GRAD_NORM, NORM, SEED, TEST_ACCURACY, TRAINED, TRIVIAL_LOSS
-from norms.lab.report import tables
+from norms.lab.columns import EPOCH, GRAD_NORM, NORM, SEED, TEST_ACCURACY, TRAINED
+from norms.lab.report import tables, trained_rule
 from norms.lab.report.view import View
 from norms.lab.statistics import cells, layers, ranges, words
 
-RULE = (
-  'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) and its '
-  'final training loss is finite and at least 1% below that of epoch 0; '
-)
-RULE_OF_MARGIN = (
-  'A trial trained if its losses on the test examples are below those of a predictor that sees no '
-  "input (Student's paired t-test, one-sided, p < 0.001); "
-)
-EVERY_SEED = 'a norm trains at a value if every seed did.'
+EVERY_SEED = 'A norm trains at a value if every seed did.'
 
 
 def axes(view: View) -> list[str]:
@@ -47,9 +39,9 @@ def table(view: View, axis: str) -> tables.Table:
   columns = [NORM, 'seeds', 'every seed trains over', 'some seed over']
   best_at = 'most accurate' if view.score == TEST_ACCURACY else f'best {words.label(view.score)}'
   columns += [f'{best_at} {view.chosen_on} at']
-  rule = RULE_OF_MARGIN if TRIVIAL_LOSS in view.rows else RULE
+  rule = f'{trained_rule.of(view.rows)} {EVERY_SEED}'
   title = f'Range of the {words.label(axis)}' + (f' at {where}' if where else '')
-  return tables.Table(f'range_{axis}'.replace('.', '_'), title, rule + EVERY_SEED, columns, lines)
+  return tables.Table(f'range_{axis}'.replace('.', '_'), title, rule, columns, lines)
 
 
 def sentences(view: View) -> Iterator[str]:

@@ -16,14 +16,12 @@ from norms.lab.columns import (
   TRAIN_LOSS,
   TRAINED,
   TRIAL,
-  TRIVIAL_LOSS,
 )
-from norms.lab.report import tables
+from norms.lab.report import tables, trained_rule
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
 MOST = 1000  # lines: more make a page that phones do not open
-NOT_FINITE = 'the loss became infinite or not a number'
 
 
 def table(view: View) -> tables.Table:
@@ -57,7 +55,7 @@ def failures(view: View) -> tables.Table:
       [
         *_place(view, line),
         words.number(ended.get(line[TRIAL], line[EPOCH])),
-        cause(line, first[TRAIN_LOSS].get(line[TRIAL])),
+        trained_rule.broken(line, first[TRAIN_LOSS].get(line[TRIAL])),
         tables.value(line[view.score]),
         line[TRIAL],
       ],
@@ -66,7 +64,8 @@ def failures(view: View) -> tables.Table:
     for line in _shown(failed)
   ]
   columns = [*_titles(view), EPOCH, 'what happened', words.label(view.score), TRIAL]
-  note = 'The epoch is that in which the loss was lost, else the last. ' + _note(len(failed))
+  note = 'The epoch is that in which the loss was lost, else the last. '
+  note += f'{trained_rule.of(view.rows)} {_note(len(failed))}'
   return tables.Table('failures', 'Trials that did not train or diverged', note, columns, rows)
 
 
@@ -78,17 +77,6 @@ def ends(view: View) -> dict[str, int]:
   # A record may end before the step that was lost: then it is in the epoch that comes last.
   last: dict[str, int] = dict(zip(lost[TRIAL], lost[EPOCH], strict=True))
   return last | rows.groupby(TRIAL)[EPOCH].min().to_dict()
-
-
-def cause(line: Any, first_loss: float | None) -> str:
-  """Why a trial counts as one that did not train."""
-  if not pd.isna(line[DIVERGED_AT]):
-    return NOT_FINITE
-  if TRIVIAL_LOSS in line:
-    return 'its losses are not below those of a predictor that sees no input'
-  if first_loss is not None and not line[TRAIN_LOSS] <= 0.99 * first_loss:
-    return 'the training loss did not fall by 1%'
-  return 'its test accuracy is not above guessing'
 
 
 def _shown(rows: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 
 from norms.lab import data as data_sets
 from norms.lab import failures, grouping, measured, records, statistics, superseded, tasks
@@ -22,6 +21,7 @@ from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
 from norms.lab.runner.resuming import Checkpoints, Resumed, restored
+from norms.lab.runner.rows import Changes, frame, rectangle
 from norms.lab.statistics import stated
 from norms.lab.study import Study
 
@@ -43,6 +43,15 @@ class CompiledGroup(NamedTuple):
   inputs: tuple[jax.Array, ...]
   parts: program.Shared
   segment: Callable
+
+  def begin(self, tile: grouping.Tile) -> list[State]:
+    """Each block's state before the first step."""
+    draws = self.source.draws(tile, self.parts.kernel_size)
+    return program.begin(self.parts, tile, chunks.blocks(tile, self.chunk), draws)
+
+  def judge(self, carries: list[State]) -> list[program.Curves]:
+    """Losses and metrics of each block as it stands."""
+    return [self.parts.evaluate(carry, self.data, self.inputs) for carry in carries]
 
 
 def compile_group(group: grouping.Group, study: Study, once: Once, device) -> CompiledGroup:
@@ -137,13 +146,13 @@ def train(
   """How a tile stands at each epoch, from epoch 0 on, or from where it was trained before, until
   each of its trials has ended."""
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
-  steps = examples // group.static.batch_size
+  steps, changes = examples // group.static.batch_size, Changes()
   if resumed:
     start, carries, history = resumed.epoch, list(resumed.carries), list(resumed.curves)
+    changes(jax.device_get(compiled.judge(compiled.begin(tile))))
     yield Stand(cut, carries, resumed.curves[-1])
   else:
-    start, history, draws = -1, [], compiled.source.draws(tile, compiled.parts.kernel_size)
-    carries = program.begin(compiled.parts, tile, cut, draws)
+    start, carries, history = -1, compiled.begin(tile), []
   diverged = 0
   seen = [dict.fromkeys(('minibatch_loss', 'first_loss', 'grad_norm'), np.nan) for _ in cut]
   for epoch in range(start + 1, group.static.epochs + 1):
@@ -158,41 +167,14 @@ def train(
           carries[i], compiled.data, rows[block.row], block.hyper
         )
     # All are asked for before the first is waited for.
-    judged = [compiled.parts.evaluate(carry, compiled.data, compiled.inputs) for carry in carries]
+    judged = compiled.judge(carries)
     probed = [compiled.parts.probe(carry, compiled.data) for carry in carries]
     stand = [{'step': c.step, 'diverged_at': c.diverged_at} for c in carries]
-    found = jax.device_get(list(zip(stand, seen, judged, probed, strict=True)))
-    curves = _rectangle(tile, cut, found)
+    stand, seen, judged, probed = jax.device_get((stand, seen, judged, probed))
+    found = list(zip(stand, seen, changes(judged), probed, strict=True))
+    curves = rectangle(tile, cut, found)
     done = len(tile.trials) * steps if epoch else 0
     diverged = int(sum(curves['diverged_at'][at] >= 0 for at, _ in tile.places()))
     tick(group, done, diverged)
     history.append(curves)
     yield Stand(cut, carries, curves)
-
-
-def _rectangle(tile: grouping.Tile, cut, found) -> dict[str, np.ndarray]:
-  """What was found of each block, as arrays of the tile's shape."""
-  curves: dict[str, np.ndarray] = {}
-  for block, parts in zip(cut, found, strict=True):
-    for name, values in (item for part in parts for item in part.items()):
-      blank = np.zeros((len(tile.rows), tile.width), np.asarray(values).dtype)
-      curves.setdefault(name, blank)[block.row, block.lanes] = values
-  return curves
-
-
-def frame(tile: grouping.Tile, curves: list[dict[str, np.ndarray]], data: Data) -> pd.DataFrame:
-  """A tile's records: a row per trial and epoch."""
-  # In the order of the latest: that of a checkpoint is another.
-  by_name = {name: np.stack([c[name] for c in curves], -1) for name in curves[-1]}
-  task, last = tasks.of(tile.trials[0]), last_epochs(tile, curves)
-  parts = []
-  for at, trial in tile.places():
-    length = last.get(trial, len(curves) - 1) + 1
-    rows = {name: values[at][:length] for name, values in by_name.items()}
-    diverged, trained = int(rows.pop('diverged_at')[-1]), task.trained(rows, data)
-    for name in tasks.EVIDENCE:
-      rows.pop(name, None)
-    parts.append(pd.DataFrame({**trial.columns(), 'epoch': np.arange(length), **rows}))
-    parts[-1]['diverged_at'] = pd.array([diverged if diverged >= 0 else pd.NA] * length, 'Int64')
-    parts[-1]['trained'] = trained
-  return pd.concat(parts, ignore_index=True)

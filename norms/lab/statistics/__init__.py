@@ -11,14 +11,13 @@ from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
   Comparison,
   Estimate,
-  above_zero,
   compare,
   estimate,
   interval,
   paired_differences,
-  trained,
 )
 from norms.lab.statistics.judging import CLAIMS, Verdict, verdict, verdicts
+from norms.lab.statistics.learnt import above_zero, mcnemar, trained
 from norms.lab.statistics.reported import check_references
 from norms.lab.statistics.several import holm
 
@@ -39,6 +38,7 @@ __all__ = [
   'finals',
   'holm',
   'interval',
+  'mcnemar',
   'numbers',
   'paired_differences',
   'planned',

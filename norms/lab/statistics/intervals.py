@@ -1,4 +1,4 @@
-"""Spread over seeds, comparisons paired by seed, and the test that a trial trained."""
+"""Spread over seeds, and comparisons paired by seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
-from scipy import special  # scipy.stats has these under nicer names, but takes a second to load
 
 from norms.lab.statistics import means
 
@@ -40,34 +39,6 @@ class Comparison(NamedTuple):
   level: float = 0.95
   why: str = ''  # what left it undecided, where that is not the spread
   p: float = math.nan  # two-sided, before any correction; NaN where nothing is tested
-
-
-def trained(
-  test_accuracy: float, n_test: int, chance: float, first_loss: float, last_loss: float
-) -> bool:
-  """Whether a trial learnt something: better than chance on the test split, and the loss fell.
-
-  With k = accuracy * n correct answers, P(K >= k) < 0.001 for K ~ Binomial(n, chance), and the
-  last training loss is finite and at least 1% below the first. `chance` is the larger of 1/C and
-  the share of the most frequent class. An accuracy or a first loss that is NaN did not train.
-  """
-  if not np.isfinite(test_accuracy) or not np.isfinite(last_loss):
-    return False
-  correct = round(test_accuracy * n_test)
-  p_value = special.bdtrc(correct - 1, n_test, chance) if correct > 0 else 1.0
-  return bool(p_value < 1e-3 and last_loss <= 0.99 * first_loss)
-
-
-def above_zero(mean: float, deviation: float, n: int) -> bool:
-  """Whether n values have a mean above zero: Student's t-test, one-sided, at p < 0.001.
-
-  With t = mean sqrt(n) / deviation, where the deviation has n - 1 in its denominator, P(T >= t) <
-  0.001 for Student's t with n - 1 degrees of freedom. Values that are all equal and positive are
-  above zero; fewer than two, or a NaN, say nothing.
-  """
-  if n < 2 or not mean > 0 or np.isnan(deviation):
-    return False
-  return bool(deviation == 0 or special.stdtr(n - 1, -mean * np.sqrt(n) / deviation) < 1e-3)
 
 
 def interval(

@@ -15,11 +15,12 @@ from norms.lab import data as data_sets
 from norms.lab.data import Data, Sizes, Split
 from norms.lab.tasks.metrics import METRICS
 from norms.lab.tasks.standard import Classification, NextToken, Regression
-from norms.lab.tasks.task import EVIDENCE, TRIVIAL_LOSS_ROW, Metric, Task
+from norms.lab.tasks.task import EVIDENCE, RIGHT, TRIVIAL_LOSS_ROW, Metric, Task
 
 __all__ = [
-  'EVIDENCE', 'METRICS', 'TASKS', 'Classification', 'Metric', 'NextToken', 'Regression', 'Task',
-  'all_metrics', 'check_outputs', 'examples', 'metric', 'of', 'outputs', 'rows', 'score', 'shapes',
+  'EVIDENCE', 'METRICS', 'RIGHT', 'TASKS', 'Classification', 'Metric', 'NextToken', 'Regression',
+  'Task', 'all_metrics', 'check_outputs', 'examples', 'metric', 'of', 'outputs', 'rows', 'score',
+  'shapes',
 ]  # fmt: skip
 
 TASKS: Mapping[str, type[Task]] = {

@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from norms.lab import statistics
+from norms.lab.columns import TEST_ACCURACY, TEST_GAINED, TEST_LOST, TRAIN_LOSS
 from norms.lab.data import Split
 from norms.lab.tasks.metrics import METRICS, cross_entropies, errors
-from norms.lab.tasks.task import Task
+from norms.lab.tasks.task import RIGHT, Task
 from norms.lab.xla_cpu.loss import cross_entropy
 
 
@@ -20,7 +21,7 @@ class Classification(Task):
   q_j = (1 - s) [j = c] + s / C, so that dL/dz = softmax(z) - q; what is recorded of a split is
   the loss without it, so that values of s can be compared.
 
-  A trial trained if its test accuracy beats guessing and its loss has fallen
+  A trial trained if its test accuracy beats guessing, and that of the same net before training
   (`norms.lab.statistics.trained`).
 
   Attributes:
@@ -60,13 +61,14 @@ class Classification(Task):
     return log_frequencies(targets, outputs)
 
   def evidence(self, outputs, targets, train_targets):
-    """Nothing: the accuracy and the loss say whether a trial trained."""
-    return {}
+    """Which examples are right."""
+    return {RIGHT: jnp.argmax(outputs, -1) == targets}
 
   def trained(self, rows, data):
-    """Better than chance on the test split, by a binomial test, and the loss fell."""
-    loss, correct = rows['train_loss'], rows['test_accuracy'][-1]
-    return statistics.trained(correct, len(data.test.y), data.chance, loss[0], loss[-1])
+    """Better than guessing and than before training, on the test split; the loss is finite."""
+    gained, lost = (int(rows[name][-1]) for name in (TEST_GAINED, TEST_LOST))
+    accuracy, loss = float(rows[TEST_ACCURACY][-1]), float(rows[TRAIN_LOSS][-1])
+    return statistics.trained(accuracy, len(data.test.y), data.chance, gained, lost, loss)
 
 
 @dataclasses.dataclass(frozen=True)

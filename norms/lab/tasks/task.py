@@ -88,7 +88,11 @@ class Task:
 
   def evidence(self, outputs, targets, train_targets) -> dict[str, jax.Array]:
     """What `trained` needs of the test examples: by how much each one's loss is below the trivial
-    predictor's, as mean and standard deviation, and that predictor's own loss."""
+    predictor's, as mean and standard deviation, and that predictor's own loss.
+
+    All are numbers, but for `right` (n,), whether each example is right: of it the counts of those
+    that changed since before training are recorded, as test_gained and test_lost.
+    """
     same = jnp.broadcast_to(self.trivial(train_targets, outputs.shape[-1]), outputs.shape)
     trivial_loss = self.loss(same, targets)
     gain = trivial_loss - self.loss(outputs, targets)
@@ -109,3 +113,4 @@ TRIVIAL_LOSS_ROW = Column(
   TRIVIAL_LOSS, label='test loss of the trivial predictor', limits=POSITIVE, shown=SUMMARY
 )
 EVIDENCE = ('gain', 'gain_deviation')  # which `trained` reads and no record keeps
+RIGHT = 'right'  # of each test example; counts stand in its place

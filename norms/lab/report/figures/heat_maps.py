@@ -14,21 +14,13 @@ import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import NORM, TRIVIAL_LOSS
-from norms.lab.report import style
+from norms.lab.columns import NORM
+from norms.lab.report import style, trained_rule
 from norms.lab.report.figures import sheets
 from norms.lab.report.figures.drawing import Drawing, caption, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
 
-RULE = (
-  'A trial trained if its test accuracy beats chance (one-sided binomial test, p < 0.001) '
-  'and its training loss is finite and fell by at least 1%.'
-)
-RULE_OF_MARGIN = (
-  'A trial trained if its losses on the test examples are below those of a predictor that sees no '
-  "input (Student's paired t-test, one-sided, p < 0.001)."
-)
 DARK, LIGHT = '#101010', '#fefefe'  # ink on a cell: not the page's ink, which changes with it
 CROSS = '\N{MULTIPLICATION SIGN}'
 
@@ -57,9 +49,8 @@ def failures(view: View, column: str) -> Drawing:
   table['failed'] = 1 - table['share_trained']
   figure = _sheet(view, column, [('', table)], 'Oranges', 'failed')
   trials = view.rows.groupby([NORM, column]).size().max()
-  what = f'Over all other axes and {view.seeds()}, {words.count(int(trials), "trial")} a cell. ' + (
-    RULE_OF_MARGIN if TRIVIAL_LOSS in view.rows else RULE
-  )
+  what = f'Over all other axes and {view.seeds()}, {words.count(int(trials), "trial")} a cell. '
+  what += trained_rule.of(view.rows)
   title = f'Share of trials that did not train, by norm and {words.label(column)}'
   return Drawing(f'did_not_train_by_{column}', title, what, figure)
 
