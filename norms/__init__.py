@@ -1,7 +1,8 @@
 """Normalisations for JAX and Flax: pure functions here, modules in norms.linen and norms.nnx."""
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import types
+from typing import TYPE_CHECKING
 
 from norms._src.running import BatchStats
 from norms._src.xla_cpu import plain_formulas
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
   from norms import nnx as nnx
 else:
 
-  def __getattr__(name: str) -> Any:
+  def __getattr__(name: str) -> types.ModuleType:
     """Loads the modules on first use: importing flax.nnx takes optax with it."""
     if name in ('linen', 'nnx'):
       return importlib.import_module(f'norms.{name}')

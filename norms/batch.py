@@ -129,6 +129,7 @@ def ghost_batch_norm(
       x, batch_stats, scale, bias, mask, features=features, epsilon=epsilon, norm='ghost_batch_norm'
     )
     return z, batch_stats
+  # 1 for an empty batch: the remainder below is not of a division by 0.
   size = min(ghost_size, x.shape[0]) or 1
   if 0 in features or ghost_size < 1 or x.shape[0] % size:
     raise ValueError(

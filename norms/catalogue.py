@@ -51,6 +51,7 @@ _ROWS = (
       'Salimans and Kingma 2016, arXiv:1602.07868'),
   Row('spectral', 'kernel', kernels.spectral_norm, 'SpectralNorm',
       'Miyato et al. 2018, arXiv:1802.05957'),
+  # Within these bounds batch renorm is batch norm, and a ghost so large is the whole batch.
   Row('batch_renorm', 'activation', renorm.batch_renorm, 'BatchRenorm',
       'Ioffe 2017, arXiv:1702.03275', parameters=_AFFINE, state=True,
       exact={'r_max': 1.0, 'd_max': 0.0}),
@@ -96,7 +97,7 @@ CLASSES: Mapping[str, Row] = types.MappingProxyType(
 )
 
 
-def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], Any]) -> Any:
+def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], type]) -> type:
   """A row's class: the one in `by_hand` under its name, or else the one that `derive` makes.
 
   Raises:
@@ -109,7 +110,8 @@ def module(row: Row, by_hand: Mapping[str, Any], derive: Callable[[Row], Any]) -
   # A row of a user's may have the class name of one in the catalogue, but for another function.
   ours = CLASSES.get(row.class_name)
   same = ours is not None and ours.function is row.function
-  return by_hand.get(row.class_name) if same and row.class_name in by_hand else derive(row)
+  named: type | None = by_hand.get(row.class_name) if same else None
+  return derive(row) if named is None else named
 
 
 @functools.cache  # so that one name always gives the same row, and the same module class
@@ -131,16 +133,18 @@ def find(name: str) -> Row:
     )
   loaded = load(name, 'norm')
   if isinstance(loaded, Row):
+    # As the config names it, since a user's row may bear the name of one of ours.
     return dataclasses.replace(loaded, name=name)
   if not isinstance(loaded, type):
     raise ValueError(
       f'norm {name!r} is a {type(loaded).__name__}: name a norms.catalogue.Row or a linen class'
     )
+  # By Flax's convention, a module with running statistics has this field.
   fields = getattr(loaded, '__dataclass_fields__', {})
   return Row(name, 'activation', None, loaded, state='use_running_average' in fields)
 
 
-def load(dotted: str, what: str) -> Any:
+def load(dotted: str, what: str) -> Any:  # an object of the user's
   """The object of `package.module:object`; ValueError in one line where it is not there."""
   module_name, _, attribute = dotted.partition(':')
   try:

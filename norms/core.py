@@ -16,7 +16,7 @@ static Reduction, and norms/_src/tangent.py holds the second line.
 
 from collections.abc import Callable, Sequence
 import functools
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from jax import Array, lax
@@ -38,13 +38,15 @@ from norms._src.moments import (
   subtract_shift,
   sums_use_deviation,
 )
-from norms._src.tangent import moments_tangent, tangent, tangent_sums
+from norms._src.tangent import Means, moments_tangent, tangent, tangent_sums
 from norms.reduction import Axes, Reduction, canonical_axes, compute_dtype, expand_param, inexact
 
 __all__ = (
   'Axes', 'Moments', 'Reduction', 'affine_dtype', 'canonical_axes', 'compute_dtype',
   'expand_param', 'inexact', 'keep', 'normalize', 'spread', 'zero_masked',
 )  # fmt: skip
+
+_T = TypeVar('_T')
 
 # Their names in earlier versions, which norms of users may call.
 spread, keep = expand_param, zero_masked
@@ -68,8 +70,10 @@ def normalize(
     keep_input: the backward pass keeps x and no other array of its size, for callers that keep x.
   """
   x = inexact(x)
+  # r is hashed, as a static argument of jit: an epsilon that is an array cannot be a part of it.
   static, traced = arithmetic.split_epsilon(epsilon, reduction.real_dtype(x))
   r = reduction.make_reduction(axes, static, center, axis_name, axis_index_groups, refine, groups)
+  # In r, and so in the key of jit's cache: under plain_formulas a program is traced anew.
   special = axis_name is None and xla_cpu.special_formulas_allowed()
   r = r._replace(keep_input=keep_input, special=special)
   # Not where refine=False runs eagerly, since its result is Flax's to the bit: a compiled program
@@ -91,10 +95,15 @@ _normalize_jit = jax.jit(_normalize, static_argnums=0)
 
 
 @functools.partial(_normalize.defjvp, symbolic_zeros=True)
-def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
+def _normalize_jvp(
+  r: Reduction,
+  primals: tuple[Array, MaybeArray, MaybeArray, Mask, MaybeArray],
+  tangents: tuple[Array | SymbolicZero, ...],
+) -> tuple[tuple[Array, Moments], tuple[Array, Moments]]:
   x, scale, bias, mask, epsilon = primals
   # Of a scale that has no tangent, y dscale would be an array of zeros that is kept.
   dx, dscale, dbias, _, depsilon = (None if isinstance(t, SymbolicZero) else t for t in tangents)
+  # A first layer's x may have no tangent, while its scale has.
   dx = lax.full_like(x, 0) if dx is None else dx
   d, stats = compute_stats(r, x, mask, epsilon)
   # One array for value and derivative: with y at hand, neither needs x again.
@@ -112,12 +121,14 @@ def _normalize_jvp(r: Reduction, primals: Any, tangents: Any) -> Any:
     sums = call(tangent_sums, mask, stats, dx)
     means = arithmetic.div_all(reduction.sum_over_devices(r, sums), n)
     dz = call(tangent, mask, stats, means, dx, scale, dscale, dbias, depsilon)
+  # JAX wants a tangent in the dtype of its value; until here dz is in that of the statistics.
   return (z, moments), (convert(dz, z.dtype), moments_tangent(stats, means))
 
 
 def _means_and_tangent(
-  n: Any, r: Reduction, factors: Factors, mask: Mask, stats: Stats, dx: Array, *rest: MaybeArray
-) -> Any:
+  n: Array | int, r: Reduction, factors: Factors, mask: Mask, stats: Stats, dx: Array,
+  *rest: MaybeArray,
+) -> tuple[Means, Array]:  # fmt: skip
   """The means of dx and y dx, and dz; in one function, so that d is recomputed once for both."""
   means = arithmetic.div_all(tangent_sums(r, factors, mask, stats, dx), n)
   return means, tangent(r, factors, mask, stats, means, dx, *rest)
@@ -138,9 +149,9 @@ def _apply(
 
 
 def _call_with_factors(
-  r: Reduction, x: Array, d: Array, y: MaybeArray, f: Callable[..., Any], mask: Mask, stats: Stats,
-  *rest: Any,
-) -> Any:  # fmt: skip
+  r: Reduction, x: Array, d: Array, y: MaybeArray, f: Callable[..., _T], mask: Mask, stats: Stats,
+  *rest: Any,  # what f takes: tangents, parameters, or the means of the first of two calls
+) -> _T:  # fmt: skip
   """f(r, factors, mask, stats, *rest); for the backward pass it keeps one array.
 
   That array is y where y is known, or d where f reads d itself and d is no wider than x. Otherwise
@@ -152,8 +163,9 @@ def _call_with_factors(
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
   @reduction.recompute
-  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> Any:
+  def recomputed(x: Array, mask: Mask, stats: Stats, *rest: Any) -> _T:  # Any: as above
     d = subtract_shift(r, x, mask, stats.shift)
     return f(r, factor_y(r, d, mask, stats), mask, stats, *rest)
 
-  return recomputed(x, mask, stats, *rest)
+  result: _T = recomputed(x, mask, stats, *rest)
+  return result

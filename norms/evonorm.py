@@ -69,9 +69,10 @@ def evonorm_b0(
   options: dict[str, Any] = (  # Any: options of more than one type
     {'axis_name': axis_name, 'axis_index_groups': axis_index_groups} if training else {}
   )
-  running_var: Any = None  # an array in evaluation
+  running_var: jax.Array | None = None
   if not training:
     stats = running.expand_stats(batch_stats, x.shape, features, 'evonorm_b0')
+    # In float32 before the root is taken: a variance that is kept in 16 bits is rounded once only.
     running_var = arithmetic.to_compute_dtype(stats.var)
 
   def normalized(
@@ -85,7 +86,7 @@ def evonorm_b0(
     # The moments do not depend on this epsilon; 1 keeps the y that is not used in range.
     _, instance = core.normalize(scaled, mask=mask, axes=positions, epsilon=1.0, keep_input=True)
     moments: core.Moments | None
-    if training:
+    if running_var is None:
       _, batch = core.normalize(
         scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
       )

@@ -46,6 +46,7 @@ def weight_norm(
   length = core.expand_param(g, v.shape, features, 'g').astype(core.compute_dtype(g))
   # The squared length is n times the mean square, so core.normalize takes g / sqrt(n) for scale and
   # epsilon / n. If v has length 0, w is 0 and so is its gradient.
+  # keep_input, since the layer's parameters keep v anyway: no second array of its size is kept.
   length = jnp.where(_is_nonzero(v, axes), length, 0) / arithmetic.sqrt_count(n, length.dtype)
   w, _ = core.normalize(
     v, length, None, axes=axes, epsilon=epsilon / n, center=False, keep_input=True
@@ -156,6 +157,7 @@ def dtype_of_u(w: jax.Array, dtype: DTypeLike) -> DTypeLike:
 def _unit(a: jax.Array) -> jax.Array:
   """A power of two that scales the entries of `a` to about 1: their squares stay in range."""
   _, exponent = jnp.frexp(lax.stop_gradient(jnp.max(jnp.abs(a))))
+  # Far beyond these exponents a power of two is subnormal or infinite in float32.
   return jnp.ldexp(jnp.ones((), a.real.dtype), -jnp.clip(exponent, -120, 120))
 
 

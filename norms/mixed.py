@@ -103,7 +103,9 @@ def switchable_norm(
 
 
 def _shifted(
-  x: jax.Array, mask: ArrayLike | None, **options: Any
+  x: jax.Array,
+  mask: ArrayLike | None,
+  **options: Any,  # those of axis_name
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """x / unit - shift, unit and shift, which is the mean of all entries of x / unit.
 

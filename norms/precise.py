@@ -1,7 +1,7 @@
 """Exact statistics over a whole data set, in place of running averages."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,9 @@ from jax.typing import ArrayLike
 from norms import core
 from norms._src import running
 from norms._src.running import BatchStats
+
+_Batch = TypeVar('_Batch')
+_Tree = TypeVar('_Tree')
 
 
 def batch_statistics(
@@ -64,7 +67,7 @@ def merge_statistics(a: BatchStats, b: BatchStats) -> BatchStats:
   return running.merge(a, b)
 
 
-def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) -> Any:
+def precise_statistics(collect: Callable[[_Batch], _Tree], batches: Iterable[_Batch]) -> _Tree:
   """Exact statistics of all batches together, in place of running averages.
 
   Args:
@@ -80,8 +83,9 @@ def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) ->
 
   Wu and Johnson 2021, https://arxiv.org/abs/2105.07576
   """
+  # Compiled once: each batch's statistics have the shapes of the first's, whatever its size.
   merge = jax.jit(_merge_trees)
-  total = None
+  total: _Tree | None = None
   for batch in batches:
     new = collect(batch)
     total = new if total is None else merge(total, new)
@@ -90,6 +94,10 @@ def precise_statistics(collect: Callable[[Any], Any], batches: Iterable[Any]) ->
   return total
 
 
-def _merge_trees(a: Any, b: Any) -> Any:
+def _merge_trees(a: _Tree, b: _Tree) -> _Tree:
   """merge_statistics for each norm."""
-  return jax.tree.map(merge_statistics, a, b, is_leaf=lambda node: isinstance(node, BatchStats))
+  # A BatchStats is a tree itself, of arrays that cannot be merged one by one.
+  merged: _Tree = jax.tree.map(
+    merge_statistics, a, b, is_leaf=lambda node: isinstance(node, BatchStats)
+  )
+  return merged

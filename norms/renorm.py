@@ -100,6 +100,7 @@ def _correction(
   d_max: float | jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
   """The paper's r and d, which take a batch's y to what running statistics would have made of x."""
+  # Running statistics may be kept in 16 bits, those of a batch never are: compared in the wider.
   mean = core.expand_param(batch_stats.mean, shape, features, 'batch_stats.mean')
   mean = mean.astype(batch.mean.dtype)
   var = core.expand_param(batch_stats.var, shape, features, 'batch_stats.var')
@@ -137,6 +138,7 @@ def mean_only_batch_norm(
     r = reduction.make_reduction(axes, 0.0, True, axis_name, axis_index_groups)
     y, moments = _centred(r, x, mask)
     new = running.update(batch_stats, moments, momentum=momentum)
+    # No variance was computed, so none is kept: `update` has moved it by that of the moments, 0.
     new = None if new is None or batch_stats is None else new._replace(var=batch_stats.var)
   else:
     mean = running.expand_stats(batch_stats, x.shape, features, 'mean_only_batch_norm').mean

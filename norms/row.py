@@ -4,17 +4,19 @@ from collections.abc import Callable, Mapping
 import dataclasses
 import functools
 import inspect
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+import jax
 from jax.nn import initializers
 
 from norms import reduction
 
 Kind = Literal['none', 'activation', 'kernel']
+Options: TypeAlias = Mapping[str, Any]  # of a function, each of a type of its own
 
-# Arguments of a function that a module takes in its call, rather than in its constructor.
 __all__ = 'FEATURE_AXES', 'Constant', 'Parameter', 'Row'
 
+# Arguments of a function that a module takes in its call, rather than in its constructor.
 _CALL_ARGUMENTS = ('mask', 'training')
 
 # Modules look up the axes of the features under the first names; the others name axes, too.
@@ -28,7 +30,7 @@ class Constant:
 
   value: float
 
-  def __call__(self, *args: Any, **kwargs: Any) -> Any:
+  def __call__(self, *args: Any, **kwargs: Any) -> jax.Array:  # Any: of whichever version of JAX
     """An array of the value; takes what an initialiser of JAX takes."""
     return initializers.constant(self.value)(*args, **kwargs)
 
@@ -54,6 +56,7 @@ class Parameter(NamedTuple):
     return named.get(self.initial, Constant(self.initial))
 
 
+# Equal to itself alone: caches of classes need a hash, and its dicts have none.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
   """A norm, as configs, models, tests and reports know it; its linen and nnx modules follow.
@@ -81,14 +84,14 @@ class Row:
 
   name: str
   kind: Kind
-  function: Callable[..., Any] | None = None
+  function: Callable[..., Any] | None = None  # Any: z, or a tuple that begins with it
   module: str | type | None = None
   paper: str = ''
-  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  options: Options = dataclasses.field(default_factory=dict)
   parameters: Mapping[str, Parameter] = dataclasses.field(default_factory=dict)
   state: bool = False
   keeps: tuple[str, ...] = ('mean', 'var')
-  exact: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  exact: Options = dataclasses.field(default_factory=dict)
   moments: bool = False
   groups: bool = False
   key: bool = False
@@ -128,7 +131,7 @@ class Row:
     return {} if self.function is None else inspect.signature(self.function).parameters
 
   @functools.cached_property
-  def settings(self) -> dict[str, Any]:
+  def settings(self) -> Options:
     """The function's options and their defaults, but for those that each call gives."""
     by_keyword = (a for a in self._arguments.values() if a.kind is a.KEYWORD_ONLY)
     return {a.name: a.default for a in by_keyword if a.name not in _CALL_ARGUMENTS}
@@ -141,13 +144,13 @@ class Row:
     name = self.name if self.function is None else self.function.__name__
     return ''.join(word.capitalize() for word in name.split('_'))
 
-  def feature_axes(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
+  def feature_axes(self, ndim: int, settings: Options) -> tuple[int, ...]:
     """The axes along which parameters and running statistics have an entry for each index."""
     name = 'axis' if 'axis' in settings else 'feature_axes'
     axes = settings.get(name, -1)
     return reduction.canonical_axes(ndim, () if axes is None else axes, name)
 
-  def normalized_axes(self, ndim: int, settings: Mapping[str, Any]) -> tuple[int, ...]:
+  def normalized_axes(self, ndim: int, settings: Options) -> tuple[int, ...]:
     """The axes over which it normalises, where it has `reduction_axes`; else the feature axes.
 
     An initial value may depend on their size.

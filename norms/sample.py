@@ -181,7 +181,7 @@ def _normalize(
   mask: ArrayLike | None,
   reduction_axes: core.Axes,
   feature_axes: core.Axes,
-  **options: Any,  # of core.normalize
+  **options: Any,  # of core.normalize, of more than one type
 ) -> jax.Array:
   """core.normalize, with axes and parameters as users give them."""
   x = core.inexact(x)

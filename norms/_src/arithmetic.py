@@ -7,7 +7,7 @@ have many different widths, that is much of the time it takes to trace.
 
 from collections.abc import Callable
 import math
-from typing import Any
+from typing import TypeVar
 
 import jax
 from jax import lax
@@ -16,8 +16,9 @@ from jax.extend.core import concrete_or_error
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-Operation = Callable[[Any, Any], jax.Array]
+Operation = Callable[[jax.Array, ArrayLike], jax.Array]
 MaybeArray = jax.Array | None
+_Tree = TypeVar('_Tree')
 
 
 def add(a: jax.Array, b: jax.Array | float) -> jax.Array:
@@ -40,9 +41,10 @@ def div(a: jax.Array, b: jax.Array | float) -> jax.Array:
   return _apply(lax.div, jnp.true_divide, a, b)
 
 
-def div_all(tree: Any, n: Any) -> Any:
+def div_all(tree: _Tree, n: jax.Array | float) -> _Tree:
   """Each array of a tree divided by n."""
-  return jax.tree.map(lambda a: div(a, n), tree)
+  divided: _Tree = jax.tree.map(lambda a: div(a, n), tree)
+  return divided
 
 
 def _apply(
@@ -100,6 +102,7 @@ def inexact(x: ArrayLike) -> jax.Array:
 def compute_dtype(x: jax.Array) -> jnp.dtype:
   """The dtype of the statistics' arithmetic: at least float32."""
   # A promotion with float32 would say the same, but jax_numpy_dtype_promotion='strict' forbids it.
+  # Parameters may be whole numbers, for which there is no finfo.
   wide = jnp.issubdtype(x.dtype, jnp.inexact) and jnp.finfo(x.dtype).bits >= 32
   return x.dtype if wide else jnp.dtype(jnp.float32)
 

@@ -18,6 +18,7 @@ Mask = ArrayLike | None
 def canonical_axes(ndim: int, axes: Axes, name: str = 'axis') -> tuple[int, ...]:
   """Sorted non-negative axes; ValueError where one is out of range or named twice."""
   requested = tuple(axes) if isinstance(axes, Iterable) else (axes,)
+  # By operator.index: whole numbers of NumPy are axes, too, and a float is a TypeError.
   requested = tuple(map(operator.index, requested))
   if any(not -ndim <= axis < ndim for axis in requested):
     raise ValueError(f'{name}={axes} is out of range for {ndim} axes: use {-ndim}..{ndim - 1}')

@@ -95,6 +95,7 @@ def compute_stats(
   d, shift, drift, var = _two_passes(local, count, x, mask)
   if r.axis_name is not None:
     count, shift, drift, var = _merge_devices(r, count, shift, drift, var)
+    # Until now d was the deviation from this device's own mean.
     d = subtract_shift(r, x, mask, shift)
   guarded = add(var, r.epsilon if epsilon is None else r.epsilon + epsilon)
   # Without an epsilon a constant input has var = 0: rstd = 0 makes y and its gradient 0, not NaN.

@@ -35,6 +35,7 @@ class BatchStats(NamedTuple):
   count: Any = None  # an array or None; a narrower type clashes with tuple.count
 
 
+# jax.export writes the trees of arguments down; of namedtuples it knows the registered ones.
 jax.export.register_namedtuple_serialization(BatchStats, serialized_name='norms.BatchStats')
 
 
@@ -110,6 +111,7 @@ def update(
     new = _moving_average(batch_stats, batch, momentum, unbiased, zero_debias)
   # Each feature for itself: a mask may leave some of them without an entry.
   any_entry = lax.gt(n, n.dtype.type(0))
+  # In their old dtype, whatever the batch's is, so that they can be the carry of a scan.
   moved: BatchStats = jax.tree.map(
     lambda old, new: reduction.select(any_entry, convert(new, old.dtype), old), batch_stats, new
   )
@@ -117,8 +119,9 @@ def update(
 
 
 def _moving_average(
-  running: BatchStats, batch: BatchStats, momentum: Any, unbiased: bool, zero_debias: bool
-) -> BatchStats:
+  running: BatchStats, batch: BatchStats, momentum: float | jax.Array, unbiased: bool,
+  zero_debias: bool,
+) -> BatchStats:  # fmt: skip
   """momentum s + (1 - momentum) s_batch; for zero_debias, these weights divided by their sum."""
   old_weight, new_weight, count = momentum, 1 - momentum, running.count
   if zero_debias:
@@ -137,6 +140,7 @@ def merge(a: BatchStats, b: BatchStats, unbiased: bool = False) -> BatchStats:
   unbiased: a.var and the result are n / (n - 1) times the variance of n entries; b.var is biased.
   """
   count = a.count + b.count
+  # At least 1, so that the union of two empty sets has statistics of 0, and not of 0 / 0.
   share, difference = b.count / jnp.maximum(count, 1), b.mean - a.mean
   within = (1 - share) * a.var / _bessel(a.count, unbiased) + share * b.var
   between = share * (1 - share) * (difference * jnp.conj(difference)).real
@@ -176,7 +180,7 @@ def update_each(
   batches = core.Moments(*(reduction.lay_out(m, P(None, *spec)) for m in batches))
   carry = jax.tree.map(lambda s: reduction.lay_out(s, P(*spec)), batch_stats)
 
-  def step(stats: Any, batch: core.Moments) -> tuple[Any, None]:
+  def step(stats: BatchStats | None, batch: core.Moments) -> tuple[BatchStats | None, None]:
     return update(stats, batch, momentum=momentum), None
 
   return lax.scan(step, carry, batches)[0]  # type: ignore[no-any-return]

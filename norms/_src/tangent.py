@@ -7,8 +7,6 @@ for y = (q - k) c: either q is d, and k = drift and c = rstd are small arrays, o
 k and c are None.
 """
 
-from typing import Any
-
 from jax import Array, lax
 
 from norms import reduction
@@ -17,10 +15,10 @@ from norms._src.axes import Mask, zero_masked
 from norms._src.moments import Factors, Moments, Stats
 from norms.reduction import Reduction
 
+Means = tuple[MaybeArray, Array]  # of dx, None where x is not centred, and of y dx
 
-def tangent_sums(
-  r: Reduction, factors: Factors, mask: Mask, stats: Stats, dx: Array
-) -> tuple[MaybeArray, Array]:
+
+def tangent_sums(r: Reduction, factors: Factors, mask: Mask, stats: Stats, dx: Array) -> Means:
   """The sums of dx and of y dx on this device."""
   q, k, c = factors
   dx = zero_masked(mask, convert(dx, q.dtype))
@@ -29,12 +27,13 @@ def tangent_sums(
   sum_ydx = reduction.total(r, real_product(q, dx if c is None else mul(c, dx)))
   sum_dx = reduction.total(r, dx) if r.center else None
   if k is not None and c is not None and sum_dx is not None:
+    # k is constant along the axes, so its part comes from sum_dx, without a pass over q.
     sum_ydx = sub(sum_ydx, real_product(k, mul(c, sum_dx)))
   return sum_dx, sum_ydx
 
 
 def tangent(
-  r: Reduction, factors: Factors, mask: Mask, stats: Stats, means: Any, dx: Array,
+  r: Reduction, factors: Factors, mask: Mask, stats: Stats, means: Means, dx: Array,
   scale: MaybeArray, dscale: MaybeArray, dbias: MaybeArray, depsilon: MaybeArray,
 ) -> Array:  # fmt: skip
   """dz of this module's docstring; scale multiplies where its transpose has least to do."""
@@ -44,7 +43,7 @@ def tangent(
   q, k, c = factors
   minus_rstd = lax.neg(stats.rstd)
   q_factor = mul(minus_rstd, mean_ydx)
-  constant = mul(minus_rstd, mean_dx) if r.center else None
+  constant = None if mean_dx is None else mul(minus_rstd, mean_dx)
   dx = mul(stats.rstd, zero_masked(mask, convert(dx, q.dtype)))
   if c is None:
     # scale may vary as y does. It multiplies dy as a whole: the transpose then multiplies the
@@ -65,11 +64,12 @@ def tangent(
   return dz if mask is None else reduction.affine(zero_masked(mask, dz), None, dbias)
 
 
-def moments_tangent(stats: Stats, means: tuple[MaybeArray, Array]) -> Moments:
+def moments_tangent(stats: Stats, means: Means) -> Moments:
   """The moments' tangent, from the means of dx and of y dx: dvar = 2 <y dx> / rstd."""
   mean_dx, mean_ydx = means
   mean, _, count = stats.moments
   dmean = lax.full_like(mean, 0) if mean_dx is None else mean_dx
+  # rstd is 0 where the variance overflowed, or is 0 beside no epsilon: not 0 times infinity.
   std = zero_masked(lax.ne(stats.rstd, stats.rstd.dtype.type(0)), lax.reciprocal(stats.rstd))
   return Moments(dmean, mul(mul(mean_ydx, std), 2), lax.full_like(count, 0))
 

@@ -15,7 +15,7 @@ Both are one JAX primitive, since a primitive alone can have a lowering of its o
 platform. A program that is exported for several platforms holds each one's formula.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import contextvars
 import functools
@@ -34,6 +34,7 @@ Formula = Callable[..., jax.Array]
 
 LARGE = 2**14  # entries from which a formula is written as a call
 
+# A context variable: what one thread asks for changes no program that another one traces.
 _plain_wanted = contextvars.ContextVar(
   'plain_formulas', default=os.environ.get('NORMS_PLAIN_FORMULAS', '0') not in ('', '0')
 )
@@ -94,14 +95,17 @@ def _write(plain: Formula, dtype: DTypeLike, *args: jax.Array) -> jax.Array:
 
 # Cached, since each layer asks several times, and the next layer of its shape just as often.
 @functools.lru_cache
-def _abstract_eval(*avals: Any, plain: Formula, dtype: Any) -> Any:
+def _abstract_eval(
+  *avals: jax.core.ShapedArray, plain: Formula, dtype: DTypeLike
+) -> jax.core.AbstractValue:
   if all(aval.sharding.mesh.empty for aval in avals):  # in a tenth of the time
     return jax.core.ShapedArray(avals[0].shape, dtype)
   # On a mesh the type also says how the result is sharded, and along which axes it varies.
-  return jax.make_jaxpr(plain)(*avals).out_avals[0]
+  aval: jax.core.AbstractValue = jax.make_jaxpr(plain)(*avals).out_avals[0]
+  return aval
 
 
-def _not_inlined(*args: jax.Array, plain: Formula, dtype: Any) -> jax.Array:
+def _not_inlined(*args: jax.Array, plain: Formula, dtype: DTypeLike) -> jax.Array:
   # Imported here, since it is experimental: a version of jax that has moved it breaks CPUs only.
   from jax.experimental.scheduling_groups import xla_metadata_call
 
@@ -109,11 +113,13 @@ def _not_inlined(*args: jax.Array, plain: Formula, dtype: Any) -> jax.Array:
   return written
 
 
-def _plain(*args: jax.Array, plain: Formula, dtype: Any) -> jax.Array:
+def _plain(*args: jax.Array, plain: Formula, dtype: DTypeLike) -> jax.Array:
   return plain(*args)
 
 
-def _lower_on_cpu(ctx: Any, *args: Any, **params: Any) -> Any:
+def _lower_on_cpu(
+  ctx: mlir.LoweringRuleContext, *args: object, **params: Formula | DTypeLike
+) -> Any:  # values of MLIR, whose types are generic for the checker and not when run
   shape = ctx.avals_out[0].shape
   large = all(isinstance(n, int) for n in shape) and math.prod(shape) >= LARGE
   # shard_map lowers in a context of another class, which has no num_devices.
@@ -122,14 +128,18 @@ def _lower_on_cpu(ctx: Any, *args: Any, **params: Any) -> Any:
   return mlir.lower_fun(special, multiple_results=False)(ctx, *args, **params)
 
 
-def _batch(args: Any, dims: Any, *, plain: Formula, dtype: Any) -> Any:
+def _batch(
+  args: Sequence[jax.Array], dims: Sequence[int | None], *, plain: Formula, dtype: DTypeLike
+) -> tuple[jax.Array, int]:
   return jax.vmap(plain, tuple(dims))(*args), 0
 
 
-def _jvp(primals: Any, tangents: Any, *, plain: Formula, dtype: Any) -> Any:
-  # The tangent is no call: XLA fuses it with the sums that read it.
-  tangents = map(ad.instantiate_zeros, tangents)
-  _, tangent = jax.jvp(plain, tuple(primals), tuple(tangents))
+def _jvp(
+  primals: Sequence[jax.Array], tangents: Sequence[jax.Array | ad.Zero],
+  *, plain: Formula, dtype: DTypeLike,
+) -> tuple[jax.Array, jax.Array]:  # fmt: skip
+  # The tangent is no call: XLA fuses it with the sums that read it. jax.jvp takes arrays only.
+  _, tangent = jax.jvp(plain, tuple(primals), tuple(map(ad.instantiate_zeros, tangents)))
   return _write(plain, dtype, *primals), tangent
 
 

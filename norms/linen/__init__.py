@@ -5,8 +5,6 @@ entries that a mask leaves out are 0 before scale and bias, whereas Flax normali
 The other norms of the catalogue are classes here, too, made from their rows on first use.
 """
 
-from typing import Any
-
 from norms import catalogue
 from norms.linen._src import derived
 from norms.linen._src.batch import BatchNorm as BatchNorm
@@ -21,12 +19,12 @@ from norms.linen._src.sample import RMSNorm as RMSNorm
 __all__ = (*sorted(catalogue.CLASSES), 'module')
 
 
-def module(row: catalogue.Row) -> Any:
+def module(row: catalogue.Row) -> type:
   """The class for a row of the catalogue or of yours; ValueError where the row has no function."""
   return catalogue.module(row, globals(), derived.make_class)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type:
   """Makes a class from its row on first use."""
   if name in catalogue.CLASSES:
     return derived.make_class(catalogue.CLASSES[name])

@@ -28,7 +28,13 @@ class Activation(nn.Module):
   row: ClassVar[Any]  # set by make_class
 
   @nn.compact
-  def __call__(self, x: ArrayLike, *, mask: ArrayLike | None = None, **options: Any) -> Any:
+  def __call__(
+    self,
+    x: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    **options: Any,  # of the function, each of a type of its own
+  ) -> Any:  # z, or (z, mean, std) where return_moments is set
     """The normalised x; `options` take the place of fields in this call."""
     x, learnt, options, dtype = _arguments(self, x, mask, options)
     result = self.row.function(x, **learnt, **options)
@@ -51,7 +57,7 @@ class StatefulActivation(nn.Module):
     use_running_average: bool | None = None,
     *,
     mask: ArrayLike | None = None,
-    **options: Any,
+    **options: Any,  # as in Activation
   ) -> jax.Array:
     """The normalised x; `options` take the place of fields in this call."""
     evaluate = merge_param('use_running_average', self.use_running_average, use_running_average)
@@ -81,7 +87,7 @@ class Kernel(nn.Module):
   row: ClassVar[Any]  # set by make_class
 
   @nn.compact
-  def __call__(self, *args: Any, **kwargs: Any) -> Any:
+  def __call__(self, *args: object, **kwargs: object) -> Any:  # as the layer's call
     """The layer's output."""
     options = _options(self)
     axis = options.pop('axis')
@@ -90,7 +96,7 @@ class Kernel(nn.Module):
 
 
 # Functions rather than methods, since Flax's tabulate lists each method of a module as a call.
-def _options(module: Any) -> dict[str, Any]:
+def _options(module: parameters.NormModule) -> dict[str, Any]:
   """The options of the function, from the module's fields."""
   options = {name: getattr(module, name) for name in module.row.settings}
   # Modules are usually initialised outside of pmap and shard_map, where no named axis exists.
@@ -99,7 +105,7 @@ def _options(module: Any) -> dict[str, Any]:
 
 
 def _arguments(
-  module: Any, x: ArrayLike, mask: ArrayLike | None, options: dict[str, Any]
+  module: parameters.NormModule, x: ArrayLike, mask: ArrayLike | None, options: dict[str, Any]
 ) -> tuple[jax.Array, dict[str, jax.Array], dict[str, Any], jnp.dtype]:
   """x, the parameters, the options of the function, and the result's dtype."""
   row, x = module.row, jnp.asarray(x)
@@ -127,6 +133,7 @@ def make_class(row: Row) -> type[nn.Module]:
     fields |= {f'use_{name}': parameter.used, f'{name}_init': parameter.init()}
   body = {
     **fields,
+    # A dataclass makes fields only of what is annotated; the types are those of the stubs.
     '__annotations__': dict.fromkeys(fields, Any),
     '__doc__': row.describe('parameters'),
     '__module__': 'norms.linen',

@@ -5,7 +5,7 @@ from typing import Any
 
 from flax import linen as nn
 from flax.linen import dtypes
-from flax.typing import Axes
+from flax.typing import Axes, VariableDict
 import jax
 import jax.numpy as jnp
 
@@ -31,7 +31,7 @@ class WeightNorm(nn.WeightNorm):
   """
 
   @nn.compact
-  def __call__(self, *args: Any, **kwargs: Any) -> Any:
+  def __call__(self, *args: object, **kwargs: object) -> Any:  # as the layer's call
     """The layer's output."""
 
     def normalize(
@@ -47,9 +47,9 @@ def with_kernels(
   function: Callable[..., jax.Array],
   features: Axes | None,
   names: Iterable[str],
-  *args: Any,  # of any layer's call
-  **kwargs: Any,
-) -> Any:
+  *args: object,
+  **kwargs: object,
+) -> Any:  # as the layer's call
   """module.layer_instance(*args, **kwargs) with function(w, **parameters, axis=) for each kernel w.
 
   features: the axes of w along which the parameters have an entry for each index.
@@ -89,7 +89,7 @@ class SpectralNorm(nn.SpectralNorm):
   """
 
   @nn.compact
-  def __call__(self, *args: Any, update_stats: bool, **kwargs: Any) -> Any:
+  def __call__(self, *args: object, update_stats: bool, **kwargs: object) -> Any:  # as above
     """The layer's output; with `update_stats`, u and sigma are kept for the next call."""
 
     def normalize(path: str, w: jax.Array) -> jax.Array:
@@ -116,6 +116,7 @@ def _spectral_variables(
     raise ValueError(f'{path}: Input is {w.ndim}D but error_on_non_matrix is True: set it False')
   name, exists = f'{path}/u', module.has_variable(module.collection_name, f'{path}/u')
   key = None if exists else module.make_rng('params')
+  # Of shape (1, features), as Flax keeps u, so that its checkpoints can be read.
   shape, dtype = (1, w.shape[-1]), module.param_dtype
   dtype_of_u = kernels.dtype_of_u(w, dtype)
   u = module.variable(module.collection_name, name, jax.random.normal, key, shape, dtype_of_u)
@@ -123,15 +124,19 @@ def _spectral_variables(
 
 
 def with_parameters(
-  module: Any, change: Callable[[str, jax.Array], jax.Array], *args: Any, **kwargs: Any
-) -> Any:
+  module: Any,  # one with a field layer_instance
+  change: Callable[[str, jax.Array], jax.Array],
+  *args: object,
+  **kwargs: object,
+) -> Any:  # as the layer's call
   """module.layer_instance(*args, **kwargs) with each parameter p replaced by change(path, p)."""
 
-  def change_all(variables: Any) -> Any:
-    return jax.tree.map_with_path(
+  def change_all(variables: VariableDict) -> VariableDict:
+    changed: VariableDict = jax.tree.map_with_path(
       lambda path, p: change(f'{module.layer_instance.name}/{key_path(path)}', jnp.asarray(p)),
       variables,
     )
+    return changed
 
   return nn.map_variables(
     lambda layer: layer(*args, **kwargs),

@@ -1,7 +1,7 @@
 """What linen's activation norms share: their parameters, and Flax's meaning of `dtype`."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from flax.linen import dtypes
 from flax.typing import Dtype, Initializer
@@ -10,6 +10,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from norms import core
+
+# A module with the fields of Flax's norms, of which nn.Module declares none.
+NormModule: TypeAlias = Any
 
 
 class Inputs(NamedTuple):
@@ -21,7 +24,7 @@ class Inputs(NamedTuple):
   dtype: jnp.dtype
 
 
-def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
+def inputs(module: NormModule, x: jax.Array, features: core.Axes) -> Inputs:
   """x, the module's scale and bias along the axes `features`, and the dtype of its result."""
   shape = [x.shape[a] for a in core.canonical_axes(x.ndim, features, 'feature_axes')]
   # In this order, since each draws a key: Flax draws that of scale first.
@@ -33,7 +36,7 @@ def inputs(module: Any, x: jax.Array, features: core.Axes) -> Inputs:
 
 
 def parameter(
-  module: Any, name: str, shape: Sequence[int], init: Initializer | None = None
+  module: NormModule, name: str, shape: Sequence[int], init: Initializer | None = None
 ) -> jax.Array | None:
   """The module's parameter of that name; None where use_<name> is False or no such field exists.
 
@@ -56,7 +59,7 @@ def offset_from_one(init: Initializer) -> Initializer:
 
 
 def promote(
-  module: Any, x: jax.Array, *parameters: jax.Array | None
+  module: NormModule, x: jax.Array, *parameters: jax.Array | None
 ) -> tuple[jax.Array, jnp.dtype]:
   """x as the pure function takes it, and the dtype of the module's result."""
   used, original = [p for p in parameters if p is not None], x
@@ -79,7 +82,7 @@ def widen(x: jax.Array, dtype: Dtype, *parameters: jax.Array) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, dtype))
 
 
-def shared_options(module: Any, mask: ArrayLike | None) -> dict[str, Any]:
+def shared_options(module: NormModule, mask: ArrayLike | None) -> dict[str, Any]:
   """The options that all activation norms share."""
   # Modules are usually initialised outside of pmap and shard_map, where no named axis exists.
   return dict(

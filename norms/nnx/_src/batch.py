@@ -1,6 +1,6 @@
 """Batch norm, with its running statistics in BatchStat variables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -62,7 +62,7 @@ class BatchNorm(StatefulNorm, nnx.BatchNorm):
     bias_init: Initializer = initializers.zeros,
     scale_init: Initializer = initializers.ones,
     axis_name: str | None = None,
-    axis_index_groups: Any = None,
+    axis_index_groups: Sequence[Sequence[int]] | None = None,
     use_fast_variance: bool = True,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,

@@ -32,7 +32,13 @@ class Activation(Norm):
     shapes = {n: p.shape for n, p in self.row.parameters.items() if p.shape is not None}
     self._set_fields(given, tuple(self.row.parameters), shapes)
 
-  def __call__(self, x: ArrayLike, *, mask: ArrayLike | None = None, **options: Any) -> Any:
+  def __call__(
+    self,
+    x: ArrayLike,
+    *,
+    mask: ArrayLike | None = None,
+    **options: Any,  # of the function, each of a type of its own
+  ) -> Any:  # z, or (z, mean, std) where return_moments is set
     """The normalised x; `options` take the place of attributes in this call."""
     options = self._options(mask, options)
     x, learnt, dtype = self._used_parameters(jnp.asarray(x), options)
@@ -73,7 +79,7 @@ class StatefulActivation(Activation, running.StatefulNorm):
     use_running_average: bool | None = None,
     *,
     mask: ArrayLike | None = None,
-    **options: Any,
+    **options: Any,  # as in Activation
   ) -> jax.Array:
     """The normalised x; `options` take the place of attributes in this call."""
     evaluate, x = self._in_evaluation(use_running_average), jnp.asarray(x)
@@ -112,7 +118,7 @@ class Kernel(wrapping.Wrapper):
     axes: tuple[int, ...] = self.row.feature_axes(w.ndim, {'axis': self.axis})
     return axes
 
-  def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+  def __call__(self, x: object, *args: object, **kwargs: object) -> Any:  # as the layer's call
     """The layer's output."""
     options = {name: getattr(self, name) for name in self.row.settings if name != 'axis'}
     learnt = {name: getattr(self, name) for name in self.row.parameters}
@@ -148,7 +154,7 @@ def make_class(row: Row) -> type[nnx.Module]:
   base: type = {'activation': activation, 'kernel': Kernel}[row.kind]
   signature = _signature(row)
 
-  def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+  def __init__(self: Activation | Kernel, *args: object, **kwargs: object) -> None:
     try:
       bound = signature.bind(self, *args, **kwargs)
     except TypeError as error:  # Python's message names no class

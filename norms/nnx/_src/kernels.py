@@ -5,7 +5,7 @@ from typing import Any
 from flax import nnx
 from flax.nnx.module import first_from
 from flax.nnx.nn import dtypes, initializers
-from flax.typing import Axes, Dtype, Initializer, PromoteDtypeFn
+from flax.typing import Axes, Dtype, Initializer, PathParts, PromoteDtypeFn
 import jax
 import jax.numpy as jnp
 
@@ -57,7 +57,7 @@ class WeightNorm(wrapping.Wrapper, nnx.WeightNorm):
     self.promote_dtype = promote_dtype
     self.scales = nnx.data(self._draw(scale_init, rngs) if use_scale else None)
 
-  def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+  def __call__(self, x: object, *args: object, **kwargs: object) -> Any:  # as the layer's call
     def normalize(
       v: jax.Array, scale: jax.Array | None = None, *, axis: tuple[int, ...]
     ) -> jax.Array:
@@ -103,15 +103,17 @@ class SpectralNorm(nnx.SpectralNorm):
     self.error_on_non_matrix = error_on_non_matrix
     # `train` and `eval` set this attribute, so it stands for `update_stats`, as in Flax.
     self.use_running_average = not update_stats
+    # Drawn now, while there are rngs: a call of an nnx module draws nothing.
     stats = {}
     for path, w in wrapping.select_params(layer_instance, self._is_matrix):
       dtype_of_u = kernels.dtype_of_u(w[...], param_dtype)
+      # Of shape (1, features), as Flax keeps u.
       u = initializers.normal()(rngs.params(), (1, w.shape[-1]), dtype_of_u)
       stats[(*path, 'u')] = nnx.BatchStat(u)
       stats[(*path, 'sigma')] = nnx.BatchStat(jnp.ones((), param_dtype))
     self.batch_stats = nnx.data(stats)
 
-  def _is_matrix(self, path: wrapping.Path, w: Any) -> bool:
+  def _is_matrix(self, path: PathParts, w: nnx.Param[jax.Array]) -> bool:
     if w.ndim <= 1 or self.n_steps < 1:
       return False
     if w.ndim > 2 and self.error_on_non_matrix:
@@ -120,7 +122,7 @@ class SpectralNorm(nnx.SpectralNorm):
       )
     return True
 
-  def _normalize(self, path: wrapping.Path, w: jax.Array, update_stats: bool) -> jax.Array:
+  def _normalize(self, path: PathParts, w: jax.Array, update_stats: bool) -> jax.Array:
     if (*path, 'u') not in self.batch_stats:
       raise RuntimeError(f'SpectralNorm: no u for {path}: the layer has a Param it had not')
     u, sigma = (self.batch_stats[(*path, name)] for name in ('u', 'sigma'))
@@ -134,7 +136,7 @@ class SpectralNorm(nnx.SpectralNorm):
       sigma[...] = jax.lax.stop_gradient(new_sigma).astype(sigma[...].dtype)
     return w_bar.astype(dtype)
 
-  def __call__(self, x: Any, update_stats: bool | None = None) -> Any:
+  def __call__(self, x: object, update_stats: bool | None = None) -> Any:  # as above
     update = first_from(update_stats, not self.use_running_average, error_msg='update_stats')
     new = {
       path: self._normalize(path, w[...], update)

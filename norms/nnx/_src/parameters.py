@@ -90,7 +90,9 @@ class Norm(nnx.Module):
     )
 
 
-def _draw_parameter(name: str, given: Mapping[str, Any], shape: tuple[int, ...]) -> Any:
+def _draw_parameter(
+  name: str, given: Mapping[str, Any], shape: tuple[int, ...]
+) -> nnx.Param[jax.Array] | None:
   """The Param of that name from a constructor's arguments; None where use_<name> is False."""
   if not given[f'use_{name}']:
     return nnx.data(None)

@@ -1,6 +1,6 @@
 """Norms whose statistics lie within one example."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -53,7 +53,7 @@ class LayerNorm(Norm, nnx.LayerNorm):
     reduction_axes: Axes = -1,
     feature_axes: Axes = -1,
     axis_name: str | None = None,
-    axis_index_groups: Any = None,
+    axis_index_groups: Sequence[Sequence[int]] | None = None,
     use_fast_variance: bool = True,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,
@@ -91,7 +91,7 @@ class RMSNorm(Norm, nnx.RMSNorm):
     reduction_axes: Axes = -1,
     feature_axes: Axes = -1,
     axis_name: str | None = None,
-    axis_index_groups: Any = None,
+    axis_index_groups: Sequence[Sequence[int]] | None = None,
     use_fast_variance: bool = True,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,
@@ -136,7 +136,7 @@ class GroupNorm(Norm, nnx.GroupNorm):
     scale_init: Initializer = initializers.ones,
     reduction_axes: Axes | None = None,
     axis_name: str | None = None,
-    axis_index_groups: Any = None,
+    axis_index_groups: Sequence[Sequence[int]] | None = None,
     use_fast_variance: bool = True,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,
@@ -178,7 +178,7 @@ class InstanceNorm(Norm, nnx.InstanceNorm):
     scale_init: Initializer = initializers.ones,
     feature_axes: Axes = -1,
     axis_name: str | None = None,
-    axis_index_groups: Any = None,
+    axis_index_groups: Sequence[Sequence[int]] | None = None,
     use_fast_variance: bool = True,
     promote_dtype: PromoteDtypeFn = dtypes.promote_dtype,
     rngs: nnx.Rngs,

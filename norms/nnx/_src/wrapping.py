@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from flax import nnx
 from flax.nnx.nn import dtypes
-from flax.typing import Initializer
+from flax.typing import Initializer, PathParts
 import jax
 
 from norms import core
 
 KERNELS = nnx.PathContains('kernel')
 
-Path = tuple[Any, ...]  # of a Param in a layer
-Params = dict[Path, nnx.Param[jax.Array]]
+Params = dict[PathParts, nnx.Param[jax.Array]]
 
 
 class Wrapper(nnx.Module):
@@ -42,13 +41,12 @@ class Wrapper(nnx.Module):
     self,
     function: Callable[..., jax.Array],
     learnt: Mapping[str, Params | None],
-    x: Any,  # like the others, whatever the layer takes
-    *args: Any,
-    **kwargs: Any,
-  ) -> Any:
+    *args: object,
+    **kwargs: object,
+  ) -> Any:  # as the layer's call
     """The layer's output with function(w, **parameters, axis=) for each kernel w."""
 
-    def normalize(path: Path, w: jax.Array) -> jax.Array:
+    def normalize(path: PathParts, w: jax.Array) -> jax.Array:
       parameters = {}
       for name, values in learnt.items():
         if values is not None:
@@ -61,20 +59,23 @@ class Wrapper(nnx.Module):
 
     kernels = select_params(self.layer_instance, self.variable_filter)
     new = {path: normalize(path, w[...]) for path, w in kernels}
-    return call_with_params(self.layer_instance, new, x, *args, **kwargs)
+    return call_with_params(self.layer_instance, new, *args, **kwargs)
 
 
 def select_params(
-  layer: nnx.Module, predicate: Callable[[Path, Any], bool]
-) -> list[tuple[Path, nnx.Param[jax.Array]]]:
+  layer: nnx.Module, predicate: Callable[[PathParts, nnx.Param[jax.Array]], bool]
+) -> list[tuple[PathParts, nnx.Param[jax.Array]]]:
   """The (path, Param) of a layer for which predicate(path, Param) is True."""
   params = nnx.to_flat_state(nnx.state(layer, nnx.Param))
   return [(path, param) for path, param in params if predicate(path, param)]
 
 
 def call_with_params(
-  layer: Any, values: Mapping[Path, jax.Array], *args: Any, **kwargs: Any
-) -> Any:
+  layer: Any,  # a module of any class that can be called
+  values: Mapping[PathParts, jax.Array],
+  *args: object,
+  **kwargs: object,
+) -> Any:  # as the layer's call
   """layer(*args, **kwargs) with other values for the Params of these paths.
 
   It calls a copy of the layer. At these paths the copy has Params of its own; elsewhere it shares
