@@ -78,7 +78,7 @@ _PLACES = {
 __all__ = [*_PLACES]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # a class, a function or a module
   if name not in _PLACES:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
   module, _, attribute = _PLACES[name].partition(':')

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
   whatever_length: list[str]  # the trials' hashes, but for the number of epochs
   sizes: dict[str, int]  # bytes of each file
 
-  def load(self) -> Any:
+  def load(self) -> Any:  # as kept.restore
     """What was saved, as NumPy arrays; ValueError where a file is not as it was written."""
     # Orbax finds this, too, but then goes on to print of each array that it cannot read.
     for name, size in self.sizes.items():
@@ -112,7 +112,7 @@ def told(workdir, starts: Mapping[Trial, int], keep: str) -> list[str]:
   return [*lines, *([f'{len(anew)} of these are trained anew: {reason}'] if anew else [])]
 
 
-def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: Any) -> None:
+def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: object) -> None:
   """Keeps a tile's state after an epoch, and forgets what was kept of it before."""
   trials = list(trials)
   name = records.tile_hash(trials)

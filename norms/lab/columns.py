@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import fnmatch
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # Kinds: what a trial was asked for, what came of it, and what finds its rows.
 KEY, SETTING, MEASUREMENT = 'key', 'setting', 'measurement'
@@ -65,7 +65,7 @@ class Column(NamedTuple):
   base: int = 10  # of an axis of logs
   usual: float = math.nan  # the value nearest to which a report looks first; NaN: the middle one
   unit: str = ''  # '': a number without one, or a text
-  absent: Any = None  # what a trial without it has, of a setting that is recorded where it is set
+  absent: object = None  # what a trial without it has, of a setting recorded only where it is set
 
   @property
   def sign(self) -> int:

@@ -5,7 +5,7 @@ Types and defaults come from `norms.lab.study.defaults`, so that they stand in o
 
 from collections.abc import Mapping
 import textwrap
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ml_collections import config_dict
 
@@ -119,7 +119,7 @@ class Key(NamedTuple):
 
   name: str
   kind: str
-  default: Any
+  default: object
   meaning: str
 
 
@@ -178,7 +178,7 @@ def _kind(config: config_dict.ConfigDict, key: str) -> str:
   return 'dict' if isinstance(value, config_dict.ConfigDict) else type(value).__name__
 
 
-def _default(name: str, value: Any) -> Any:
+def _default(name: str, value: object) -> object:
   if not isinstance(value, config_dict.ConfigDict):
     return value
   return {} if name == 'sweep' else value.to_dict()  # each of its values is ()

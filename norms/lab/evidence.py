@@ -5,7 +5,7 @@ with where it came from, so that the report can be written again without trainin
 other libraries has no trials, and records.parquet alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import json
 import os
 import pathlib
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from norms.lab import checked, columns, measured, statistics
 from norms.lab.columns import AXES, COMPARED_BY, EPOCH, NORM, SEED, STEP, TRIAL
+from norms.lab.values import Recorded
 
 TRIALS, RECORDS = 'trials.csv', 'records.parquet'
 EVERYWHERE = (columns.TABLE, columns.SUMMARY, columns.FIGURE, columns.OWN, columns.NOWHERE)
@@ -49,9 +50,9 @@ def trials(frame: pd.DataFrame) -> pd.DataFrame:
 
 def write(
   frame: pd.DataFrame,
-  provenance: Sequence[Mapping[str, Any]],
+  provenance: Sequence[Recorded],
   folder: pathlib.Path,
-  timing: Mapping[str, Any] | None = None,
+  timing: Recorded | None = None,
 ) -> None:
   """Writes both files; the same records give the same bytes, in whatever order they come."""
   text = trials(frame).to_csv(index=False, float_format='%.9g', lineterminator='\n')

@@ -9,7 +9,7 @@ that is a ValueError of one line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib
@@ -26,7 +26,7 @@ from norms.lab.report.probes import layer_figures
 from norms.lab.report.reference import comparison_figures
 from norms.lab.report.view import View
 from norms.lab.study import Study
-from norms.lab.values import one_of
+from norms.lab.values import Recorded, one_of
 
 __all__ = [
   'against', 'bests', 'by_batch_size', 'by_epoch', 'curves_by', 'did_not_train',
@@ -38,7 +38,7 @@ NO_STUDY = Study('', '', '', '', '', (), {}, ())  # which has no names for norms
 
 
 def of_report(
-  frame: pd.DataFrame, study: Study | None = None, timing: Mapping[str, Any] | None = None
+  frame: pd.DataFrame, study: Study | None = None, timing: Recorded | None = None
 ) -> dict[str, Figure]:
   """All figures that a report of these records draws, by name, in the order of its page.
 
@@ -163,9 +163,7 @@ def reference(frame: pd.DataFrame, study: Study, name: str = 'reference_curves')
   return _named(comparison_figures.draw, name, 'config.references', frame, study)
 
 
-def time_per_epoch(
-  frame: pd.DataFrame, timing: Mapping[str, Any], *, study: Study | None = None
-) -> Figure:
+def time_per_epoch(frame: pd.DataFrame, timing: Recorded, *, study: Study | None = None) -> Figure:
   """The seconds of each epoch that was timed, as norms.lab.timed.load gives it, a line per norm."""
   return _named(timings.figure, 'time_per_epoch', 'config.timing', frame, study, timing)
 
@@ -174,14 +172,14 @@ def _one(
   draw: Callable[[View], Drawing],
   frame: pd.DataFrame,
   study: Study | None,
-  timing: Mapping[str, Any] | None = None,
+  timing: Recorded | None = None,
 ) -> Figure:
   with matplotlib.rc_context(style.RC):
     return draw(view.of(frame, study or NO_STUDY, timing)).figure
 
 
 def _named(draw: Callable[[View], Iterable[Drawing]], name: str, key: str, *given: Any) -> Figure:
-  """The one of several drawings that has the name."""
+  """The one of several drawings that has the name; given: a frame, a study, a timing, as `_one`."""
 
   def find(seen: View) -> Drawing:
     found = {drawing.name: drawing for drawing in draw(seen)}

@@ -1,6 +1,6 @@
 """Designs of trials as lists of {key: value}: the vocabulary of a config's get_hyper(hyper)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 import dataclasses
 import functools
 import itertools
@@ -8,6 +8,7 @@ import math
 from random import Random
 from typing import Any
 
+from norms.lab.values import Given, Settings
 from norms.lab.written import finite, is_count
 from norms.lab.written import lin as lin
 from norms.lab.written import log as log
@@ -21,7 +22,7 @@ FIXED, PAIRED, DRAWN = 'fixes', 'pairs', 'draws'
 class Point(dict):
   """Values by key; `bound` says of a key that is FIXED, PAIRED or DRAWN that it is."""
 
-  def __init__(self, values: Mapping[str, Any], bound: Mapping[str, str]):
+  def __init__(self, values: Settings, bound: Mapping[str, str]):
     super().__init__(values)
     self.bound = dict(bound)
 
@@ -136,14 +137,14 @@ def drawn(points: Points) -> tuple[str, ...]:
   return tuple(dict.fromkeys(k for bound in bounds for k, how in bound.items() if how == DRAWN))
 
 
-def hashable(value: Any) -> Any:
+def hashable(value: object) -> Hashable:
   """The value, with lists as tuples and dicts as tuples of pairs."""
   if isinstance(value, Mapping):
     return tuple((key, hashable(each)) for key, each in value.items())
   return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value
 
 
-def _points(what: str, part: Any) -> Points:
+def _points(what: str, part: Given) -> Points:
   if isinstance(part, Range):
     raise ValueError(
       f'hyper.{what} got a range of {part.key}: give it to hyper.random or hyper.sobol'

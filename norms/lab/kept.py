@@ -90,13 +90,13 @@ def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, Any]) 
   place.rename(target)
 
 
-def save(path: pathlib.Path, tree: Any) -> None:
+def save(path: pathlib.Path, tree: object) -> None:
   """Saves a tree of arrays in a folder of that path, whole or not at all."""
   with _checkpointer() as checkpointer:
     checkpointer.save(path, tree, force=True)
 
 
-def restore(path: pathlib.Path) -> Any:
+def restore(path: pathlib.Path) -> Any:  # dicts in dicts, down to arrays
   """The tree that was saved, its arrays NumPy's."""
   with _checkpointer() as checkpointer:
     return checkpointer.restore(path)

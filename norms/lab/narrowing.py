@@ -6,11 +6,10 @@ from typing import Any
 from norms.lab import grid, values, written
 from norms.lab.grid import Point, Points
 from norms.lab.overrides import SWEEP, flat, parts, swept
+from norms.lab.values import Settings
 
 
-def points(
-  sweep: Mapping[str, Any], get_hyper: Callable | None, overridden: Mapping[str, Any]
-) -> Points:
+def points(sweep: Settings, get_hyper: Callable | None, overridden: Settings) -> Points:
   """The design: of get_hyper where there is one, else the product of the axes."""
   for key in swept(overridden):
     if key in overridden:
@@ -42,7 +41,7 @@ def column(key: str) -> str:
   return 'data' if key == 'data.name' else '.'.join([head, *inner])
 
 
-def narrow(points: Points, overrides: Mapping[str, Any], source: str) -> Points:
+def narrow(points: Points, overrides: Settings, source: str) -> Points:
   """The points with overridden keys: by new values, or by those of the points that have them.
 
   source: where the points come from, in words. An axis that is in a product with all others takes
@@ -119,7 +118,7 @@ def _replace_values(points: Points, key: str, new: tuple) -> Points:
   ]
 
 
-def _others(point: Mapping[str, Any], key: str) -> Any:
+def _others(point: Settings, key: str) -> tuple[tuple[str, str], ...]:
   return tuple(sorted((k, repr(grid.hashable(v))) for k, v in point.items() if k != key))
 
 

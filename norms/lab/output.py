@@ -3,13 +3,13 @@
 import contextlib
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 
 class Lasting:
   """A stream on which nothing fails: what cannot be written any more is lost, and nothing else."""
 
-  def __init__(self, stream: Any, name: str):
+  def __init__(self, stream: TextIO, name: str):
     self._stream, self._name = stream, name
 
   def write(self, text: str) -> int:
@@ -27,7 +27,7 @@ class Lasting:
     except OSError as error:
       self._close(error)
 
-  def __getattr__(self, name: str) -> Any:
+  def __getattr__(self, name: str) -> Any:  # whatever the stream has of that name
     return getattr(self._stream, name)
 
   def _close(self, error: OSError) -> None:
@@ -40,7 +40,7 @@ class Lasting:
 
 def outlive() -> None:
   """Makes this process go on whatever becomes of its standard output and error."""
-  program: Any = sys
+  program: Any = sys  # whose streams, to a checker, are of one class only
   for name, said in (('stdout', 'standard output'), ('stderr', 'standard error')):
     stream = getattr(program, name)
     if stream is not None and not isinstance(stream, Lasting):

@@ -12,6 +12,7 @@ from ml_collections import config_dict
 
 from norms.lab import written
 from norms.lab.trial import one_of
+from norms.lab.values import Settings
 
 # Dicts that take new names: only the model, norm or optimizer knows which options it has.
 OPEN = re.compile(r'\w+_options|labels')
@@ -61,7 +62,7 @@ def typed(config: config_dict.ConfigDict, settings: Iterable[tuple[str, str]]) -
   return overrides
 
 
-def applied(plain: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def applied(plain: Settings, overrides: Settings) -> dict[str, Any]:
   """The config as a plain dict, with the values of all keys but the axes."""
   config = dict(plain)
   for key, value in overrides.items():
@@ -70,12 +71,12 @@ def applied(plain: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
   return config
 
 
-def swept(overrides: Mapping[str, Any]) -> dict[str, tuple]:
+def swept(overrides: Settings) -> dict[str, tuple]:
   """The axes among the overrides, by their own keys."""
   return {k.removeprefix(SWEEP): v for k, v in overrides.items() if k.startswith(SWEEP)}
 
 
-def put(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+def put(config: Settings, path: Sequence[str], value: object) -> dict[str, Any]:
   """A copy of the dict with a value at a path of keys."""
   head, *inner = path
   # A copy on each level: the config of one point must not change that of the next.
@@ -93,7 +94,7 @@ def parts(key: str) -> list[str]:
   return [head, *re.split(r'\.(?![\w.]*:)', rest)] if rest else [head]
 
 
-def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+def flat(values: Settings) -> dict[str, Any]:
   """The values that are no dicts, by dotted keys."""
   by_key: dict[str, Any] = {}
   for key, value in values.items():
@@ -102,7 +103,7 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
   return by_key
 
 
-def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:
+def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:  # as the config has it
   part, names = config, parts(key)
   is_open = OPEN.fullmatch(names[0]) and 'kind' not in config
   for i, name in enumerate(names):
@@ -119,7 +120,7 @@ def _typed(config: config_dict.ConfigDict, key: str, text: str) -> Any:
   return _of_type(kind, bool(is_open) and len(names) > 1, key, text)
 
 
-def _of_type(kind: type, is_option: bool, key: str, text: str) -> Any:
+def _of_type(kind: type, is_option: bool, key: str, text: str) -> object:
   """A text as a value of that type; an option may be of another type than its value so far."""
   if issubclass(kind, config_dict.ConfigDict):
     return _dict(key, text)

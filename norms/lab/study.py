@@ -121,7 +121,7 @@ def from_config(
   get_hyper: Callable | None = None,
   doc: str = '',
   command: str = '',
-  overridden: Mapping[str, Any] | None = None,
+  overridden: values.Settings | None = None,
 ) -> Study:
   """The study of a ConfigDict, of a dict, or of a config's file by its path (or path:arg).
 
@@ -167,12 +167,12 @@ def from_config(
   )
 
 
-def _plain(config) -> Mapping[str, Any]:
+def _plain(config) -> values.Settings:
   is_dict = isinstance(config, config_dict.ConfigDict)
   return values.mapping('config', config.to_dict() if is_dict else config)
 
 
-def _complete(plain: Mapping[str, Any]) -> dict[str, Any]:
+def _complete(plain: values.Settings) -> dict[str, Any]:
   """The config with every key, and without a key that means nothing."""
   default = defaults().to_dict()
   for key in plain:
@@ -186,7 +186,7 @@ def _complete(plain: Mapping[str, Any]) -> dict[str, Any]:
   return plain | {'data': dict(plain['data'])}
 
 
-def _at(plain: dict, point: Mapping[str, Any], manual_dir: str) -> dict:
+def _at(plain: dict, point: values.Settings, manual_dir: str) -> dict:
   """The config with a point's values, each key known and dotted keys reaching inside.
 
   Data of a user's own bring the sha256 of their content, so that other data are other trials.

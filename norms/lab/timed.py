@@ -1,11 +1,11 @@
 """What was timed of each norm: a file beside the records, which norms.lab.runner.timing writes."""
 
-from collections.abc import Mapping
 import json
 import os
 from typing import Any
 
 from norms.lab import durable, records
+from norms.lab.values import Recorded
 
 FILE = 'timing.json'
 
@@ -16,7 +16,7 @@ def load(workdir: str | os.PathLike) -> dict[str, Any]:
   return json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
 
 
-def write(workdir: str | os.PathLike, found: Mapping[str, Any]) -> None:
+def write(workdir: str | os.PathLike, found: Recorded) -> None:
   """Keeps it; atomic, as records are."""
   path = records.folder(workdir) / FILE
   with durable.replacing(path) as temporary:

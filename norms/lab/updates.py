@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from norms.lab import values
+from norms.lab.values import Settings
 
 CONSTANT, SCHEDULED = 'constant', 'scheduled'  # the latter: of a program that takes any schedule
 KERNELS = 'kernels'
@@ -38,7 +39,7 @@ NEEDED = ('warmup_steps', 'boundary_steps', 'scales', 'decay_rate', 'power', 'in
 TUPLES = ('boundary_steps', 'boundary_epochs', 'scales')
 
 
-def fields(config: Mapping[str, Any]) -> dict[str, Any]:
+def fields(config: Settings) -> dict[str, Any]:
   """The fields of a trial that say how it is updated; ValueError, one line, at what cannot be."""
   name = values.text('schedule', config['schedule']).removesuffix('_schedule')
   name = values.one_of('schedule', name, SCHEDULES)
@@ -69,7 +70,7 @@ def ends_with_training(name: str, options: Iterable[tuple[str, Any]]) -> bool:
   return any(given.isdisjoint((length, in_epochs(length))) for length in lengths)
 
 
-def in_steps(options: Mapping[str, Any], steps_per_epoch: int) -> dict[str, Any]:
+def in_steps(options: Settings, steps_per_epoch: int) -> dict[str, Any]:
   """The options with all lengths in steps, to the nearest one."""
   found = dict(options)
   for option in filter(_is_length, {each for options in SCHEDULES.values() for each in options}):
@@ -81,7 +82,7 @@ def in_steps(options: Mapping[str, Any], steps_per_epoch: int) -> dict[str, Any]
   return found
 
 
-def check_used(configs: Iterable[Mapping[str, Any]], trials: Iterable[Any]) -> None:
+def check_used(configs: Iterable[Settings], trials: Iterable[Any]) -> None:
   """ValueError where the points of a study give what none of its trials is updated by."""
   trials = list(trials)
   used = {option for trial in trials for option, _ in trial.schedule_options}
@@ -98,7 +99,7 @@ def check_used(configs: Iterable[Mapping[str, Any]], trials: Iterable[Any]) -> N
       raise ValueError(f'decay_mask={mask!r}: nothing decays: set config.weight_decay')
 
 
-def _options(name: str, given: Mapping[str, Any]) -> tuple:
+def _options(name: str, given: Settings) -> tuple:
   """Those options that the schedule takes, as pairs: a study may have others for its others."""
   known = {schedule: _names(options) for schedule, options in SCHEDULES.items()}
   every = sorted(set().union(*known.values()))
@@ -128,7 +129,7 @@ def _is_length(option: str) -> bool:
   return option.endswith('_steps') or option == 'transition_begin'
 
 
-def _value(option: str, value: Any) -> Any:
+def _value(option: str, value: object) -> Any:  # of the option's own type
   """The value, numbers as floats but for lengths in steps; ValueError if it cannot be one."""
   if option in TUPLES:
     return tuple(
@@ -137,7 +138,7 @@ def _value(option: str, value: Any) -> Any:
   return _single(option, value)
 
 
-def _single(option: str, value: Any) -> Any:
+def _single(option: str, value: Any) -> values.Plain:  # value: not checked yet
   what = f'schedule_options.{option}'
   if option == 'staircase':
     return values.one_of(what, value, (True, False)) is True

@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 import difflib
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard, TypeVar
+
+_T = TypeVar('_T')
+
+# By key, what a config holds: each value has a type of its own, which is checked where it is read.
+Settings: TypeAlias = Mapping[str, Any]
+Given: TypeAlias = Any  # by a user, and not checked yet
+# What a value of an option can be: no more has one way of being written down, and a hash.
+Plain: TypeAlias = str | int | float | tuple | None
+# What was written beside records as JSON: where they are from, what was timed.
+Recorded: TypeAlias = Mapping[str, Any]
 
 # What float32 can hold: XLA takes a smaller number for 0, and makes a larger one infinite.
 SMALLEST, LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 
 
-def one_of(what: str, value, valid: Iterable) -> Any:
+def one_of(what: str, value: _T, valid: Iterable) -> _T:
   """The value where it is valid; else a ValueError that names the nearest and the valid ones."""
   valid = list(valid)
   if value in valid:
@@ -19,14 +29,14 @@ def one_of(what: str, value, valid: Iterable) -> Any:
   raise ValueError(f'{what}={value!r} is not known: {hint}use one of {", ".join(map(str, valid))}')
 
 
-def text(what: str, value) -> str:
+def text(what: str, value: object) -> str:
   """The value, if it is a name."""
   if not isinstance(value, str) or not value:
     raise ValueError(f'{what}={value!r} is not a name: give a name, or package.module:object')
   return value
 
 
-def dotted(what: str, value) -> str:
+def dotted(what: str, value: Given) -> str:
   """The value, if it names an object of a module of one's own."""
   module, colon, name = value.partition(':') if isinstance(value, str) else ('', '', '')
   if not (module and colon and name):
@@ -34,21 +44,21 @@ def dotted(what: str, value) -> str:
   return value
 
 
-def prose(what: str, value) -> str:
+def prose(what: str, value: object) -> str:
   """The value, if it is a text, which may be empty."""
   if not isinstance(value, str):
     raise ValueError(f'{what}={value!r} is not a text: put it in quotes')
   return value
 
 
-def positive(what: str, value, optional: bool = True) -> float | None:
+def positive(what: str, value: Given, optional: bool = True) -> float | None:
   """The value as a float, if it is positive in float32, too; or None, where that is allowed."""
   if not (optional and value is None) and not (is_number(value) and SMALLEST <= value <= LARGEST):
     raise ValueError(f'{what}={value!r}: use a positive, finite number, from 1.2e-38 to 3.4e38')
   return None if value is None else float(value)
 
 
-def not_negative(what: str, value, optional: bool = False) -> float | None:
+def not_negative(what: str, value: Given, optional: bool = False) -> float | None:
   """The value as a float, if it is finite and not below 0; or None, where that is allowed."""
   fits = is_number(value) and (value == 0 or SMALLEST <= value <= LARGEST)
   if not (optional and value is None) and not fits:
@@ -56,7 +66,7 @@ def not_negative(what: str, value, optional: bool = False) -> float | None:
   return None if value is None else float(value)
 
 
-def whole(what: str, value, least: int, most: int = 2**31 - 1) -> int:
+def whole(what: str, value: object, least: int, most: int = 2**31 - 1) -> int:
   """The value, if it is a whole number from `least` to `most`; one of numpy.arange is, too."""
   value = _own(value)
   if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -65,24 +75,24 @@ def whole(what: str, value, least: int, most: int = 2**31 - 1) -> int:
   return value
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
   """Whether a value is an int or a float, which True is not."""
   return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def mapping(what: str, value) -> Mapping[str, Any]:
+def mapping(what: str, value: object) -> Settings:
   """The value, if it is a dict of names."""
   if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
     raise ValueError(f"{what}={value!r}: give a dict, such as {{'name': value}}")
   return value
 
 
-def pairs(options, what: str = 'options') -> tuple:
+def pairs(options: object, what: str = 'options') -> tuple:
   """Options as sorted pairs of names and plain values, so that a trial has a hash."""
   return tuple(sorted((k, plain(f'{what}.{k}', v)) for k, v in mapping(what, options).items()))
 
 
-def plain(what: str, value) -> Any:
+def plain(what: str, value: object) -> Plain:
   """The value, lists as tuples, if it can be written down in words and numbers."""
   if isinstance(value, list | tuple):
     return tuple(plain(what, each) for each in value)
@@ -92,7 +102,7 @@ def plain(what: str, value) -> Any:
   raise ValueError(f'{what}={value!r}: give a number, text, True, False, None or a tuple of these')
 
 
-def folder(what: str, name) -> str:
+def folder(what: str, name: Given) -> str:
   """The name, if a folder can have it everywhere."""
   fits = isinstance(name, str) and name and all(c.isalnum() or c in '-_' for c in name)
   if not fits:
@@ -100,7 +110,7 @@ def folder(what: str, name) -> str:
   return name
 
 
-def claim(given) -> tuple[str, dict]:
+def claim(given: Given) -> tuple[str, dict]:
   """One of config.claims: a name and its options."""
   pair = isinstance(given, list | tuple) and len(given) == 2
   if not pair or not isinstance(given[0], str) or not isinstance(given[1], Mapping):
@@ -112,7 +122,7 @@ def claim(given) -> tuple[str, dict]:
   return given[0], dict(given[1])
 
 
-def reference(entry) -> dict:
+def reference(entry: object) -> dict:
   """One of config.references."""
   if not isinstance(entry, Mapping):
     raise ValueError(
@@ -122,21 +132,21 @@ def reference(entry) -> dict:
   return dict(entry)
 
 
-def listed(key: str, value) -> tuple:
+def listed(key: str, value: object) -> tuple:
   """The value, if it is a list or a tuple."""
   if not isinstance(value, list | tuple):
     raise ValueError(f'config.{key}={value!r}: give a tuple, as in {(value,)!r}')
   return tuple(value)
 
 
-def names(value) -> tuple:
+def names(value: object) -> tuple:
   """Names in a tuple, or in one text with + between them, as a column has them; 'none': no name."""
   if isinstance(value, str):
     return tuple(filter(None, value.split('+'))) if value != 'none' else ()
   return tuple(value) if isinstance(value, list | tuple) else () if value is None else (value,)
 
 
-def _own(value):
+def _own(value: Given) -> Given:
   """A scalar of NumPy as Python's own."""
   scalar = type(value).__module__ == 'numpy' and getattr(value, 'shape', None) == ()
   return value.item() if scalar else value

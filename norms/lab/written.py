@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from norms.lab.values import is_number
+from norms.lab.values import Given, is_number
 
 _OPEN, _CLOSE = '([{', ')]}'
 
@@ -28,7 +28,7 @@ def spread(text: str) -> tuple:
   return tuple(each for part in split(text) for each in _spread(part, str))
 
 
-def literal(text: str) -> Any:
+def literal(text: str) -> Any:  # what the text says
   """One value: Python's own literal, true or false, else the text itself."""
   text = text.strip()
   try:
@@ -67,12 +67,12 @@ def lin(low: float, high: float, n: int) -> tuple[float, ...]:
   return _between(low, high, n, lambda share: low + (high - low) * share)
 
 
-def finite(*numbers: Any) -> bool:
+def finite(*numbers: Given) -> bool:
   """Whether all are numbers, and none is infinite or NaN."""
   return all(map(is_number, numbers)) and all(map(math.isfinite, numbers))
 
 
-def is_count(n: Any) -> bool:
+def is_count(n: object) -> bool:
   """Whether it is a whole number from 1 on."""
   return isinstance(n, int) and not isinstance(n, bool) and n > 0
 

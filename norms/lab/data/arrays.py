@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class OwnData(NamedTuple):
   sha256: str
 
 
-def check_arrays(name: str, content: Any, kind: str = '') -> OwnData:
+def check_arrays(name: str, content: object, kind: str = '') -> OwnData:
   """The data of a mapping {'train': (x, y), 'test': (x, y)}, in the dtypes that Split has.
 
   kind: of the targets, of options.KINDS; '': as their dtype and shape say.
@@ -68,7 +68,7 @@ def sha256(data: Data, facts: Facts) -> str:
   return digest.hexdigest()
 
 
-def _pair(what: str, pair: Any) -> tuple[np.ndarray, np.ndarray]:
+def _pair(what: str, pair: object) -> tuple[np.ndarray, np.ndarray]:
   if not isinstance(pair, tuple | list) or len(pair) != 2:
     raise ValueError(f'{what} is a {type(pair).__name__}: give a pair (x, y)')
   # Without targets the input is its own target, or its next token is.

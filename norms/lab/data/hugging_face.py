@@ -9,6 +9,8 @@ import importlib.util
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from norms.lab import mistakes, trial
 from norms.lab.data import tables
 from norms.lab.data.arrays import SPLITS
@@ -62,12 +64,12 @@ def _loaded(name: str) -> Mapping[str, Any]:
   return loaded if isinstance(loaded, Mapping) else {'train': loaded}
 
 
-def _columns(split: Any) -> dict[str, Any]:
+def _columns(split: Any) -> dict[str, np.ndarray | list]:  # a datasets.Dataset, not imported here
   """Column by column, images decoded."""
   rows = split.with_format('numpy')[:]
   return {name: _plain(values) for name, values in rows.items()}
 
 
-def _plain(values: Any) -> Any:
+def _plain(values: np.ndarray) -> np.ndarray | list:
   """An array of numbers as it is; texts and rows of unequal lengths as a list."""
   return values if values.dtype.kind in 'biuf' else list(values)

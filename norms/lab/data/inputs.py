@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 
-def numbers(what: str, values: Any, truth: type) -> np.ndarray:
+def numbers(what: str, values: Any, truth: type) -> np.ndarray:  # values: of a user's function
   """The values as an array of whole numbers or floats, in the machine's own order of bytes.
 
   truth: the dtype of what is true or false.

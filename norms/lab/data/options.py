@@ -1,11 +1,11 @@
 """The options of a data set, `config.data`: which there are, and that a choice of them is valid."""
 
-from collections.abc import Mapping
 import pathlib
 from typing import Any
 
 from norms.lab import trial
 from norms.lab.data.known import DATA
+from norms.lab.values import Settings
 
 # An option at its default is no part of a trial, so that new options change no old trial.
 OPTIONS: dict[str, Any] = {
@@ -31,7 +31,7 @@ OWN_FORMS = (
   'tfds:NAME',
   'hf:NAME',
 )
-Options = Mapping[str, Any] | tuple  # config.data, or a trial's pairs of it
+Options = Settings | tuple  # config.data, or a trial's pairs of it
 
 
 def complete(options: Options) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def complete(options: Options) -> dict[str, Any]:
   return _of_known(chosen) if origin(chosen) == 'known' else _of_own(chosen)
 
 
-def origin(chosen: Mapping[str, Any]) -> str:
+def origin(chosen: Settings) -> str:
   """Where the data of this name come from: 'known', 'function', 'tfds', 'hf' or a file's suffix.
 
   Raises:

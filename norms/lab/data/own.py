@@ -1,7 +1,7 @@
 """Data of a user's own: a function, a file, or what another package has; read once, and known by
 the sha256 of their content, which is part of a trial."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable
 import functools
 import inspect
 import pathlib
@@ -15,6 +15,7 @@ from norms.lab import trial
 from norms.lab.data import arrays, hugging_face, splits, tables, tfds_sets
 from norms.lab.data.arrays import SPLITS, OwnData
 from norms.lab.data.options import Options, complete, origin
+from norms.lab.values import Settings
 
 
 def identified(options: Options, manual_dir: str = '') -> dict[str, Any]:
@@ -29,7 +30,7 @@ def identified(options: Options, manual_dir: str = '') -> dict[str, Any]:
   return {**dict(options), 'sha256': read(chosen, manual_dir).sha256}
 
 
-def read(chosen: Mapping[str, Any], manual_dir: str = '') -> OwnData:
+def read(chosen: Settings, manual_dir: str = '') -> OwnData:
   """The raw data of these options, which are complete; from then on `splits.facts` knows them.
 
   Raises:
@@ -49,7 +50,7 @@ def read(chosen: Mapping[str, Any], manual_dir: str = '') -> OwnData:
   return content
 
 
-def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Any]:
+def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Hashable]:
   """(what is read, which version of it): another version is read anew."""
   if where == 'function':
     return _function(name), None
@@ -63,7 +64,9 @@ def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Any]:
 
 # A handful: a data set may be large.
 @functools.lru_cache(maxsize=4)
-def _read(name: str, where: str, source: Any, version: Any, target: str, kind: str) -> OwnData:
+def _read(
+  name: str, where: str, source: Any, version: Hashable, target: str, kind: str
+) -> OwnData:  # source: a function, a name or a folder, as `where` says
   del version
   readers: dict[str, Callable[[], Any]] = {
     'function': lambda: source(),
@@ -120,7 +123,7 @@ def npz(name: str) -> dict[str, Any]:
   return {**pairs, 'classes': content['classes']} if 'classes' in content else pairs
 
 
-def _member(name: str, file: Any, key: str) -> np.ndarray:
+def _member(name: str, file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
   try:
     return file[key]
   except (ValueError, zipfile.BadZipFile, EOFError) as error:

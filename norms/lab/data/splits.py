@@ -1,6 +1,5 @@
 """From raw inputs to the splits of a study: how many of each, how scaled, in which layout."""
 
-from collections.abc import Mapping
 import math
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 from norms.lab.data.known import DATA
 from norms.lab.data.options import Options, complete
 from norms.lab.data.scaling import factors, lay_out, rescale
+from norms.lab.values import Settings
 
 
 class Split(NamedTuple):
@@ -19,7 +19,7 @@ class Split(NamedTuple):
   """
 
   x: Any  # np.ndarray; jax.Array where a compiled function has taken it
-  y: Any
+  y: Any  # as x
 
 
 class Data(NamedTuple):
@@ -67,7 +67,7 @@ class Facts(NamedTuple):
 OWN_FACTS: dict[str, Facts] = {}
 
 
-def facts(chosen: Mapping[str, Any]) -> Facts:
+def facts(chosen: Settings) -> Facts:
   """What is known of the data set of these options, which are complete.
 
   Raises:

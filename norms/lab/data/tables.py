@@ -6,7 +6,7 @@ column `split`; without one a fifth of them is, drawn once and for all.
 
 from collections.abc import Mapping, Sequence
 import pathlib
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ _NUMPY = {'b': np.int32, 'i': np.int64, 'u': np.uint64, 'f': np.float64}  # by k
 # Numbers to their last bit: what newer versions do by themselves, and older ones when asked.
 _NEWER = tuple(map(int, pd.__version__.split('.')[:2])) >= (3, 1)
 _EXACT: dict[str, Any] = {} if _NEWER else {'float_precision': 'round_trip'}
-Columns = Mapping[str, Any]
+Column: TypeAlias = pd.Series | np.ndarray | list
+Columns = Mapping[str, Column]
 
 
 def read(name: str, target: str) -> dict[str, tuple]:
@@ -91,7 +92,7 @@ def inputs_and_targets(
   return np.stack([array.astype(np.float64) for array in arrays.values()], 1), y
 
 
-def numbers(name: str, column: str, values: Any) -> np.ndarray:
+def numbers(name: str, column: str, values: Column) -> np.ndarray:
   """A column as an array, with the axes of what each row has.
 
   Raises:
@@ -127,7 +128,7 @@ def numbers(name: str, column: str, values: Any) -> np.ndarray:
   return np.stack(rows)
 
 
-def _reads_as_number(value: Any) -> bool:
+def _reads_as_number(value: Any) -> bool:  # what a cell of a table holds
   """Whether text is that of a number: then it is not what keeps a column from being one."""
   try:
     return bool(np.isfinite(float(value)))

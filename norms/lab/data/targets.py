@@ -1,7 +1,5 @@
 """What a user gives as targets: classes, numbers to predict, or sequences of classes."""
 
-from typing import Any
-
 import numpy as np
 
 from norms.lab.data.inputs import check_finite, check_range
@@ -49,7 +47,7 @@ def targets(what: str, y: np.ndarray, kind: str) -> np.ndarray:
   return y.astype(np.int32)
 
 
-def number_of_classes(what: str, classes: Any) -> int | None:
+def number_of_classes(what: str, classes: object) -> int | None:
   """How many classes the user says there are; None: as many as the labels name."""
   if classes is None:
     return None

@@ -77,7 +77,7 @@ def read(name: str, place: pathlib.Path, target: str) -> dict[str, tuple]:
   return pairs if 'test' in pairs else {**pairs, **tables.hold_out_test(*pairs['train'])}
 
 
-def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndarray]:
+def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, tables.Column]:
   """Feature by feature, in the order of the alphabet, the values of all examples."""
   form = json.loads((place / INFO).read_text(encoding='utf-8')).get('fileFormat', 'tfrecord')
   if form == 'array_record':
@@ -97,7 +97,7 @@ def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, np.ndar
   return {name: _stacked([row[name] for row in rows]) for name in names}
 
 
-def _stacked(values: list) -> Any:
+def _stacked(values: list) -> tables.Column:
   """One array where all values have one shape; else the values, and a table says what is wrong."""
   arrays = [np.asarray(value) for value in values]
   kinds = {(array.shape, array.dtype.kind) for array in arrays}

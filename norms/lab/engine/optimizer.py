@@ -4,7 +4,7 @@ Optimizers go by the names of optax's factories, elementwise ones on few arrays,
 of a user's own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import dataclasses
 import functools
 import inspect
@@ -19,6 +19,7 @@ import optax
 from norms import catalogue
 from norms.lab import trial, updates
 from norms.lab.engine import schedules
+from norms.lab.values import Settings
 from norms.lab.xla_cpu.gathering import gathered
 
 # Those whose update of a number depends on that number's gradients alone.
@@ -85,7 +86,7 @@ class Update:
       trial.one_of('optimizer', self.name, names())
     return getattr(optax, self.name)
 
-  def __call__(self, hyper: Mapping[str, Any], step=0) -> optax.GradientTransformation:
+  def __call__(self, hyper: Settings, step=0) -> optax.GradientTransformation:
     """The rule at a step, as an optax optimizer; hyper: what is traced, by name."""
     options = {key: hyper.get(f'{trial.OPTION}{key}', value) for key, value in self.options}
     before = [optax.clip_by_global_norm(hyper['clip_norm'])] if self.clips else []
@@ -104,7 +105,7 @@ class Update:
     last = gathered(made) if self.name in ELEMENTWISE and not own else made
     return optax.chain(*before, last) if before else last
 
-  def _optimizer(self, rate, options: Mapping[str, Any]) -> optax.GradientTransformation:
+  def _optimizer(self, rate, options: Settings) -> optax.GradientTransformation:
     if ':' not in self.name:
       return self.factory(learning_rate=rate, **options)
     made = self.factory(rate, self.steps, **options)
@@ -135,7 +136,7 @@ def _parameters(factory: Callable) -> list[str]:
 @functools.cache
 def is_optimizer(name: str) -> bool:
   """Whether optax.<name>(learning_rate=0.1) takes steps that need nothing but gradients."""
-  make: Any = getattr(optax, name, None)
+  make: Any = getattr(optax, name, None)  # a function, a class, a module, or none
   factory = inspect.isfunction(make) or isinstance(make, functools.partial)  # nadam is the latter
   # scale_by_learning_rate is a part of an optimizer.
   if not factory or name.startswith(('_', 'scale_')):

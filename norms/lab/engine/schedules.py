@@ -4,10 +4,9 @@ They are evaluated before the training, and the table of rates is an input of it
 of other peaks, lengths and schedules share one, and a rate is what optax says at that step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 import functools
 import inspect
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,7 @@ import optax
 
 from norms.lab import data, mistakes, updates
 from norms.lab.trial import Trial
+from norms.lab.values import Settings
 
 
 def steps(trial: Trial) -> int:
@@ -38,7 +38,7 @@ def table(trial: Trial) -> dict[str, np.ndarray]:
 
 
 def schedule(
-  name: str, options: Mapping[str, Any], peak: float, steps: int, per_epoch: int
+  name: str, options: Settings, peak: float, steps: int, per_epoch: int
 ) -> optax.Schedule:
   """optax's function of that name, which starts from the peak or reaches it, over so many steps.
 
@@ -48,7 +48,8 @@ def schedule(
   if 'scales' in given:
     pairs = zip(given.pop('boundary_steps'), given.pop('scales'), strict=True)
     given['boundaries_and_scales'] = dict(pairs)
-  factory: Any = getattr(optax, f'{name}_schedule', None) or getattr(optax, name)
+  factory: Callable[..., optax.Schedule]
+  factory = getattr(optax, f'{name}_schedule', None) or getattr(optax, name)
   parameters = inspect.signature(factory).parameters
   begun = given.get('transition_begin', 0) + given.get('warmup_steps', 0)
   usual = {'init_value': peak, 'end_value': 0.0} | {

@@ -7,7 +7,6 @@ template serves every seed. What dropout drops is of the trial's seed and the st
 
 from collections.abc import Callable, Mapping
 import inspect
-from typing import Any
 
 import flax.linen as nn
 
@@ -16,6 +15,7 @@ from norms.lab import trial
 from norms.lab.models import cnn, decoder, mlp, resnet, vit
 from norms.lab.models.activations import ACTIVATIONS as ACTIVATIONS
 from norms.lab.models.norm import Norm as Norm
+from norms.lab.values import Settings
 
 MODELS: Mapping[str, Callable] = {
   'mlp': mlp.mlp, 'cnn': cnn.cnn, 'resnet': resnet.resnet, 'vit': vit.vit,
@@ -23,7 +23,7 @@ MODELS: Mapping[str, Callable] = {
 }  # fmt: skip
 
 
-def factory(name: str, options: Mapping[str, Any]) -> Callable[[Norm, int], nn.Module]:
+def factory(name: str, options: Settings) -> Callable[[Norm, int], nn.Module]:
   """(norm, classes) -> module, for a name of MODELS or a user's package.module:factory.
 
   A user's factory takes norm= and classes= (a linen class with these fields does), and the

@@ -1,10 +1,10 @@
 """What the models are made of: layers whose kernels the lab draws, activations, their options."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import flax.linen as nn
 from flax.linen import dtypes
+from flax.typing import Dtype
 
 from norms.lab import trial
 from norms.lab.models import activations
@@ -34,7 +34,7 @@ class Conv(nn.Module):
   strides: Sequence[int] = (1, 1)
   padding: str = 'SAME'
   use_bias: bool = True
-  dtype: Any = None
+  dtype: Dtype | None = None
   kernel_init: Callable = nn.initializers.lecun_normal()
   bias_init: Callable = nn.initializers.zeros
 

@@ -51,7 +51,7 @@ class Norm:
     return wrapped
 
   @property
-  def module(self) -> Any:
+  def module(self) -> Any:  # a class, whose fields a checker does not know
     """The row's linen class."""
     return linen.module(self.row)
 

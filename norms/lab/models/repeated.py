@@ -26,7 +26,7 @@ class Block(nn.Module):
   """f(layers, x) as nn.scan takes it."""
 
   f: Callable
-  layers: Any
+  layers: Any  # models.layers.Layers, which this file lies below
 
   @nn.compact
   def __call__(self, x, _):
@@ -34,7 +34,7 @@ class Block(nn.Module):
     return self.f(copy.copy(self.layers), x), None
 
 
-def repeat(f: Callable, layers: Any, x, count: int, *, per_block: tuple[int, int]):
+def repeat(f: Callable, layers: Any, x: jax.Array, count: int, *, per_block: tuple[int, int]):
   """x after `count` times x = f(layers, x), which keeps its shape and dtype.
 
   f: no method of a module, whose layers would be that module's and not the block's.

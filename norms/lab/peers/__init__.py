@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import importlib.util
 import types
-from typing import Any
 
 import numpy as np
 
@@ -34,11 +33,11 @@ class Library:
   framework: str  # 'jax', 'pytorch' or 'tensorflow': it differentiates and optimises
   norms: tuple[str, ...]
 
-  def load(self) -> Any:
+  def load(self) -> types.ModuleType:
     """The file with its norms, each a function by its name here; it imports the library."""
     return importlib.import_module(f'norms.lab.peers.{self.module}')
 
-  def runs_on(self) -> Any:
+  def runs_on(self) -> types.ModuleType:
     """The file that differentiates and optimises its functions."""
     return importlib.import_module(f'norms.lab.peers.on_{self.framework}')
 

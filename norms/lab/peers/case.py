@@ -12,8 +12,8 @@ class Case(NamedTuple):
   """An input of a norm with its parameters, and a cotangent of its output; of one dtype."""
 
   x: np.ndarray
-  scale: Any  # an array, or None where the norm has none
-  bias: Any
+  scale: Any  # an array, or None where the norm has none, which the norm's function knows
+  bias: Any  # like scale
   cotangent: np.ndarray
 
   @property

@@ -5,12 +5,13 @@ A pair that stands nowhere here is as ours.
 
 from collections.abc import Mapping
 import dataclasses
-from typing import Any
+from typing import TypeVar
 
+_T = TypeVar('_T')
 Pair = tuple[str, str]  # (library, norm)
 
 
-def _pairs(libraries: str, norms: str, value: Any) -> dict[Pair, Any]:
+def _pairs(libraries: str, norms: str, value: _T) -> dict[Pair, _T]:
   return {(lib, norm): value for lib in libraries.split() for norm in norms.split()}
 
 

@@ -120,5 +120,5 @@ def _accuracy(net: Net, arrays) -> float:
 
 if __name__ == '__main__':
   with np.load(sys.argv[1]) as handed:
-    found: Any = train(dict(handed))
+    found: Any = train(dict(handed))  # Any: savez has an option that is no array
   np.savez(sys.argv[2], **found)

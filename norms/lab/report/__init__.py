@@ -14,7 +14,7 @@ the report of a comparison with other libraries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent import futures
 import inspect
 import os
@@ -28,6 +28,7 @@ import pandas as pd
 from norms.lab import evidence, records, timed
 from norms.lab.report import aligned, page, tables, view
 from norms.lab.statistics import words
+from norms.lab.values import Recorded
 
 if TYPE_CHECKING:
   from norms.lab.study import Study  # which loads what reads data
@@ -62,9 +63,9 @@ def of_run(
 def write(
   frame: pd.DataFrame,
   study: Study,
-  provenance: Sequence[Mapping[str, Any]],
+  provenance: Sequence[Recorded],
   folder: str | os.PathLike[str],
-  timing: Mapping[str, Any] | None = None,
+  timing: Recorded | None = None,
   helper: futures.Executor | None = None,
 ) -> pathlib.Path:
   """Writes the report of `study` into `folder`; returns the path of index.html.
@@ -92,7 +93,7 @@ class _Report(types.ModuleType):
 
   __signature__ = inspect.signature(of_run)
 
-  def __call__(self, *args: Any, **kwargs: Any) -> pathlib.Path:
+  def __call__(self, *args: Any, **kwargs: Any) -> pathlib.Path:  # see __signature__
     return of_run(*args, **kwargs)
 
 

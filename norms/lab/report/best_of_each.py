@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from norms.lab import columns as schema
 from norms.lab import statistics
@@ -11,13 +10,14 @@ from norms.lab.columns import NORM
 from norms.lab.report import naming, tables
 from norms.lab.report.view import View
 from norms.lab.statistics import across, cells, tuned, words
+from norms.lab.values import Settings
 
 CLAIM = 'best_against_best'
 
 
 def tables_of(view: View) -> Iterator[tables.Table]:
   """A table for each choice that claims of the study ask for, and the records can make."""
-  choices: list[Mapping[str, Any]] = []
+  choices: list[Settings] = []
   for claim, options in naming.claims(view.study):
     # Claims of other norms in the same place have the same table.
     compared = ('norm', 'asks') if across.compares_values(options) else ('norm', 'than', 'asks')
@@ -30,7 +30,7 @@ def tables_of(view: View) -> Iterator[tables.Table]:
         continue
 
 
-def _table(view: View, options: Mapping[str, Any], number: int) -> tables.Table:
+def _table(view: View, options: Settings, number: int) -> tables.Table:
   at = dict(options.get('at') or {})
   axes, metric = tuned.axes(options['tuned']), options.get('metric', view.score)
   rows = cells.select(statistics.finals(naming.as_configured(view.records)), at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -117,7 +116,7 @@ def failures(view: View) -> Iterator[str]:
 
 
 def _counts(view: View, rows: pd.DataFrame) -> str:
-  counts: Any = rows[NORM].value_counts()
+  counts = rows[NORM].value_counts().to_dict()
   return ', '.join(f'{norm} {counts[norm]}' for norm in view.norms if norm in counts)
 
 

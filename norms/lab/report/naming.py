@@ -67,7 +67,7 @@ def configured(norm: str) -> str:
   return 'none' if norm == NO_NORM else norm
 
 
-def rename(value: Any, names: Mapping[str, str]) -> Any:
+def rename(value: Any, names: Mapping[str, str]) -> Any:  # an option of any type as it is
   """A norm, or several, by the study's name for it."""
   if isinstance(value, (list, tuple)):
     return tuple(rename(each, names) for each in value)

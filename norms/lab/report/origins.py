@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from norms.lab import numerics
 from norms.lab.report import tables
 from norms.lab.statistics import words
+from norms.lab.values import Recorded
 
 
-def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def facts(provenance: Sequence[Recorded]) -> list[tuple[str, str]]:
   """Where the records come from, over all their files."""
   # Records of an older arithmetic stay in the folder, but no figure of this report uses them.
   number = newest(provenance)
@@ -38,7 +38,7 @@ def facts(provenance: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
   return [(name, value or 'not recorded') for name, value in entries]
 
 
-def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
+def files(provenance: Sequence[Recorded]) -> tables.Table:
   """A line per file of records; what was compiled with another is not counted twice."""
   note = 'Compiled in 0.0 s: with another file of its norm.'
   columns = ['group', 'trials', 'compilation s', 'training s', 'started']
@@ -58,7 +58,7 @@ def files(provenance: Sequence[Mapping[str, Any]]) -> tables.Table:
   return tables.Table('files', 'Files of records', note, columns, rows)
 
 
-def used(provenance: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def used(provenance: Iterable[Recorded]) -> list[Recorded]:
   """The files that a report rests on."""
   provenance = list(provenance)
   return [line for line in provenance if _number(line) == newest(provenance)]
@@ -70,16 +70,16 @@ def newest(provenance: Iterable[Mapping[str, Any]]) -> int:
   return max(numbers, default=numerics.NUMERICS)
 
 
-def _number(line: Mapping[str, Any]) -> int:
+def _number(line: Recorded) -> int:
   """Which records.provenance says of each file; of none where it did not come from one."""
   return int(line.get('numerics', numerics.NUMERICS))
 
 
-def _distinct(provenance: Iterable[Mapping[str, Any]], key: str) -> list[str]:
+def _distinct(provenance: Iterable[Recorded], key: str) -> list[str]:
   return list(dict.fromkeys(str(line[key]) for line in provenance if line.get(key)))
 
 
-def _cores(line: Mapping[str, Any]) -> str:
+def _cores(line: Recorded) -> str:
   return words.count(line['cores'], 'core') if line.get('cores') else 'cores not recorded'
 
 

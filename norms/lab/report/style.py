@@ -45,7 +45,7 @@ KNOWN = {
   'spectral': (5, 'd', 3),
 }
 
-RC: Any = {
+RC: Any = {  # a checker knows matplotlib's settings one by one, and takes no dict of text for them
   'font.family': 'sans-serif',
   'font.sans-serif': ['DejaVu Sans'],
   'font.size': 9,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 import json
 import math
 from typing import Any
@@ -13,6 +13,7 @@ from norms.lab.report.naming import AnyStudy, AnyVerdict
 from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
 from norms.lab.statistics import Verdict
+from norms.lab.values import Recorded
 
 
 def text(view: View, verdicts: Iterable[AnyVerdict]) -> str:
@@ -33,8 +34,8 @@ def plain(
   verdicts: Iterable[AnyVerdict],
   *,
   says: Iterable[str] = (),
-  lines: Iterable[Mapping[str, Any]] = (),
-  facts: Mapping[str, Any] | None = None,
+  lines: Iterable[Recorded] = (),
+  facts: Recorded | None = None,
 ) -> str:
   """The same of any report: verdicts have claim, outcome and sentence, and may have asks."""
   content = {

@@ -88,7 +88,7 @@ def sentences(view: View) -> Iterator[str]:
 
 
 def _cells(
-  norm: Any, own: pd.Series, ratio: pd.Series, rows: pd.DataFrame, compiled: float | None
+  norm: object, own: pd.Series, ratio: pd.Series, rows: pd.DataFrame, compiled: float | None
 ) -> list[str]:
   per_step = 1e6 * np.median(rows['seconds'] / rows['steps'])
   cells = [str(norm), str(len(own)), f'{1e3 * own.median():.4g}']

@@ -87,7 +87,7 @@ def _titles(view: View) -> list[str]:
   return [NORM, *map(words.label, view.axes), SEED]
 
 
-def _place(view: View, line: Any) -> list[str]:
+def _place(view: View, line: tables.Line) -> list[str]:
   return [line[NORM], *(words.number(line[name]) for name in (*view.axes, SEED))]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from norms.lab import statistics
 from norms.lab.columns import AXES, COMPARED_BY, CORE, EPOCH, NORM, RUNNING, SCORE, SEED
 from norms.lab.report import naming, style
 from norms.lab.statistics import cells, design, words
+from norms.lab.values import Recorded
+
+_T = TypeVar('_T')
 
 if TYPE_CHECKING:
   from norms.lab.study import Study
@@ -30,7 +33,7 @@ class View:
   norms: list[str]
   axes: list[str]  # beside norm and seed
   usual: dict[str, Any]  # the cell to look at first
-  timing: Mapping[str, Any]  # what norms.lab.runner.timing measured, {} where nothing was
+  timing: Recorded  # what norms.lab.runner.timing measured, {} where nothing was
   scattered: list[str]  # axes of a random design: of no other cell are there two values
   score: str = SCORE  # the column by which norms are compared
 
@@ -122,11 +125,11 @@ class View:
     return f', or below {from_} seeds '.join(kinds)
 
 
-def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = None) -> View:
+def of(frame: pd.DataFrame, study: Study, timing: Recorded | None = None) -> View:
   """The view of a frame of records; norms and values in the study's order."""
   if frame.empty:
     raise ValueError(f'the records of study {study.name!r} hold no trial: run it before its report')
-  order: Mapping[str, Any] = getattr(study, 'axes', None) or {}
+  order: Recorded = getattr(study, 'axes', None) or {}
   stated, score = frame.attrs.get(AXES), design.score(frame)
   frame, replayed = naming.split_replays(naming.rename_norms(frame, study))
   axes = design.axes(frame, stated)
@@ -147,7 +150,7 @@ def of(frame: pd.DataFrame, study: Study, timing: Mapping[str, Any] | None = Non
   return View(study, frame, replayed, ordered, rows, norms, axes, usual, timing, scattered, score)
 
 
-def pick_values(values: list[Any], usual: Any, most: int) -> list[Any]:
+def pick_values(values: list[_T], usual: _T | None, most: int) -> list[_T]:
   """At most `most` of the sorted values: the ends, the usual one, and some in between."""
   if len(values) <= most:
     return values

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import inspect
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -15,6 +14,7 @@ from norms.lab.engine import optimizer as optimizers
 from norms.lab.engine import schedules
 from norms.lab.study import Study
 from norms.lab.trial import Trial
+from norms.lab.values import Settings
 
 # A step is tried on the shapes of these: a vector and a matrix, as models have them.
 INPUT = np.zeros((4, 8, 8, 16), np.float32)
@@ -89,7 +89,7 @@ def _optimizer(trial: Trial) -> tuple[str, tuple, int]:
   return trial.optimizer, trial.optimizer_options, schedules.steps(trial) if own else 0
 
 
-def check_optimizer(name: str, given: Mapping[str, Any], steps: int = 0) -> None:
+def check_optimizer(name: str, given: Settings, steps: int = 0) -> None:
   """ValueError unless the optimizer takes a step with these options.
 
   What ends a user's own is shown whole, unless it asks for the value of what is traced.
@@ -117,7 +117,7 @@ def check_optimizer(name: str, given: Mapping[str, Any], steps: int = 0) -> None
     ) from error
 
 
-def _step(make: optimizers.Update, given: Mapping[str, Any]) -> None:
+def _step(make: optimizers.Update, given: Settings) -> None:
   """Takes a step on shapes alone."""
   floats = {f'{trial.OPTION}{k}': v for k, v in given.items() if isinstance(v, float)}
 
@@ -130,7 +130,7 @@ def _step(make: optimizers.Update, given: Mapping[str, Any]) -> None:
   jax.eval_shape(step, {'learning_rate': 0.1} | floats, PARAMETERS)
 
 
-def _check_own_optimizer(make: optimizers.Update, given: Mapping[str, Any]) -> None:
+def _check_own_optimizer(make: optimizers.Update, given: Settings) -> None:
   try:
     _step(make, given)
   except VALUE_NEEDED as error:
@@ -141,7 +141,9 @@ def _check_own_optimizer(make: optimizers.Update, given: Mapping[str, Any]) -> N
     ) from error
 
 
-def _check_type(what: str, option: str, value: Any, usual: Mapping[str, inspect.Parameter]) -> None:
+def _check_type(
+  what: str, option: str, value: object, usual: Mapping[str, inspect.Parameter]
+) -> None:
   """ValueError at a value of another kind than the default, which optax may take for true."""
   if 'mask' in option and not isinstance(value, bool | None):
     raise ValueError(f'{what} cannot be: a mask is a function, which a config cannot hold: drop it')
@@ -151,6 +153,6 @@ def _check_type(what: str, option: str, value: Any, usual: Mapping[str, inspect.
     raise ValueError(f'{what} cannot be: use a number, as {default!r}')
 
 
-def _check_flag(what: str, value: Any, default: Any) -> None:
+def _check_flag(what: str, value: object, default: object) -> None:
   if isinstance(default, bool) and not isinstance(value, bool):
     raise ValueError(f'{what} cannot be: use True or False')

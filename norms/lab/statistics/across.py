@@ -7,7 +7,7 @@ own, such as the batch size over which `depends_less` looks, takes that as `over
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -15,17 +15,18 @@ import pandas as pd
 from norms.lab import columns as schema
 from norms.lab.columns import AXES, NORM
 from norms.lab.statistics import cells, design, words
+from norms.lab.values import Given, Settings
 
 AXIS, VALUE, THAN, OVER = 'axis', 'value', 'than', 'over'
 WITHIN = 'compared.norm'  # the column in which the norm is kept while two values take its place
 
 
-def compares_values(options: Mapping[str, Any]) -> bool:
+def compares_values(options: Settings) -> bool:
   """Whether a claim compares two values of an axis. (`reaches` has a value, too, but no axis.)"""
   return AXIS in options and VALUE in options
 
 
-def is_across_axis(options: Mapping[str, Any], parameters: Iterable[str]) -> bool:
+def is_across_axis(options: Settings, parameters: Iterable[str]) -> bool:
   """Whether a claim by a rule with these parameters compares two values, even if it lacks one."""
   names = list(parameters)
   markers = [AXIS] * (AXIS not in names) + [VALUE, OVER]
@@ -40,7 +41,7 @@ def options_of(parameters: Iterable[str]) -> list[str]:
   return [AXIS, VALUE, *[OVER] * (AXIS in names)]
 
 
-def as_norms(options: Mapping[str, Any]) -> dict[str, Any]:
+def as_norms(options: Settings) -> dict[str, Any]:
   """The options with the two values as names of norms, such as 'placement=pre'."""
   axis = options[AXIS]
   renamed = {key: value for key, value in options.items() if key not in (AXIS, VALUE, OVER)}
@@ -48,12 +49,12 @@ def as_norms(options: Mapping[str, Any]) -> dict[str, Any]:
   return renamed | ({AXIS: options[OVER]} if OVER in options else {})
 
 
-def name(axis: str, value: Any) -> str:
+def name(axis: str, value: words.Scalar) -> str:
   """What a value is called where a norm would be; a norm itself keeps its name."""
   return str(value) if axis == NORM else f'{words.label(axis)}={words.number(value)}'
 
 
-def relabel(rows: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
+def relabel(rows: pd.DataFrame, options: Settings) -> pd.DataFrame:
   """The rows of the two values, which take the norm's place; the norm becomes an axis.
 
   So two trials are paired if they differ in that axis alone.
@@ -75,7 +76,7 @@ def relabel(rows: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
   return relabelled_rows
 
 
-def check_axis(axis: Any) -> None:
+def check_axis(axis: Given) -> None:
   """Raises a ValueError of one line where no study can have an axis of that name."""
   if not isinstance(axis, str) or not (schema.selectable(axis) and schema.has_row(axis)):
     rows = [row.name for row in schema.COLUMNS if row.kind == schema.SETTING]

@@ -22,6 +22,7 @@ from norms.lab.columns import (
   TRIAL,
 )
 from norms.lab.statistics import design, intervals, words
+from norms.lab.values import Settings
 
 
 class SelectionError(ValueError):
@@ -121,7 +122,7 @@ def by_seed(rows: pd.DataFrame, norms: Sequence[str], metric: str) -> pd.DataFra
   return table.groupby(level=SEED).mean()
 
 
-def select(rows: pd.DataFrame, at: Mapping[str, Any] | None) -> pd.DataFrame:
+def select(rows: pd.DataFrame, at: Settings | None) -> pd.DataFrame:
   """The rows at a value of each named column, numbers to 0.1%.
 
   Several values are a tuple; {'from': low, 'to': high} is all between them, either may be absent.
@@ -149,7 +150,7 @@ def unknown(thing: str, name: str, valid: Sequence[str]) -> str:
   return f'unknown {thing} {name!r}: {hint}use one of {", ".join(sorted(valid))}'
 
 
-def _at(column: pd.Series, condition: Any) -> np.ndarray:
+def _at(column: pd.Series, condition: Any) -> np.ndarray:  # a value, some, or from and to
   if isinstance(condition, Mapping):
     low, high = condition.get('from', -np.inf), condition.get('to', np.inf)
     # Both ends are widened, since a swept value may differ from the written one in its last digits.
@@ -158,7 +159,7 @@ def _at(column: pd.Series, condition: Any) -> np.ndarray:
   return np.logical_or.reduce([_equal(column, value) for value in values])
 
 
-def _equal(column: pd.Series, value: Any) -> np.ndarray:
+def _equal(column: pd.Series, value: object) -> np.ndarray:
   if isinstance(value, (int, float)) and pd.api.types.is_numeric_dtype(column.dtype):
     return np.isclose(column.astype(float), value, rtol=1e-3, atol=0)
   return (column == value).to_numpy()

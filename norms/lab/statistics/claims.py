@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 import inspect
 from typing import Any
 
@@ -19,6 +19,7 @@ from norms.lab.statistics import (
   tuned,
 )
 from norms.lab.statistics.comparing import Finding
+from norms.lab.values import Settings
 
 RULES: dict[str, Callable[..., Finding]] = {
   'ranking': rules.ranking,
@@ -40,7 +41,7 @@ COMMON_OPTIONS = ('at', 'asks', 'expects')
 NORM_OPTIONS = ('norm', 'than', 'best')  # options that name norms
 
 
-def check(claims: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+def check(claims: Iterable[tuple[str, Settings]]) -> None:
   """Raises a ValueError of one line for a claim that no records could judge.
 
   That is one whose rule or option does not exist, one that lacks an option, one that compares a
@@ -90,7 +91,7 @@ def rule(claim: str) -> Callable[..., Any]:
   return RULES[claim]
 
 
-def _check_axes(claim: str, options: Mapping[str, Any]) -> None:
+def _check_axes(claim: str, options: Settings) -> None:
   named = [options[key] for key in (across.AXIS, across.OVER) if key in options]
   if 'tuned' in options:
     named += tuned.axes(options['tuned'])
@@ -98,7 +99,7 @@ def _check_axes(claim: str, options: Mapping[str, Any]) -> None:
     across.check_axis(axis)
 
 
-def _check_sides(claim: str, options: Mapping[str, Any]) -> None:
+def _check_sides(claim: str, options: Settings) -> None:
   """Nothing is better than itself: to compare it is a slip of the pen."""
   names = [norm for norm in norms(options) if isinstance(norm, str)]
   repeated = next((norm for norm in names if names.count(norm) > 1), None)
@@ -106,7 +107,7 @@ def _check_sides(claim: str, options: Mapping[str, Any]) -> None:
     raise cells.SelectionError(f'claim {claim!r} compares {repeated!r} with itself: name another')
 
 
-def norms(options: Mapping[str, Any]) -> list[str]:
+def norms(options: Settings) -> list[str]:
   """All norms that a claim names."""
   named = [options[key] for key in NORM_OPTIONS if key in options]
   return [norm for value in named for norm in ([value] if isinstance(value, str) else value)]

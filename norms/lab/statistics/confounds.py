@@ -10,9 +10,10 @@ import pandas as pd
 
 from norms.lab.columns import BATCH_SIZE, LEARNING_RATE, NORM, STEP
 from norms.lab.statistics import across, tuned, words
+from norms.lab.values import Settings
 
 
-def of(rows: pd.DataFrame, rule: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, ...]:
+def of(rows: pd.DataFrame, rule: Callable[..., Any], options: Settings) -> tuple[str, ...]:
   """In words, for the final rows of the trials that a claim looks at."""
   two_values = across.compares_values(options)
   sides = options[across.AXIS] if two_values else NORM

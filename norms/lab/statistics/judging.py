@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 import functools
 import inspect
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from norms.lab.statistics import (
 )
 from norms.lab.statistics.comparing import Finding
 from norms.lab.statistics.intervals import INTERVAL_FROM, VERDICT_FROM, Comparison
+from norms.lab.values import Settings
 
 AS_EXPECTED, AGAINST = 'as expected', 'against the expectation'
 
@@ -57,7 +58,11 @@ class _Judged(NamedTuple):
   confounds: tuple[str, ...] = ()
 
 
-def verdict(claim: str, frame: pd.DataFrame, **options: Any) -> Verdict:
+def verdict(
+  claim: str,
+  frame: pd.DataFrame,
+  **options: Any,  # of the claim's rule, each of a type of its own
+) -> Verdict:
   """The verdict of the records on one claim alone: `at` filters the cells, `asks` is carried along.
 
   The claim is a name of claims.RULES, or a rule of yours as package.module:function.
@@ -73,7 +78,7 @@ CLAIMS: dict[str, Callable[..., Verdict]] = {
 }
 
 
-def verdicts(frame: pd.DataFrame, stated: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Verdict]:
+def verdicts(frame: pd.DataFrame, stated: Iterable[tuple[str, Settings]]) -> list[Verdict]:
   """All verdicts, with p corrected over them; a claim that these records cannot judge says why."""
   found: list[_Judged | Verdict] = []
   ends = _ends(frame)

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import inspect
-from typing import Any
 
 from norms.lab.statistics.cells import SelectionError
-from norms.lab.values import is_number
+from norms.lab.values import Given, Settings, is_number
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
   return isinstance(value, str) and bool(value)
 
 
-def _is_text_or_texts(value: Any) -> bool:
+def _is_text_or_texts(value: Given) -> bool:
   several = isinstance(value, list | tuple) and bool(value)
   return _is_text(value) or (several and all(map(_is_text, value)))
 
 
 # By the annotation, which is a text in these modules.
-TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
   'str': (_is_text, 'one name, in quotes'),
   'str | Sequence[str]': (_is_text_or_texts, 'a name in quotes, or a tuple of names'),
   'float': (is_number, 'a number'),
 }
 
 
-def check(
-  claim: str, options: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
-) -> None:
+def check(claim: str, options: Settings, parameters: Mapping[str, inspect.Parameter]) -> None:
   """Raises a ValueError of one line at an option whose value is of another type."""
   for option, value in options.items():
     annotation = str(parameters[option].annotation) if option in parameters else ''

@@ -7,7 +7,7 @@ Comparison and the start of a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import pathlib
 import sys
 import traceback
@@ -18,6 +18,7 @@ import pandas as pd
 from norms import catalogue
 from norms.lab.statistics.cells import SelectionError
 from norms.lab.statistics.intervals import Comparison
+from norms.lab.values import Settings
 
 OUTCOMES = ('supported', 'refuted', 'equivalent', 'undecided')
 
@@ -40,7 +41,7 @@ def load(claim: str) -> Callable[..., Any]:
   return rule
 
 
-def judge(claim: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
+def judge(claim: str, frame: pd.DataFrame, options: Settings) -> Any:  # one of two classes
   """What the rule says: a Verdict or a Finding.
 
   Raises:
@@ -69,7 +70,7 @@ def judge(claim: str, frame: pd.DataFrame, options: Mapping[str, Any]) -> Any:
   return result
 
 
-def is_verdict(result: Any) -> bool:
+def is_verdict(result: Any) -> bool:  # of a user's rule: it may be anything
   """Whether a rule returned a Verdict that a report can print."""
   try:
     low, high, kind = result.interval
@@ -81,7 +82,7 @@ def is_verdict(result: Any) -> bool:
   return known_words and isinstance(result.sentence, str) and bool(result.sentence)
 
 
-def is_finding(result: Any) -> bool:
+def is_finding(result: object) -> bool:
   """Whether a rule returned a Comparison and the start of a sentence."""
   if not (isinstance(result, tuple) and len(result) == 2):
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +14,12 @@ from norms.lab.statistics import cells, means, words
 from norms.lab.statistics.comparing import Finding, above, spread_of
 from norms.lab.statistics.intervals import Comparison, decide, estimate
 from norms.lab.statistics.several import ALPHA
+from norms.lab.values import Settings
 
 KEYS = ('name', 'column', 'at', 'values', 'factor', 'source', 'see', 'says')
 
 
-def check_references(entries: Sequence[Mapping[str, Any]]) -> None:
+def check_references(entries: Sequence[Settings]) -> None:
   """Raises a ValueError of one line for an entry of config.references that cannot be shown."""
   for entry in entries:
     for key in entry:
@@ -43,7 +43,7 @@ def check_references(entries: Sequence[Mapping[str, Any]]) -> None:
       raise cells.SelectionError(f'config.references: {name!r} needs column, or see (where it is)')
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
   return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -71,7 +71,7 @@ def _known(claim: str, judged: str, files: Sequence[Mapping[str, Any]]) -> str:
   return f'{when}{"" if same else "; how claims are judged has changed since"}.'
 
 
-def _hash(content: Any) -> str:
+def _hash(content: object) -> str:
   # Tuples and lists are one, as a config may have either; what JSON lacks goes by its text.
   text = json.dumps(content, sort_keys=True, default=str)
   return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from norms.lab.columns import EVAL_STATS
 from norms.lab.columns import label as label
+from norms.lab.values import Settings
+
+Scalar: TypeAlias = str | bool | float | None
+# What a claim's `at` says of an axis: a value, several, or a range of them.
+Condition: TypeAlias = Scalar | list[Scalar] | tuple[Scalar, ...] | Mapping[str, float]
 
 NO_NORM = 'no norm'  # what tables and figures call the norm 'none'
 
@@ -39,7 +44,7 @@ def sentence(text: str) -> str:
   return text[:1].upper() + text[1:]
 
 
-def number(value: Any) -> str:
+def number(value: Scalar) -> str:
   """A value of an axis: whole numbers in full, others to three digits, text as it is."""
   if isinstance(value, (bool, np.bool_, str)) or value is None:
     return str(value)
@@ -77,7 +82,7 @@ def listed(words: Iterable[str]) -> str:
   return f'{", ".join(first)} and {last}' if first else last
 
 
-def place(at: Mapping[str, Any]) -> str:
+def place(at: Settings) -> str:
   """Where in the sweep: 'batch size 64 and initial scale 1'."""
   return listed(_setting(axis, value) for axis, value in at.items())
 
@@ -87,13 +92,13 @@ def spread_name(kind: str, level: float = 0.95) -> str:
   return kind if kind == 'range' else f'{100 * level:.4g}% interval'
 
 
-def _setting(axis: str, value: Any) -> str:
+def _setting(axis: str, value: Condition) -> str:
   if axis == EVAL_STATS:  # 'evaluation statistics running' is no English
     return f'evaluation by {_values(value)} statistics'
   return f'{label(axis)} {_values(value)}'
 
 
-def _values(value: Any) -> str:
+def _values(value: Condition) -> str:
   if isinstance(value, Mapping):
     return ' '.join(f'{side} {number(value[side])}' for side in ('from', 'to') if side in value)
   if isinstance(value, (list, tuple)):

@@ -8,15 +8,15 @@ which fill in those of every report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import pathlib
-from typing import Any
 
 import pandas as pd
 
 from norms.lab import evidence
 from norms.lab.report.parity import agreement, drift, page
 from norms.lab.report.parity.page import Comparison
+from norms.lab.values import Recorded
 
 KINDS = {'parity': agreement, 'parity_drift': drift}
 
@@ -24,7 +24,7 @@ KINDS = {'parity': agreement, 'parity_drift': drift}
 def write(
   frame: pd.DataFrame,
   study: Comparison,
-  provenance: Sequence[Mapping[str, Any]],
+  provenance: Sequence[Recorded],
   folder: pathlib.Path,
 ) -> pathlib.Path:
   """Writes figures, summary.csv, report.md, index.html and the rows; returns the path of the page.

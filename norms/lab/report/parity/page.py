@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 import pathlib
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from norms.lab.report import page, style, summary_json
 from norms.lab.report.figures import sheets, writing
 from norms.lab.report.naming import AnyStudy
 from norms.lab.report.tables import ABSENT, Table
+from norms.lab.values import Recorded
 
 OURS = 'norms'
 
@@ -69,7 +70,7 @@ class Report(NamedTuple):
 
 
 def write(
-  report: Report, study: Comparison, provenance: Sequence[Mapping[str, Any]], folder: pathlib.Path
+  report: Report, study: Comparison, provenance: Sequence[Recorded], folder: pathlib.Path
 ) -> pathlib.Path:
   """Writes summary.csv and .json, report.md, index.html; returns the path of the last."""
   content = page.shared(study, report.verdicts, provenance)

@@ -145,7 +145,12 @@ def by_layer(rows: pd.DataFrame, keys: list[str], quantity: str) -> pd.DataFrame
   return pd.concat(parts, ignore_index=True)
 
 
-def _line(ax: Axes, x: pd.Series, table: pd.DataFrame, **how: Any) -> None:
+def _line(
+  ax: Axes,
+  x: pd.Series,
+  table: pd.DataFrame,
+  **how: Any,  # as matplotlib's plot takes it
+) -> None:
   value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
   # A value of 0 has no place on a log axis: `_zeros` marks it.
   ax.plot(x, np.where(value > 0, value, np.nan), lw=1.4, **how)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from norms.lab.report import naming, tables
 from norms.lab.report.view import View
 from norms.lab.statistics import cells, words
 from norms.lab.statistics.intervals import Estimate
+from norms.lab.values import Settings
 
 
 class ReferenceComparison(NamedTuple):
@@ -22,7 +23,7 @@ class ReferenceComparison(NamedTuple):
   name: str
   norm: str
   where: str
-  epoch: Any  # a number, or 'best'; -1 is the last
+  epoch: int | str  # a number, or 'best'; -1 is the last
   value: float
   ours: Estimate | None
   trained: bool
@@ -82,7 +83,7 @@ def sentences(view: View) -> Iterator[str]:
       yield f'{what}, ours against the reference: {"; ".join(each)}.'
 
 
-def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[ReferenceComparison]:
+def _lines(view: View, entry: Settings) -> Iterator[ReferenceComparison]:
   at = dict(entry['at'])
   rows = _rows(view, at) if entry.get('column') not in (None, EPOCH_SECONDS) else None
   norm, replay = str(at.pop(NORM, '')), at.pop(REPLAY, '')
@@ -102,7 +103,7 @@ def _lines(view: View, entry: Mapping[str, Any]) -> Iterator[ReferenceComparison
     )
 
 
-def _rows(view: View, at: Mapping[str, Any]) -> pd.DataFrame | None:
+def _rows(view: View, at: Settings) -> pd.DataFrame | None:
   """The records of a place; None where no trial was run there."""
   try:
     return cells.select(view.replayed if at.get(REPLAY) else view.records, at)
@@ -110,7 +111,7 @@ def _rows(view: View, at: Mapping[str, Any]) -> pd.DataFrame | None:
     return None
 
 
-def _ours(rows: pd.DataFrame, column: str, epoch: Any, factor: float) -> Estimate | None:
+def _ours(rows: pd.DataFrame, column: str, epoch: int | str, factor: float) -> Estimate | None:
   """The centre over the seeds, of the last row, of an epoch, or of the best epoch."""
   if column not in rows:
     return None
