@@ -230,8 +230,8 @@ MUTANTS = (
   ),
   Mutant(
     'dropped <dx>', '_src/tangent.py',
-    'constant = mul(minus_rstd, mean_dx)',
-    'constant = 0 * mean_dx',
+    'else mul(minus_rstd, mean_dx)',
+    'else 0 * mean_dx',
     'batch-gradient-unit',
   ),
   Mutant(

@@ -72,7 +72,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
   return records.folder(workdir).parent.absolute() / FOLDER
 
 
-def entries(workdir) -> list[Entry]:
+def entries(workdir: str | os.PathLike) -> list[Entry]:
   """The checkpoints that are there, the latest epochs first."""
   found = []
   for place in folder(workdir).glob('*'):
@@ -84,7 +84,7 @@ def entries(workdir) -> list[Entry]:
   return sorted(found, key=lambda entry: -entry.epoch)
 
 
-def starts(workdir, trials: Iterable[Trial], keep: str) -> dict[Trial, int]:
+def starts(workdir: str | os.PathLike, trials: Iterable[Trial], keep: str) -> dict[Trial, int]:
   """The epoch from which each trial can go on, those only that need not begin."""
   found, there = {}, entries(workdir)
   for trial in trials:
@@ -93,7 +93,7 @@ def starts(workdir, trials: Iterable[Trial], keep: str) -> dict[Trial, int]:
   return found
 
 
-def told(workdir, starts: Mapping[Trial, int], keep: str) -> list[str]:
+def told(workdir: str | os.PathLike, starts: Mapping[Trial, int], keep: str) -> list[str]:
   """Lines of a plan: which trials go on, and which are trained anew though they were begun before.
 
   starts: the epoch from which each trial is trained; 0: anew.
@@ -112,7 +112,9 @@ def told(workdir, starts: Mapping[Trial, int], keep: str) -> list[str]:
   return [*lines, *([f'{len(anew)} of these are trained anew: {reason}'] if anew else [])]
 
 
-def save(workdir, trials: Iterable[Trial], epoch: int, keep: str, tree: object) -> None:
+def save(
+  workdir: str | os.PathLike, trials: Iterable[Trial], epoch: int, keep: str, tree: object
+) -> None:
   """Keeps a tile's state after an epoch, and forgets what was kept of it before."""
   trials = list(trials)
   name = records.tile_hash(trials)
@@ -137,7 +139,7 @@ def _sizes(place: pathlib.Path) -> dict[str, int]:
   return {str(file.relative_to(place)): file.stat().st_size for file in files}
 
 
-def forget(workdir, trials: Iterable[Trial]) -> None:
+def forget(workdir: str | os.PathLike, trials: Iterable[Trial]) -> None:
   """Deletes what was kept half-way of trials that are recorded now; where they ended stays."""
   ends = {trial.hash: trial.epochs for trial in trials}
   for entry in entries(workdir):

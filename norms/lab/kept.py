@@ -22,7 +22,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
   return records.folder(workdir).parent.absolute() / FOLDER
 
 
-def has(workdir, trial: Trial, keep: str) -> bool:
+def has(workdir: str | os.PathLike, trial: Trial, keep: str) -> bool:
   """Whether what `keep` asks of a trial is there."""
   facts = _facts(folder_of(workdir, trial))
   return not keep or KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
@@ -73,12 +73,12 @@ def _facts(place: pathlib.Path) -> dict[str, Any]:
     return {}
 
 
-def folder_of(workdir, trial: Trial) -> pathlib.Path:
+def folder_of(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
   """Where a trial's parameters are kept."""
   return folder(workdir) / trial.hash
 
 
-def staging(workdir, trial: Trial) -> pathlib.Path:
+def staging(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
   """Where a trial's parameters wait until it is recorded."""
   return folder(workdir) / f'.{trial.hash}'
 

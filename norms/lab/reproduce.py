@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
+import os
 import pathlib
 import tempfile
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ def find(study: Study, start: str) -> Trial:
   return found[0]
 
 
-def differences(trial: Trial, study: Study, workdir) -> list[Difference]:
+def differences(trial: Trial, study: Study, workdir: str | os.PathLike) -> list[Difference]:
   """Runs a trial of a study again, alone and without any effect on its records, and compares.
 
   Raises:

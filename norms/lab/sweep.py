@@ -4,6 +4,7 @@ from concurrent import futures
 import contextlib
 import contextvars
 import dataclasses
+import os
 import threading
 
 import jax
@@ -21,7 +22,7 @@ from norms.lab.study import Study
 Worker = workers.Thread | workers.Process
 
 
-def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
+def pending(study: Study, workdir: str | os.PathLike) -> tuple[grouping.Group, ...]:
   """The groups of the trials that have no record yet, or not the parameters that are to be kept;
   checked, so that they can be run."""
   done = records.done(workdir)
@@ -38,7 +39,7 @@ def pending(study: Study, workdir) -> tuple[grouping.Group, ...]:
   return grouping.share_programs(groups, at_once(len(groups)), apart=before)
 
 
-def results(study: Study, workdir) -> pd.DataFrame:
+def results(study: Study, workdir: str | os.PathLike) -> pd.DataFrame:
   """The records of this study's trials, and of no other that the folder may hold."""
   frame = records.load(workdir)
   if frame.empty:
@@ -53,7 +54,7 @@ def results(study: Study, workdir) -> pd.DataFrame:
 def run(
   study: Study,
   groups: tuple[grouping.Group, ...],
-  workdir,
+  workdir: str | os.PathLike,
   *,
   tick: Tick,
   fail_fast: bool = False,
@@ -110,7 +111,7 @@ def at_once(groups: int) -> int:
   return min(groups, cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
 
 
-def _team(study: Study, workdir, size: int, spawn: bool) -> list[Worker]:
+def _team(study: Study, workdir: str | os.PathLike, size: int, spawn: bool) -> list[Worker]:
   """So many workers."""
   if spawn and size and jax.default_backend() == 'cpu':
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.

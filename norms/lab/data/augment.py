@@ -49,7 +49,7 @@ def pad_crop(key: jax.Array, x: jax.Array) -> jax.Array:
   padded = jnp.pad(x, ((0, 0), (PAD, PAD), (PAD, PAD), (0, 0)))
   corners = jax.random.randint(key, (len(x), 2), 0, 2 * PAD + 1)
 
-  def window(image, corner):
+  def window(image: jax.Array, corner: jax.Array) -> jax.Array:
     return lax.dynamic_slice(image, (*corner, 0), x.shape[1:])
 
   return jax.vmap(window)(padded, corners)

@@ -13,6 +13,7 @@ import warnings
 
 from flax import traverse_util
 import jax
+from jax.typing import ArrayLike
 import numpy as np
 import optax
 
@@ -105,7 +106,7 @@ class Update:
     last = gathered(made) if self.name in ELEMENTWISE and not own else made
     return optax.chain(*before, last) if before else last
 
-  def _optimizer(self, rate, options: Settings) -> optax.GradientTransformation:
+  def _optimizer(self, rate: ArrayLike, options: Settings) -> optax.GradientTransformation:
     if ':' not in self.name:
       return self.factory(learning_rate=rate, **options)
     made = self.factory(rate, self.steps, **options)
@@ -117,7 +118,7 @@ class Update:
     return made
 
 
-def _kernels(params):
+def _kernels(params: optax.Params) -> optax.Params:
   return traverse_util.path_aware_map(lambda path, _: path[-1] == 'kernel', params)
 
 

@@ -90,12 +90,12 @@ def _watch(setup: TrainSetup, layers: list[tuple], norm_of: dict[tuple, tuple]) 
   return watch
 
 
-def sow(module: nn.Module, z) -> None:
+def sow(module: nn.Module, z: jax.Array) -> None:
   """Leaves the root mean square of z with the module; of several calls the last one's stays."""
   module.sow(SOWN, 'rms', rms(z), init_fn=lambda: None, reduce_fn=lambda _, new: new)
 
 
-def rms(x) -> jax.Array:
+def rms(x: jax.Array) -> jax.Array:
   """sqrt(mean(|x|^2)) in float32, also where the squares would leave its range."""
   x = jnp.abs(x).astype(jnp.float32)
   largest = jnp.max(x)
@@ -103,6 +103,6 @@ def rms(x) -> jax.Array:
   return unit * jnp.sqrt(jnp.mean(jnp.square(x / unit)))
 
 
-def length(x) -> jax.Array:
+def length(x: jax.Array) -> jax.Array:
   """The Euclidean length of all of x."""
   return rms(x) * x.size**0.5

@@ -1,6 +1,6 @@
 """A group of trials as one compiled function, called for each chunk of each seed's lanes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import functools
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from norms.lab import grouping
 from norms.lab.data import Data
 from norms.lab.engine import chunks, own_probes, probes, training
 from norms.lab.engine import evaluation as judge
-from norms.lab.engine.training import State, TrainSetup
+from norms.lab.engine.training import Hyper, State, TrainSetup
 from norms.lab.xla_cpu import compiler
 from norms.lab.xla_cpu.compact import compacted
 
@@ -21,13 +21,13 @@ Curves = Mapping[str, jax.Array]
 
 
 @functools.partial(jax.jit, static_argnames='size')
-def draws(seeds, size: int):
+def draws(seeds: np.ndarray, size: int) -> jax.Array:
   """Standard normal numbers for all the kernels of each seed, in one flat draw: (seeds, size)."""
   return jax.vmap(lambda seed: jax.random.normal(training.key(seed, 'init'), (size,)))(seeds)
 
 
 @functools.partial(jax.jit, static_argnames='examples')
-def order(seeds, epoch, examples: int):
+def order(seeds: np.ndarray, epoch: int, examples: int) -> jax.Array:
   """A fresh permutation of the examples per seed and epoch: (seeds, examples)."""
   return jax.vmap(
     lambda seed: jax.random.permutation(
@@ -36,7 +36,9 @@ def order(seeds, epoch, examples: int):
   )(seeds)
 
 
-def segment(setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, order, hyper):
+def segment(
+  setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, order: jax.Array, hyper: Hyper
+) -> tuple[State, Curves]:
   """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 
   `order` is of all examples, and cut into batches of this size; what is left over is not seen.
@@ -64,7 +66,9 @@ def segment(setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, 
   return carry, mean | {'first_loss': first}
 
 
-def segments(setup: TrainSetup, chunk: int, sizes: tuple[int, ...], which, *args):
+def segments(
+  setup: TrainSetup, chunk: int, sizes: tuple[int, ...], which: jax.Array, *args
+) -> tuple[State, Curves]:
   """The segment of the batch size sizes[which], in one program with those of the others.
 
   Their loops over parameters are the same, which XLA compiles once where it sees them together.
@@ -100,7 +104,7 @@ class Shared(NamedTuple):
   probe: Callable[..., Curves]
 
 
-def init(setup: TrainSetup):
+def init(setup: TrainSetup) -> Callable[..., training.Variables]:
   """(seed, one example) -> the model's own variables."""
 
   def variables(seed, x):
@@ -154,7 +158,9 @@ def compiled(
   return {size: functools.partial(made, np.int32(i)) for i, size in enumerate(sizes)}
 
 
-def begin(parts: Shared, tile: grouping.Tile, cut: list[chunks.Block], drawn) -> list[State]:
+def begin(
+  parts: Shared, tile: grouping.Tile, cut: list[chunks.Block], drawn: Sequence[jax.Array]
+) -> list[State]:
   """Each block's state before the first step; what a seed draws is drawn once for its lanes."""
   templates = [parts.template(seed) for seed in chunks.seeds(tile)]
   return [parts.start(templates[b.row], drawn[b.row], b.hyper) for b in cut]

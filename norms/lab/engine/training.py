@@ -13,6 +13,7 @@ from flax import traverse_util
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 import optax
 
 from norms import catalogue
@@ -23,7 +24,8 @@ from norms.lab.models import repeated
 from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
 
-Variables = Mapping[str, Any]
+Variables = Mapping[str, Any]  # Any: collections are as deep as the model's modules
+Hyper = Mapping[str, ArrayLike]  # what is traced of a trial, by name
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
 PURPOSES = ('init', 'order', 'augment', 'dropout')
 
@@ -86,12 +88,12 @@ class TrainSetup:
     )
 
 
-def key(seed, purpose: str) -> jax.Array:
+def key(seed: ArrayLike, purpose: str) -> jax.Array:
   """The key of a seed for a purpose; of nothing else, so trials of one seed share their draws."""
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
 
 
-def initial(setup: TrainSetup, variables: Variables, draws, hyper) -> State:
+def initial(setup: TrainSetup, variables: Variables, draws: jax.Array, hyper: Hyper) -> State:
   """The state before the first step: kernels of the wanted scale, all else as the model has it.
 
   `draws` are standard normal, one flat array that the kernels share out by layer index.
@@ -146,7 +148,7 @@ def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
   return params
 
 
-def augmented(setup: TrainSetup, batch: Split, seed, step) -> Split:
+def augmented(setup: TrainSetup, batch: Split, seed: ArrayLike, step: ArrayLike) -> Split:
   """The batch as the step sees it, of the seed and the step alone: lanes of one seed share it."""
   if not setup.augment:
     return batch
@@ -154,7 +156,9 @@ def augmented(setup: TrainSetup, batch: Split, seed, step) -> Split:
   return Split(augment.augment(setup.augment, random, batch.x), batch.y)
 
 
-def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | None = None):
+def step(
+  setup: TrainSetup, state: State, batch: Split, hyper: Hyper, axis_name: str | None = None
+) -> tuple[State, dict[str, jax.Array]]:
   """One step on one batch: the new state, the loss and the norm of the gradient."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   rngs = None
@@ -181,14 +185,21 @@ def step(setup: TrainSetup, state: State, batch: Split, hyper, axis_name: str | 
 
 
 @compact
-def _observed(loss, squares, step, diverged_at):
+def _observed(
+  loss: jax.Array, squares: jax.Array, step: jax.Array, diverged_at: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """The norm of the gradient, the next step, and the first one whose loss was not finite."""
   first = (diverged_at < 0) & ~jnp.isfinite(loss)
   return jnp.sqrt(jnp.sum(squares)), step + 1, jnp.where(first, step, diverged_at)
 
 
 @compact
-def tally(mean, first, seen, at):
+def tally(
+  mean: Mapping[str, jax.Array],
+  first: jax.Array,
+  seen: Mapping[str, jax.Array],
+  at: tuple[jax.Array, jax.Array, jax.Array],
+) -> tuple[Mapping[str, jax.Array], jax.Array]:
   """A step's part of an epoch's means, and the first loss; at: (step, first step, steps)."""
   step, begun, steps = at
   first = jnp.where(step == begun, seen['minibatch_loss'], first)

@@ -1,6 +1,7 @@
 """The small convolutional network of studies A, B and E."""
 
 import flax.linen as nn
+import jax
 
 from norms.lab.models import layers
 from norms.lab.models.norm import Norm
@@ -24,7 +25,7 @@ class CNN(layers.Model):
   pool: str
 
   @nn.compact
-  def __call__(self, x, train: bool):
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     make = self.layers(train)
     pools = {'every': len(self.channels), 'inner': len(self.channels) - 1, 'none': 0}[self.pool]
     self._check(x, pools)
@@ -36,7 +37,7 @@ class CNN(layers.Model):
       x = make.activate(make.dense(width)(make.drop(x)))
     return make.head(self.classes)(make.drop(x))
 
-  def _check(self, x, pools: int) -> None:
+  def _check(self, x: jax.Array, pools: int) -> None:
     if x.ndim != 4:
       raise ValueError(
         f'model cnn: an example of shape {x.shape[1:]} is no image: give (height, width, '

@@ -19,7 +19,7 @@ class Decoder(transformer.Blocks):
   """
 
   @nn.compact
-  def __call__(self, x, train: bool):
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
       raise ValueError(
         f'model decoder: an example of shape {x.shape[1:]} and {x.dtype} is no sequence of tokens: '

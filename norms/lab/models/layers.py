@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import flax.linen as nn
 from flax.linen import dtypes
 from flax.typing import Dtype
+import jax
 
 from norms.lab import trial
 from norms.lab.models import activations
@@ -39,7 +40,7 @@ class Conv(nn.Module):
   bias_init: Callable = nn.initializers.zeros
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     shape = (*self.kernel_size, x.shape[-1], self.features)
     kernel = self.param('kernel', self.kernel_init, shape)
     bias = self.param('bias', self.bias_init, (self.features,)) if self.use_bias else None
@@ -96,20 +97,20 @@ class Layers:
     """The last layer: of float32 parameters and no dtype of its own, so its outputs are float32."""
     return self._wrapped(nn.Dense, classes)
 
-  def normalize(self, x):
+  def normalize(self, x: jax.Array) -> jax.Array:
     """x, normalised by a norm of its own, which computes in float32 whatever x is."""
     layers, norms = self.numbers
     self.numbers = layers, norms + 1
     z = self.norm.activation(name=f'norm_{norms}')(x)
     return z if self.dtype is None else z.astype(self.dtype)
 
-  def activated(self, x, placement: str):
+  def activated(self, x: jax.Array, placement: str) -> jax.Array:
     """x through a norm and the activation: the norm before it, or after it."""
     if placement == 'before':
       return self.activate(self.normalize(x))
     return self.normalize(self.activate(x))
 
-  def drop(self, x):
+  def drop(self, x: jax.Array) -> jax.Array:
     """x, of which a step drops a share, and scales up what is left; see `Model.dropout`."""
     return nn.Dropout(self.dropout, deterministic=False)(x) if self.dropout else x
 

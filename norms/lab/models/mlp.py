@@ -1,6 +1,7 @@
 """The multilayer perceptron of studies C and D."""
 
 import flax.linen as nn
+import jax
 
 from norms.lab.models import layers
 from norms.lab.models.norm import Norm
@@ -16,7 +17,7 @@ class MLP(layers.Model):
   placement: str
 
   @nn.compact
-  def __call__(self, x, train: bool):
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     make = self.layers(train)
     x = x.reshape(len(x), -1)
     for width in self.features:

@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from norms import catalogue, linen
 
@@ -61,5 +62,5 @@ def _groups(channels: int) -> int:
   return max(n for n in range(1, 33) if channels % n == 0)
 
 
-def _identity(x):
+def _identity(x: jax.Array) -> jax.Array:
   return x

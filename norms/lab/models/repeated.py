@@ -34,7 +34,9 @@ class Block(nn.Module):
     return self.f(copy.copy(self.layers), x), None
 
 
-def repeat(f: Callable, layers: Any, x: jax.Array, count: int, *, per_block: tuple[int, int]):
+def repeat(
+  f: Callable, layers: Any, x: jax.Array, count: int, *, per_block: tuple[int, int]
+) -> jax.Array:
   """x after `count` times x = f(layers, x), which keeps its shape and dtype.
 
   f: no method of a module, whose layers would be that module's and not the block's.

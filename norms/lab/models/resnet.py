@@ -4,6 +4,7 @@ from collections.abc import Callable
 import functools
 
 import flax.linen as nn
+import jax
 
 from norms.lab.models import layers, repeated
 from norms.lab.models.norm import Norm
@@ -32,7 +33,7 @@ class ResNet(layers.Model):
   scan: bool
 
   @nn.compact
-  def __call__(self, x, train: bool):
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     if x.ndim != 4:
       raise ValueError(
         f'model resnet: an example of shape {x.shape[1:]} is no image: give (height, width, '
@@ -50,7 +51,7 @@ class ResNet(layers.Model):
     x = make.activated(x, 'before') if self.placement == 'pre' else x
     return make.head(self.classes)(x.mean((1, 2)))
 
-  def _repeated(self, block: Callable, make: layers.Layers, x, count: int):
+  def _repeated(self, block: Callable, make: layers.Layers, x: jax.Array, count: int) -> jax.Array:
     if self.scan and count > 1:
       return repeated.repeat(block, make, x, count, per_block=PER_BLOCK)
     for _ in range(count):
@@ -58,7 +59,7 @@ class ResNet(layers.Model):
     return x
 
 
-def _post(make: layers.Layers, x, channels: int, strides: int = 1):
+def _post(make: layers.Layers, x: jax.Array, channels: int, strides: int = 1) -> jax.Array:
   y = make.activated(make.conv(channels, 3, strides)(x), 'before')
   y = make.normalize(make.conv(channels, 3)(make.drop(y)))
   if x.shape != y.shape:
@@ -66,7 +67,7 @@ def _post(make: layers.Layers, x, channels: int, strides: int = 1):
   return make.activate(x + y)
 
 
-def _pre(make: layers.Layers, x, channels: int, strides: int = 1):
+def _pre(make: layers.Layers, x: jax.Array, channels: int, strides: int = 1) -> jax.Array:
   active = make.activated(x, 'before')
   y = make.activated(make.conv(channels, 3, strides)(active), 'before')
   y = make.conv(channels, 3)(make.drop(y))

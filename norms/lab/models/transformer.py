@@ -29,7 +29,7 @@ class Blocks(layers.Model):
   placement: str
   scan: bool
 
-  def blocks(self, make: layers.Layers, x, causal: bool = False):
+  def blocks(self, make: layers.Layers, x: jax.Array, causal: bool = False) -> jax.Array:
     """x (examples, positions, width), of the same shape, through all the blocks."""
     attend = functools.partial(_attention, heads=self.heads, causal=causal)
     widen = functools.partial(_mlp, ratio=self.mlp_ratio)
@@ -43,7 +43,9 @@ class Blocks(layers.Model):
     return make.normalize(x) if self.placement == 'pre' else x
 
 
-def _block(make: layers.Layers, x, parts: tuple[Callable, ...], placement: str):
+def _block(
+  make: layers.Layers, x: jax.Array, parts: tuple[Callable, ...], placement: str
+) -> jax.Array:
   for part in parts:
     if placement == 'pre':
       x = x + make.drop(part(make, make.normalize(x)))
@@ -52,7 +54,7 @@ def _block(make: layers.Layers, x, parts: tuple[Callable, ...], placement: str):
   return x
 
 
-def _attention(make: layers.Layers, x, heads: int, causal: bool):
+def _attention(make: layers.Layers, x: jax.Array, heads: int, causal: bool) -> jax.Array:
   width = x.shape[-1]
   shape = (*x.shape[:2], heads, width // heads)
   query, key, value = (make.dense(width)(x).reshape(shape) for _ in range(3))
@@ -60,12 +62,12 @@ def _attention(make: layers.Layers, x, heads: int, causal: bool):
   return make.dense(width)(seen.reshape(x.shape))
 
 
-def _mlp(make: layers.Layers, x, ratio: int):
+def _mlp(make: layers.Layers, x: jax.Array, ratio: int) -> jax.Array:
   width = x.shape[-1]
   return make.dense(width)(make.activate(make.dense(ratio * width)(x)))
 
 
-def sinusoids(length: int, width: int):
+def sinusoids(length: int, width: int) -> jax.Array:
   """Sines and cosines of the position at wavelengths 2 pi to 2e4 pi, as (length, width)."""
   rate = 1e-4 ** (np.arange((width + 1) // 2) / max(1, width // 2))
   angle = np.arange(length)[:, None] * rate

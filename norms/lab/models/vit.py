@@ -1,6 +1,7 @@
 """A small vision transformer."""
 
 import flax.linen as nn
+import jax
 
 from norms.lab.models import layers, transformer
 from norms.lab.models.norm import Norm
@@ -17,7 +18,7 @@ class Transformer(transformer.Blocks):
   patch: int
 
   @nn.compact
-  def __call__(self, x, train: bool):
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     make = self.layers(train)
     x = make.dense(self.width)(patches(x, self.patch))
     position = self.param('position', lambda _, *shape: transformer.sinusoids(*shape), *x.shape[1:])
@@ -25,7 +26,7 @@ class Transformer(transformer.Blocks):
     return make.head(self.classes)(x.mean(1))
 
 
-def patches(x, size: int):
+def patches(x: jax.Array, size: int) -> jax.Array:
   """(examples, patches, size * size * channels) of images whose sides are multiples of size."""
   if x.ndim != 4 or x.shape[1] % size or x.shape[2] % size:
     raise ValueError(

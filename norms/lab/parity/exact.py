@@ -42,7 +42,7 @@ def value(norm: str, case: Case, *, epsilon=0.0, groups=1, floor=False, steps=0)
   return Result(result.z.reshape(case.x.shape), gradients)
 
 
-def deviation(norm: str, z, case: Case, groups=1) -> float:
+def deviation(norm: str, z: np.ndarray, case: Case, groups: int = 1) -> float:
   """The standard deviation of the normalised input that is farthest from 1; NaN with none."""
   if norm not in AXES or norm == 'rms':
     return float('nan')
@@ -68,12 +68,12 @@ def size(quantity: str, value, case: Case, *, epsilon: float, flat: bool) -> flo
   return largest or 1.0
 
 
-def _view(norm: str, a, groups: int):
+def _view(norm: str, a: np.ndarray, groups: int) -> np.ndarray:
   """The last axis split into groups, where the norm has them."""
   return a.reshape(*a.shape[:-1], groups, -1) if norm == 'group' else a
 
 
-def _standardised(case: Case, axes, epsilon: float, center: bool) -> Result:
+def _standardised(case: Case, axes: tuple[int, ...], epsilon: float, center: bool) -> Result:
   """z = y scale + bias, y = (x - <x>) r; dx = r (dy - <dy> - y <y dy>)."""
   x, scale, bias, ct = case
   x = x - _mean(x, axes) if center else x
@@ -87,7 +87,7 @@ def _standardised(case: Case, axes, epsilon: float, center: bool) -> Result:
   return Result(y * scale + (0 if bias is None else bias), gradients)
 
 
-def _mean(a, axes):
+def _mean(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
   """In two steps: the first one's rounding error is taken out by the second."""
   first = np.mean(a, axes, keepdims=True)
   return first + np.mean(a - first, axes, keepdims=True)

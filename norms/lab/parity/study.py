@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import time
 import traceback
@@ -56,13 +57,13 @@ class ParityStudy:
   absent: str  # a line on the libraries that are not installed, or ''
 
 
-def pending(study: ParityStudy, workdir) -> tuple[Unit, ...]:
+def pending(study: ParityStudy, workdir: str | os.PathLike) -> tuple[Unit, ...]:
   """The units that have no record yet."""
   done = records.done(workdir)
   return tuple(unit for unit in study.units if unit.hash not in done)
 
 
-def describe(study: ParityStudy, units: tuple[Unit, ...], workdir) -> str:
+def describe(study: ParityStudy, units: tuple[Unit, ...], workdir: str | os.PathLike) -> str:
   """The plan in words, for --dry_run."""
   lines = [unit.label for unit in units] + ([study.absent] if study.absent else [])
   done = len(study.units) - len(units)
@@ -71,7 +72,11 @@ def describe(study: ParityStudy, units: tuple[Unit, ...], workdir) -> str:
 
 
 def run(
-  study: ParityStudy, units: tuple[Unit, ...], workdir, *, fail_fast: bool = False
+  study: ParityStudy,
+  units: tuple[Unit, ...],
+  workdir: str | os.PathLike,
+  *,
+  fail_fast: bool = False,
 ) -> list[str]:
   """Measures the units one after the other; a line per unit that failed."""
   failed = []
@@ -102,7 +107,7 @@ def run(
   return failed
 
 
-def results(study: ParityStudy, workdir) -> pd.DataFrame:
+def results(study: ParityStudy, workdir: str | os.PathLike) -> pd.DataFrame:
   """The records of this study's units, and of no other that the folder may hold, in its order."""
   frame = records.load(workdir)
   if frame.empty:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import os
 
 import flax.linen as nn
 import jax
@@ -115,12 +116,12 @@ def _name_the_layer(next_method, args, kwargs, context):
     raise LayerError(f'layer {where}: {mistakes.line(error)}') from error
 
 
-def size(tree) -> int:
+def size(tree: object) -> int:
   """Bytes of all leaves."""
   return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def table(groups: tuple[grouping.Group, ...], workdir) -> pd.DataFrame:
+def table(groups: tuple[grouping.Group, ...], workdir: str | os.PathLike) -> pd.DataFrame:
   """A row per group: arithmetic, and seconds of earlier runs, NaN where there are none."""
   past = _seconds_per_trial(workdir)
   rows = [
@@ -143,7 +144,7 @@ def _bytes_of_tile(group: grouping.Group) -> int:
   return lane_bytes(group.static) * len(tile.rows) * tile.width
 
 
-def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
+def describe(study: Study, groups: tuple[grouping.Group, ...], workdir: str | os.PathLike) -> str:
   """The plan in words, for --dry_run: its table, and what that comes to."""
   planned = table(groups, workdir)
   wide = max(map(len, planned['group']), default=5)
@@ -168,7 +169,9 @@ def describe(study: Study, groups: tuple[grouping.Group, ...], workdir) -> str:
   return '\n'.join([*lines, *records.unused(workdir)])
 
 
-def _again(study: Study, groups: tuple[grouping.Group, ...], workdir) -> list[str]:
+def _again(
+  study: Study, groups: tuple[grouping.Group, ...], workdir: str | os.PathLike
+) -> list[str]:
   """A line where trials run though they are on record."""
   done = records.done(workdir)
   again = sum(trial.hash in done for group in groups for trial in group.trials)
@@ -184,6 +187,6 @@ def _seconds(value: float, digits: int) -> str:
   return 'unknown' if math.isnan(value) else f'{value:.{digits}f} s'
 
 
-def _seconds_per_trial(workdir) -> dict[str, float]:
+def _seconds_per_trial(workdir: str | os.PathLike) -> dict[str, float]:
   seen = [p for p in records.provenance(workdir) if p.get('trials') and 'program' in p]
   return {p['program']: p['run_seconds'] / p['trials'] for p in seen}

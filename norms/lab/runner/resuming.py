@@ -77,7 +77,12 @@ def _name(leaf: int) -> str:
 
 
 def restored(
-  workdir, tile: grouping.Tile, start: int, blocks: Sequence[Block], like: State, keep: str
+  workdir: str | os.PathLike,
+  tile: grouping.Tile,
+  start: int,
+  blocks: Sequence[Block],
+  like: State,
+  keep: str,
 ) -> Resumed | None:
   """The tile after `start` epochs, by checkpoints that may be of other tiles; None where that is 0,
   and, with a line on stderr, where one cannot be read.

@@ -1,6 +1,7 @@
 """Time per epoch and norm, fairly: compiled apart, one lane each, an epoch of each norm in turn."""
 
 from collections.abc import Iterator
+import os
 import time
 import traceback
 from typing import Any
@@ -20,7 +21,7 @@ from norms.lab.xla_cpu import compiler
 LABEL = 'timing'
 
 
-def measure(study: Study, workdir) -> dict[str, Any]:
+def measure(study: Study, workdir: str | os.PathLike) -> dict[str, Any]:
   """Times what the study asks for, unless that was done; returns it and keeps it in the records.
 
   Every round runs one epoch of each norm, so that whatever slows the machine for a while slows
@@ -41,7 +42,7 @@ def measure(study: Study, workdir) -> dict[str, Any]:
   return found
 
 
-def guarded(study: Study, workdir) -> list[str]:
+def guarded(study: Study, workdir: str | os.PathLike) -> list[str]:
   """Times as `measure` does; its failure as a line, since a report can do without."""
   try:
     measure(study, workdir)

@@ -15,7 +15,12 @@ from norms.lab.xla_cpu.patches import Pads, Strides, by_patches
 
 
 def convolve(
-  x, kernel, bias=None, *, strides: Strides = (1, 1), padding: str = 'SAME'
+  x: jax.Array,
+  kernel: jax.Array,
+  bias: jax.Array | None = None,
+  *,
+  strides: Strides = (1, 1),
+  padding: str = 'SAME',
 ) -> jax.Array:
   """z[n, a, b, o] = bias[o] + sum over i, j, c of x[n, sa+i-p, tb+j-q, c] kernel[i, j, c, o].
 
@@ -49,18 +54,22 @@ def convolve(
   return lax.platform_dependent(x, kernel, bias, cpu=as_product, default=plain)
 
 
-def _as_product(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
+def _as_product(
+  x: jax.Array, kernel: jax.Array, bias: jax.Array | None, strides: Strides, pads: Pads
+) -> jax.Array:
   return _written_once(by_patches(x, kernel, bias, strides, pads))
 
 
-def _plain(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
+def _plain(
+  x: jax.Array, kernel: jax.Array, bias: jax.Array | None, strides: Strides, pads: Pads
+) -> jax.Array:
   layout = ('NHWC', 'HWIO', 'NHWC')
   z = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=layout)
   return z if bias is None else z + bias
 
 
 @jax.custom_jvp
-def _written_once(z):
+def _written_once(z: jax.Array) -> jax.Array:
   """z; its cotangent is multiplied by ones, which XLA does not know to be ones.
 
   XLA:CPU repeats the arithmetic of an array in each of its consumers, unless it is made of two
@@ -70,6 +79,8 @@ def _written_once(z):
 
 
 @_written_once.defjvp
-def _written_once_jvp(primals, tangents):
+def _written_once_jvp(
+  primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
   (z,), (dz,) = primals, tangents
   return z, dz * (1 + 0 * z)

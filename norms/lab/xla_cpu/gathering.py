@@ -5,6 +5,8 @@ what is updated, and for the length of the gradient. Under norms.plain_formulas 
 it, array by array: the same numbers to rounding.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -29,7 +31,7 @@ def gathered(inner: optax.GradientTransformation) -> optax.GradientTransformatio
   return optax.GradientTransformation(lambda params: inner.init(gather(params)), update)
 
 
-def gather(tree) -> list[jax.Array]:
+def gather(tree: optax.Params) -> list[jax.Array]:
   """The arrays of two and more axes as they are, and all others as one vector.
 
   Kernels are left alone: where the gradient of one is computed entry by entry, as weight norm's is,
@@ -41,7 +43,7 @@ def gather(tree) -> list[jax.Array]:
   return [*kernels, jnp.concatenate(vectors)] if vectors else kernels
 
 
-def _spread(arrays: list[jax.Array], like):
+def _spread(arrays: list[jax.Array], like: optax.Params) -> optax.Params:
   """What `gather` made of a tree like this one, as that tree."""
   leaves, structure = jax.tree.flatten(like)
   kernels, start, spread = iter(arrays), 0, []
@@ -54,7 +56,7 @@ def _spread(arrays: list[jax.Array], like):
   return jax.tree.unflatten(structure, spread)
 
 
-def applied(params, updates):
+def applied(params: optax.Params, updates: optax.Updates) -> optax.Params:
   """The parameters, updated: as optax.apply_updates, the vectors in one kernel."""
   leaves, structure = jax.tree.flatten(params)
   kernels, vectors = ([a for a in leaves if (a.ndim < 2) == few] for few in (False, True))
@@ -71,14 +73,15 @@ def _moved(vectors: list[jax.Array], move: jax.Array) -> list[jax.Array]:
   return optax.apply_updates(vectors, _spread([move], vectors))
 
 
-def squares(tree) -> jax.Array:
+def squares(tree: optax.Params) -> jax.Array:
   """Some numbers whose sum is the squared length of all leaves as one vector."""
   if not special_formulas_allowed():
     return sum((jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)), jnp.zeros(()))
-  return sum(_folded(array) for array in gather(tree))
+  summed: Any = sum(_folded(array) for array in gather(tree))  # Any: or 0, of no arrays
+  return summed
 
 
-def _folded(array, width: int = 128):
+def _folded(array: jax.Array, width: int = 128) -> jax.Array:
   """Sums of squares of every 128th number: on a CPU a library's sum, which nothing compiles."""
   flat = jnp.ravel(array)
   rows = jnp.pad(flat, (0, -flat.size % width)).reshape(-1, width)

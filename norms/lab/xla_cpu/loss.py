@@ -12,29 +12,31 @@ from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab.xla_cpu.compact import compact
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
   """Mean cross entropy of logits (n, C) against integer labels (n,), in nats."""
   return _with_slope(logits, labels) if special_formulas_allowed() else _plain(logits, labels)
 
 
-def _plain(logits, labels):
+def _plain(logits: jax.Array, labels: jax.Array) -> jax.Array:
   at_label = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], -1)
   return -jnp.mean(at_label)
 
 
 @jax.custom_jvp
-def _with_slope(logits, labels):
+def _with_slope(logits: jax.Array, labels: jax.Array) -> jax.Array:
   return _loss_and_slope(logits, labels)[0]
 
 
 @_with_slope.defjvp
-def _with_slope_jvp(primals, tangents):
+def _with_slope_jvp(
+  primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
   loss, slope = _loss_and_slope(*primals)
   return loss, jnp.sum(slope * tangents[0])
 
 
 @compact
-def _loss_and_slope(logits, labels):
+def _loss_and_slope(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
   """L and dL/dz, in one kernel: both need the exponentials, which are what costs time."""
   shifted = logits - jnp.max(logits, -1, keepdims=True)
   # Flat, since XLA:CPU unrolls a loop over few classes, with one exp for each class.

@@ -24,7 +24,9 @@ class Window(NamedTuple):
   one: bool = False  # each patch ends with a 1, by which a bias is multiplied
 
 
-def by_patches(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
+def by_patches(
+  x: jax.Array, kernel: jax.Array, bias: jax.Array | None, strides: Strides, pads: Pads
+) -> jax.Array:
   """The convolution as a product; with few channels, of several places across in one go."""
   width = (x.shape[2] + sum(pads[1]) - kernel.shape[1]) // strides[1] + 1
   # Several places across are computed at once: as many as divide the width of the output.
@@ -44,7 +46,7 @@ def by_patches(x, kernel, bias, strides: Strides, pads: Pads) -> jax.Array:
 
 
 @jax.custom_jvp
-def _moves_with(z, bias):
+def _moves_with(z: jax.Array, bias: jax.Array) -> jax.Array:
   """z, which the bias is in already, with the tangent of z + bias.
 
   As a sum over z, and not of the product: so z's cotangent is written down in z's own shape, before
@@ -55,19 +57,21 @@ def _moves_with(z, bias):
 
 
 @_moves_with.defjvp
-def _moves_with_jvp(primals, tangents):
+def _moves_with_jvp(
+  primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
   return _moves_with(*primals), tangents[0] + tangents[1]
 
 
-def _plain(x, matrix, window: Window) -> jax.Array:
+def _plain(x: jax.Array, matrix: jax.Array, window: Window) -> jax.Array:
   return _patches(x, window) @ matrix
 
 
-def _matrix(kernel):
+def _matrix(kernel: jax.Array) -> jax.Array:
   return kernel.reshape(-1, kernel.shape[-1])
 
 
-def _patches(x, window: Window) -> jax.Array:
+def _patches(x: jax.Array, window: Window) -> jax.Array:
   """(examples, output height, output width, kernel height * kernel width * channels (+ 1))."""
   size, strides, pads, one = window
   x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
@@ -78,7 +82,7 @@ def _patches(x, window: Window) -> jax.Array:
   return jnp.concatenate(parts + ones, -1)
 
 
-def _spread(x, matrix, window: Window) -> jax.Array:
+def _spread(x: jax.Array, matrix: jax.Array, window: Window) -> jax.Array:
   """`_plain` for strides of 1, with more zeros around and then cut.
 
   Its transpose adds up slices of a product; the other's adds up padded ones, which XLA:CPU does
@@ -100,7 +104,7 @@ def _spread(x, matrix, window: Window) -> jax.Array:
 _product = jax.custom_jvp(_plain, nondiff_argnums=(2,))
 
 
-def _product_jvp(window: Window, primals, tangents):
+def _product_jvp(window: Window, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]):
   """The product rule, each term in the form whose transpose XLA:CPU runs fast."""
   (x, matrix), (dx, dmatrix) = primals, tangents
   patches = _patches(x, window)
@@ -118,7 +122,7 @@ def _product_jvp(window: Window, primals, tangents):
 _product.defjvp(_product_jvp, symbolic_zeros=True)
 
 
-def _by_rows(patches, matrix):
+def _by_rows(patches: jax.Array, matrix: jax.Array) -> jax.Array:
   """patches @ matrix, in the form whose transpose in the matrix is fast."""
   size = patches.shape[-1]
   rows, shape = patches.reshape(-1, size), (*patches.shape[:-1], -1)
