@@ -62,9 +62,9 @@ def write(
 
 def write_rows(
   frame: pd.DataFrame,
-  provenance: Sequence[Mapping[str, Any]],
+  provenance: Sequence[Recorded],
   folder: pathlib.Path,
-  timing: Mapping[str, Any] | None = None,
+  timing: Recorded | None = None,
 ) -> None:
   """Writes records.parquet alone, its rows in the frame's order."""
   rows = frame.copy(deep=False)

@@ -13,7 +13,7 @@ from norms.lab import grouping
 from norms.lab.data import Data
 from norms.lab.engine import chunks, own_probes, probes, training
 from norms.lab.engine import evaluation as judge
-from norms.lab.engine.training import Hyper, State, TrainSetup
+from norms.lab.engine.training import Named, State, TrainSetup
 from norms.lab.xla_cpu import compiler
 from norms.lab.xla_cpu.compact import compacted
 
@@ -37,7 +37,7 @@ def order(seeds: np.ndarray, epoch: int, examples: int) -> jax.Array:
 
 
 def segment(
-  setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, order: jax.Array, hyper: Hyper
+  setup: TrainSetup, chunk: int, size: int, carry: State, data: Data, order: jax.Array, hyper: Named
 ) -> tuple[State, Curves]:
   """One epoch of a chunk of one seed's lanes: (carry, curves), a leading axis where chunk > 1.
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flax import traverse_util
 import flax.linen as nn
 import jax
+from jax import Array
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 import optax
@@ -25,7 +26,7 @@ from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
 
 Variables = Mapping[str, Any]  # Any: collections are as deep as the model's modules
-Hyper = Mapping[str, ArrayLike]  # what is traced of a trial, by name
+Named = Mapping[str, ArrayLike]  # what is traced of a trial, or measured of a step
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
 PURPOSES = ('init', 'order', 'augment', 'dropout')
 
@@ -93,7 +94,7 @@ def key(seed: ArrayLike, purpose: str) -> jax.Array:
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
 
 
-def initial(setup: TrainSetup, variables: Variables, draws: jax.Array, hyper: Hyper) -> State:
+def initial(setup: TrainSetup, variables: Variables, draws: jax.Array, hyper: Named) -> State:
   """The state before the first step: kernels of the wanted scale, all else as the model has it.
 
   `draws` are standard normal, one flat array that the kernels share out by layer index.
@@ -157,7 +158,7 @@ def augmented(setup: TrainSetup, batch: Split, seed: ArrayLike, step: ArrayLike)
 
 
 def step(
-  setup: TrainSetup, state: State, batch: Split, hyper: Hyper, axis_name: str | None = None
+  setup: TrainSetup, state: State, batch: Split, hyper: Named, axis_name: str | None = None
 ) -> tuple[State, dict[str, jax.Array]]:
   """One step on one batch: the new state, the loss and the norm of the gradient."""
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
@@ -185,21 +186,14 @@ def step(
 
 
 @compact
-def _observed(
-  loss: jax.Array, squares: jax.Array, step: jax.Array, diverged_at: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _observed(loss: Array, squares: Array, step: Array, diverged_at: Array) -> tuple[Array, ...]:
   """The norm of the gradient, the next step, and the first one whose loss was not finite."""
   first = (diverged_at < 0) & ~jnp.isfinite(loss)
   return jnp.sqrt(jnp.sum(squares)), step + 1, jnp.where(first, step, diverged_at)
 
 
 @compact
-def tally(
-  mean: Mapping[str, jax.Array],
-  first: jax.Array,
-  seen: Mapping[str, jax.Array],
-  at: tuple[jax.Array, jax.Array, jax.Array],
-) -> tuple[Mapping[str, jax.Array], jax.Array]:
+def tally(mean: Named, first: Array, seen: Named, at: tuple[Array, ...]) -> tuple[Named, Array]:
   """A step's part of an epoch's means, and the first loss; at: (step, first step, steps)."""
   step, begun, steps = at
   first = jnp.where(step == begun, seen['minibatch_loss'], first)

@@ -64,7 +64,7 @@ def used(provenance: Iterable[Recorded]) -> list[Recorded]:
   return [line for line in provenance if _number(line) == newest(provenance)]
 
 
-def newest(provenance: Iterable[Mapping[str, Any]]) -> int:
+def newest(provenance: Iterable[Recorded]) -> int:
   """The number of what a report rests on: today's, but where it is made again from old evidence."""
   numbers = {number for line in provenance if (number := _number(line)) <= numerics.NUMERICS}
   return max(numbers, default=numerics.NUMERICS)
