@@ -4,9 +4,9 @@ Study D4. Question: what does batch norm do for a deep net whose weights start s
 Reference: one run each, from NumPy's legacy generator seeded with 231: five hidden layers of 100,
 weights 0.02 * N(0,1), 1000 training images, batch 50 drawn with replacement, SGD with momentum 0.9,
 learning rate 1e-3, 10 epochs of 20 steps. Batch norm ends at 0.746 in training and 0.309 in
-validation accuracy, the plain net at 0.112 and 0.119.
+validation accuracy, the net without a norm at 0.112 and 0.119.
 Which is which: two trials replay these draws (seed 231, replay 'numpy_legacy_zeros': the batch-norm
-net's weights, then the plain net's, then the first net's batches, then the second's; running means
+net's weights, then the other net's, then the first net's batches, then the second's; running means
 and variances start at 0, as the reference's do); the report shows them beside the reference and in
 replay.json, and nowhere else. All other trials are seeds 0 to 4 of
 our own generator: one fresh permutation an epoch, the same weights and batches for both nets.
@@ -45,15 +45,15 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config = study.defaults()
   config.name = 'cifar_depth'
   config.question = 'What does batch norm do for a deep net whose weights start small?'
-  config.expectation = 'With batch norm the net trains; the plain net stays at a loss of ln 10.'
+  config.expectation = 'With batch norm the net trains; without a norm it stays at a loss of ln 10.'
   config.claims = (
-    ('fails', {'asks': 'Does the plain net learn nothing?', 'norm': 'none'}),
+    ('fails', {'asks': 'Does the net without a norm learn nothing?', 'norm': 'none'}),
     ('trains', {'asks': 'Does the net with batch norm train?', 'norm': 'batch'}),
     ('survives', {'asks': 'Does batch norm lead in validation?', 'norm': 'batch', 'than': 'none',
                   'by': 0.19, 'metric': 'validation_accuracy'}),
-    ('passes_on', {'asks': 'Why does the plain net learn nothing: does its signal die out?',
+    ('passes_on', {'asks': 'Why does it learn nothing: does its signal die out?',
                    'norm': 'none', 'most': 0.2}),
-    ('passes_on', {'asks': 'And does batch norm keep it?', 'norm': 'batch', 'least': 0.5,
+    ('passes_on', {'asks': 'And does batch norm keep the signal?', 'norm': 'batch', 'least': 0.5,
                    'most': 2.0}),
   )  # fmt: skip
   config.references = (*references(REPLAY), *references(''))

@@ -6,8 +6,8 @@ their difference.
 Reference: it asks, and shows no figure. Here: the net of cifar_depth with 1, 2, 4, 8, 16, 32 or 100
 units in each hidden layer, none, batch and layer norm.
 Expectation: see config.expectation. Standardised inputs and the usual (He) scale of the weights, at
-which the plain net trains too; a narrow net is weak with any norm, so layer norm is compared with
-the others at each width.
+which the net without a norm trains too; a narrow net is weak with any norm, so layer norm is
+compared with the others at each width.
 Why is recorded: a probe of a batch's worth of training examples takes, at each epoch, what every
 layer passes on and the gradient of its kernel.
 Data: the splits of cifar_depth. Seeds 0 to 4; nets of one width share their weights and batches.

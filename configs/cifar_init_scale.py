@@ -4,8 +4,8 @@ Study D5. Question: how does the initial scale affect nets with and without batc
 Reference: seven hidden layers of 50, weights scale * N(0,1) at 20 scales from 1e-4 to 1, 1000
 training images, batch 50, learning rate 1e-3, SGD with momentum 0.9, 10 epochs, one run each. It
 shows best training accuracy, best validation accuracy and final training loss (mean of the last
-100 steps) against the scale, and finds the plain net dead below 1e-2 and overflowing near 1, while
-batch norm trains from 1e-4 on.
+100 steps) against the scale, and finds the net without a norm dead below 1e-2 and overflowing near
+1, while batch norm trains from 1e-4 on.
 Expectation: see config.expectation. Why is recorded: before the first step and after each epoch a
 probe of a batch's worth of training examples takes the root mean square of what each layer passes
 on, and the gradient of each kernel; the report sets them against the scales at which nets train.
@@ -25,8 +25,8 @@ from norms.lab import study
 SCALES = tuple(10 ** (-4 + 4 * k / 19) for k in range(20))
 SOURCE = 'study D5, fully connected nets on CIFAR-10, one run each'
 SAYS = (
-  'the plain net is dead below a weight scale of 1e-2 and overflows near 1; batch norm trains from '
-  '1e-4 on'
+  'without a norm the net is dead below a weight scale of 1e-2 and overflows near 1; batch norm '
+  'trains from 1e-4 on'
 )
 
 
@@ -38,18 +38,18 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.name = 'cifar_init_scale'
   config.question = 'How does the initial scale affect nets with and without batch norm, and why?'
   config.expectation = (
-    'The plain net trains over about one decade of scales around the usual one, where activations '
-    'neither die out nor blow up over seven layers; batch norm, which undoes the scale in every '
-    'layer, over at least a decade more.'
+    'Without a norm the net trains over about one decade of scales around the usual one, where '
+    'activations neither die out nor blow up over seven layers; batch norm, which undoes the scale '
+    'in every layer, over at least a decade more.'
   )
   below, near_one = {'weight_scale': {'to': 0.01}}, {'weight_scale': {'from': 0.75}}
   config.claims = (
     ('wider_range', {'asks': 'Does batch norm train over at least one decade more?',
                      'norm': 'batch', 'than': 'none', 'axis': 'weight_scale', 'by': 1.0}),
-    ('fails', {'asks': 'Is the plain net dead below 0.01?', 'norm': 'none', 'at': below}),
-    ('fails', {'asks': 'Is the plain net lost near 1?', 'norm': 'none', 'at': near_one}),
+    ('fails', {'asks': 'Without a norm, is the net dead below 0.01?', 'norm': 'none', 'at': below}),
+    ('fails', {'asks': 'And lost near 1?', 'norm': 'none', 'at': near_one}),
     ('trains', {'asks': 'Does batch norm train from 0.0001 on?', 'norm': 'batch'}),
-    ('passes_on', {'asks': 'Why is the plain net dead below 0.01: does its signal die out?',
+    ('passes_on', {'asks': 'Why is it dead below 0.01: does its signal die out?',
                    'norm': 'none', 'at': below, 'most': 0.1}),
     ('passes_on', {'asks': 'Why is it lost near 1: does its signal blow up?',
                    'norm': 'none', 'at': near_one, 'least': 2.0}),

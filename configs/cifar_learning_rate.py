@@ -1,7 +1,7 @@
 """CIFAR-10, seven hidden layers: up to which learning rate does a net train with each norm?
 
-Question: does batch norm train at larger learning rates than the plain net, and does its lead come
-from them?
+Question: does batch norm train at larger learning rates than the net without a norm, and does its
+lead come from them?
 Reference: Bjorck et al. 2018, https://arxiv.org/abs/1806.02375. A ResNet of 110 layers on CIFAR-10
 at learning rates 0.0001, 0.003 and 0.1: without batch norm it trains at the smallest, which was
 chosen for that, and diverges at the others; with it all three train. At the smallest the two reach
@@ -15,8 +15,8 @@ More than the paper: nine rates from 0.001 to 10, layer norm, ten seeds. Each no
 its own best rate, which five seeds choose by validation accuracy on images held out from training;
 the other five judge, on test images.
 Expectation: see config.expectation; it and the claims were written before the study was run.
-Why is not asked here: the paper shows activations that grow with depth where the plain net
-diverges; cifar_init_scale records such.
+Why is not asked here: the paper shows activations that grow with depth where the net
+without a norm diverges; cifar_init_scale records such.
 Cost: 270 trials of 200 steps in 3 groups; about four minutes of CPU time.
 Command: python train.py --config=configs/cifar_learning_rate.py
 A small one on digits as a stand-in, for CI:
@@ -44,19 +44,19 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   config.name = 'cifar_learning_rate'
   config.question = 'Does a norm train at larger learning rates, and is its lead due to them?'
   config.expectation = (
-    'Both norms train up to a larger rate than the plain net, batch norm up to ten times as large. '
-    'At its own best rate batch norm is ahead of the plain net at its own; at a rate of 0.01, at '
-    'which all train, it is not.'
+    'Both norms train up to a larger rate than the net without a norm, batch norm up to ten times '
+    'as large. At its own best rate batch norm is ahead of that net at its own; at a rate of 0.01, '
+    'at which all train, it is not.'
   )
   tuned, batch = {'tuned': ('learning_rate',)}, {'norm': 'batch', 'than': 'none'}
   config.claims = (
     ('higher_limit', {'asks': 'Does batch norm train at larger rates than no norm?', **batch}),
     ('higher_limit', {'asks': 'At ten times as large ones?', **batch, 'by': 1.0}),
     ('higher_limit', {'asks': 'And layer norm at larger ones?', 'norm': 'layer', 'than': 'none'}),
-    ('best_against_best', {'asks': 'Each at its own best rate, is batch norm ahead of the plain '
-                                   'net?', **batch, **tuned}),
+    ('best_against_best', {'asks': 'Each at its own best rate, is batch norm ahead of the net '
+                                   'without a norm?', **batch, **tuned}),
     ('best_against_best', {'asks': 'Of layer norm?', 'norm': 'batch', 'than': 'layer', **tuned}),
-    ('beats', {'asks': 'And at one small rate for both, is it ahead of the plain net?', **batch,
+    ('beats', {'asks': 'And at one small rate for both, is it ahead of that net?', **batch,
                'at': {'learning_rate': SMALL}, 'expects': 'refuted'}),
   )  # fmt: skip
   config.references = ({'says': SAYS, 'source': SOURCE},)

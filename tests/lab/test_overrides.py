@@ -183,7 +183,7 @@ def test_among_paired_values_the_command_line_chooses():
   assert {(t.norm, t.eval_stats) for t in trials} == {('batch', 'running'), ('batch', 'exact')}
   assert {t.norm for t in plan('cifar_batch_size', '--config.norm=layer')} == {'layer'}
   trials = plan('mnist_mlp', '--config.sweep.init_scale=0.2')
-  assert {(t.init_scale, t.head_scale) for t in trials} == {(0.2, 4.0)}
+  assert {(t.init_scale, t.head_scale) for t in trials} == {(0.2, 0.2), (0.2, 4.0)}
   line = refused(plan, 'mnist_mlp', '--config.sweep.init_scale=0.5')
   assert line == (
     'config.sweep.init_scale=0.5: get_hyper of this config pairs the values of init_scale, and 0.5 '

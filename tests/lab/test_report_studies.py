@@ -135,7 +135,9 @@ def test_study_c_stands_beside_its_reference(tmp_path):
   usual = frame[(frame['norm'] == 'none') & (frame['epoch'] == 1) & (frame['init_scale'] == 1)]
   first = usual['minibatch_loss'].mean() / 64
   assert re.search(rf'no norm \| loss / 64 .* \| 1 \| 0.0087 \| {first:.4f} ', text)
-  assert 'Does batch norm converge faster than the plain net? **' in text
+  for start in ('usual', 'small', 'searched'):
+    asks = f'From the {start} start, does batch norm converge faster than the net without?'
+    assert f'{asks} **' in text
 
 
 # Names.
@@ -285,7 +287,7 @@ def test_the_table_of_studies_comes_from_the_reports(tmp_path, monkeypatch):
   assert 'python train.py --config=configs/fashion_cnn.py`' in first
   assert 'layer (H,W,C) 0.9070' in first and '(95% interval, 5 seeds)' in first
   assert 'Does layer norm beat batch norm? **' in first
-  assert 'the plain net is dead below a weight scale of 1e-2' in text
+  assert 'without a norm the net is dead below a weight scale of 1e-2' in text
   links = re.findall(r'\]\(([^)]*)\)', text)
   assert len(links) == 4 and all((tmp_path / 'results' / link).is_file() for link in links), links
   before = readme.read_text()
