@@ -90,7 +90,7 @@ ROOMS = {
     {'view', 'answer'},
     {'tables'},
     {'figures'},
-    {'measurements', 'probes', 'reference', 'replay_json', 'timing', 'trained_ranges'}
+    {'measurements', 'probes', 'reference', 'replay_json', 'search', 'timing', 'trained_ranges'}
     | {
       'aligned',
       'best_of_each',
@@ -106,7 +106,7 @@ ROOMS = {
   ),
   'lab/report/figures': (
     {'drawing', 'scales', 'sheets'},
-    {'against_axis', 'curves', 'heat_maps', 'writing'},
+    {'against_axis', 'curves', 'drawn_points', 'heat_maps', 'writing'},
     {'by_batch'},
   ),
   'lab/report/probes': ({'at_start'}, {'layer_figures'}),

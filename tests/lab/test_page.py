@@ -12,7 +12,7 @@ import pytest
 from test_report import PROVENANCE, records, study
 
 from norms.lab import report, statistics
-from norms.lab.report import answer, questions, trained_rule, trials, varied, view
+from norms.lab.report import answer, questions, tables, trained_rule, trials, varied, view
 
 FILTERS = pathlib.Path(report.__file__).parent / 'filters.js.j2'
 CLAIMS = (
@@ -188,10 +188,12 @@ def test_the_page_says_by_which_rule_a_trial_trained():
   assert trained_rule.broken(older, 2.3) == 'the training loss did not fall by 1%'
 
 
-def test_of_many_trials_the_first_are_shown_and_counted(monkeypatch):
-  monkeypatch.setattr(trials, 'MOST', 10)
-  table = trials.table(view.of(records(), study()))
-  assert len(table.rows) == 10 and table.note.startswith('The first 10 of 54 trials')
+def test_of_many_trials_the_first_that_failed_are_shown_and_counted(monkeypatch):
+  monkeypatch.setattr(tables, 'LONG', 11)
+  monkeypatch.setattr(tables, 'MOST', 10)
+  table = trials.failures(view.of(records(), study()))
+  assert len(table.rows) == 10
+  assert table.note.endswith('The first 10 of 12 trials; trials.csv has all.')
 
 
 def node(code):

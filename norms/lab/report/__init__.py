@@ -6,10 +6,10 @@ norms.lab.run has left in a folder.
 `view` puts the records in order; `page` fills the templates with `tables`, with the sentences of
 `findings` and with the figures that `which_figures` lists. What has a table, sentences and figures
 of its own is `reference`, `probes`, `best_of_each`, `trained_ranges`, `timing` or `measurements`.
-`answer`, `varied` and `origins` say what was found, what was asked and by what run, `questions`
-puts figures in order, `trials` has a line for each trial. `summary_json`, `replay_json` and
-`table_files` write files for programs and papers, `studies` the table of all reports, `parity`
-the report of a comparison with other libraries.
+`search` says what a large or random design shows. `answer`, `varied` and `origins` say what was
+found, what was asked and by what run, `questions` puts figures in order, `trials` has a line for
+each trial. `summary_json`, `replay_json` and `table_files` write files for programs and papers,
+`studies` the table of all reports, `parity` the report of a comparison with other libraries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from norms.lab import evidence, records, timed
-from norms.lab.report import aligned, page, tables, view
+from norms.lab.report import aligned, page, search, tables, view
 from norms.lab.statistics import words
 from norms.lab.values import Recorded
 
@@ -84,7 +84,9 @@ def terminal(frame: pd.DataFrame, study: Study) -> str:
   """The norms in a few aligned lines: at the usual cell, and over the whole sweep."""
   study_view = view.of(frame, study)
   head = f'{study.name}: {words.count(len(study_view.rows), "trial")}, {study_view.seeds()}'
-  parts = [tables.usual(study_view)] + ([tables.sweep(study_view)] if study_view.axes else [])
+  first = search.best(study_view) if study_view.is_random else tables.usual(study_view)
+  parts = [first, *filter(None, [search.importance(study_view)])]
+  parts += [tables.sweep(study_view)] * bool(study_view.axes)
   return '\n\n'.join([head, *map(aligned.titled, parts)])
 
 

@@ -19,7 +19,7 @@ from norms.lab.columns import (
   TRAINED,
   TRIAL,
 )
-from norms.lab.report import measurements, tables, timing, trained_ranges
+from norms.lab.report import measurements, search, tables, timing, trained_ranges
 from norms.lab.report.probes import at_start
 from norms.lab.report.view import View
 from norms.lab.statistics import design, rules, words
@@ -27,7 +27,8 @@ from norms.lab.statistics import design, rules, words
 
 def sentences(view: View) -> list[str]:
   """The overall summary: who trains where, who is best, what did not train, and how fast."""
-  general = [*_together(view), *_widest(view), *best(view), *failures(view), *_running(view)]
+  general = [*search.depends(view), *_together(view), *_widest(view), *best(view)]
+  general += [*failures(view), *_running(view)]
   recorded = [*at_start.sentences(view), *trained_ranges.sentences(view), *timing.sentences(view)]
   recorded += measurements.sentences(view)
   return [*general, *_replayed(view), *recorded]
@@ -68,6 +69,9 @@ def _widest(view: View) -> Iterator[str]:
 
 def best(view: View) -> Iterator[str]:
   """The best norm at the usual cell, and whether its lead can be told from none."""
+  if view.is_random:
+    yield from search.reached(view)
+    return
   rows = view.at_usual(view.rows, free=tuple(view.texts))
   parts = rows.groupby(view.texts, sort=False) if view.texts else [((), rows)]
   for values, part in parts:
@@ -136,7 +140,7 @@ def _replayed(view: View) -> Iterator[str]:
 
 def _running(view: View) -> Iterator[str]:
   """What running statistics would have said instead of exact ones."""
-  if not view.running:
+  if not view.running or view.is_random:
     return
   rows, at = view.at_usual(view.rows), words.place(view.fixed())
   for norm, part in rows.groupby(NORM, sort=False):

@@ -11,7 +11,7 @@ from norms.lab import columns as schema
 from norms.lab import statistics
 from norms.lab.columns import EPOCH, NORM, TRIAL
 from norms.lab.report import tables
-from norms.lab.report.figures import against_axis, curves, scales, sheets
+from norms.lab.report.figures import against_axis, curves, drawn_points, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, caption
 from norms.lab.report.view import View
 from norms.lab.statistics import words
@@ -24,7 +24,7 @@ def names(view: View) -> list[str]:
 
 def table(view: View) -> tables.Table | None:
   """A line per measurement and norm: its centre at the usual cell, and what its values are like."""
-  if not names(view):
+  if not names(view) or view.is_random:  # of which no cell is usual
     return None
   usual_rows = view.at_usual(view.rows)
   rows = [
@@ -82,11 +82,16 @@ def draw(view: View) -> Iterator[Drawing]:
       continue
     rows = view.at_usual(view.frame)
     # A constant has no curve to show, but may still differ from cell to cell.
-    if np.isfinite(statistics.numbers(rows[name])).any() and not is_constant(rows, name):
+    curved = np.isfinite(statistics.numbers(rows[name])).any() and not is_constant(rows, name)
+    if curved and not view.is_random:
       yield by_epoch(view, rows, name)
     if np.isfinite(statistics.numbers(view.rows[name])).any():
       for axis in view.numeric:
-        yield against_axis.against(view, axis, None, name)
+        yield (
+          drawn_points.scatter(view, axis, name)
+          if view.is_random
+          else against_axis.against(view, axis, None, name)
+        )
 
 
 def by_epoch(view: View, rows: pd.DataFrame, name: str) -> Drawing:

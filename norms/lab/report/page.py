@@ -20,6 +20,7 @@ from norms.lab.report import (
   origins,
   questions,
   replay_json,
+  search,
   style,
   summary_json,
   table_files,
@@ -107,9 +108,9 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
       *best_of_each.tables_of(view),
       *(trained_ranges.table(view, axis) for axis in trained_ranges.axes(view)),
       *at_start.tables_of(view),
-      *filter(None, [timing.table(view), measurements.table(view)]),
+      *filter(None, [search.importance(view), timing.table(view), measurements.table(view)]),
     ],
-    'usual': tables.usual(view),
+    'usual': search.best(view) if view.is_random else tables.usual(view),
     'sweep': tables.sweep(view) if view.axes else None,
     'cells': tables.everything(view) if view.axes else None,
     'most_lines': MARKDOWN_CELLS,
@@ -146,6 +147,7 @@ def _arranged(
 ) -> dict[str, Any]:
   """The figures by question, and the one that stands beside the answer."""
   says = {
+    questions.MATTERS: ' '.join(search.depends(view)),
     questions.BETTER: ' '.join(findings.best(view)),
     questions.WHERE: ' '.join(findings.failures(view)),
   }

@@ -27,7 +27,8 @@ class Group(NamedTuple):
   figures: list[WrittenFigure]
 
 
-WHERE, BETTER, ALONG, ELSE = (
+MATTERS, WHERE, BETTER, ALONG, ELSE = (
+  'Which settings matter?',
   'Where does each norm train?',
   'Which norm is better?',
   'What changes along an axis?',
@@ -35,6 +36,7 @@ WHERE, BETTER, ALONG, ELSE = (
 )
 # A figure belongs to the first question that has its name.
 QUESTIONS = (
+  Question(MATTERS, (), ('importance',)),
   Question('How near is the reference?', ('reaches',), ('reference_*',)),
   Question(
     'What was recorded in the layers?', ('passes_on',),

@@ -16,6 +16,7 @@ from norms.lab.report.view import View
 from norms.lab.statistics import words
 
 ABSENT = '\N{EN DASH}'
+LONG, MOST = 1000, 200  # lines: of a longer table a page shows the best ones
 Line: TypeAlias = Mapping[str, Any] | pd.Series  # of a summary: low, high, kind, n, share_trained
 
 
@@ -48,9 +49,23 @@ def usual(view: View) -> Table:
 
 
 def everything(view: View) -> Table:
-  """A line per cell of the sweep."""
-  table = _of_cells(view, 'cells', 'Every cell', view.rows, view.axes)
-  return table._replace(note=f"{table.note} Choose a column's title to sort by it.")
+  """A line per cell of the sweep, of a large one per cell of the best."""
+  if view.cells <= LONG:
+    table = _of_cells(view, 'cells', 'Every cell', view.rows, view.axes)
+    return table._replace(note=f"{table.note} Choose a column's title to sort by it.")
+  title = f'The best {MOST} of {view.cells} cells'
+  table = _of_cells(view, 'cells', title, best_rows(view, [NORM, *view.axes]), view.axes)
+  chosen = f'Chosen {view.chosen_on} with the seeds that are shown, which flatters them'
+  return table._replace(note=f'{chosen}; summary.csv has every cell. {table.note}')
+
+
+def best_rows(view: View, keys: Sequence[str]) -> pd.DataFrame:
+  """The final rows of the MOST best combinations of `keys`, the best first."""
+  scores = view.sign * statistics.scores(view.rows, view.choice)
+  centres = scores.groupby([view.rows[key] for key in keys], dropna=False).transform('mean')
+  rows = view.rows.loc[centres.sort_values(ascending=False, kind='stable').index]
+  number = rows.groupby(list(keys), dropna=False, sort=False).ngroup()
+  return rows[number < MOST]
 
 
 def sweep(view: View) -> Table:

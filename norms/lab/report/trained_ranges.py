@@ -18,6 +18,8 @@ EVERY_SEED = 'A norm trains at a value if every seed did.'
 
 def axes(view: View) -> list[str]:
   """The axes that are scales or rates, with values enough to speak of a range."""
+  if view.is_random:  # at the usual value of what was drawn there is one point
+    return []
   ranged = [axis for axis in view.grid if schema.RANGE in schema.of(axis).traits]
   return [axis for axis in ranged if view.rows[axis].nunique() > 2]
 

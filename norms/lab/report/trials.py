@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from norms.lab.columns import (
   BEST,
   DIVERGED_AT,
@@ -21,12 +17,11 @@ from norms.lab.report import tables, trained_rule
 from norms.lab.report.view import View
 from norms.lab.statistics import words
 
-MOST = 1000  # lines: more make a page that phones do not open
-
 
 def table(view: View) -> tables.Table:
   """A line per trial, as trials.csv has it."""
-  best, ended = BEST + view.choice, ends(view)
+  best, ended, n = BEST + view.choice, ends(view), len(view.rows)
+  shown = view.rows if n <= tables.LONG else tables.best_rows(view, [TRIAL])
   measured = [view.score, *[best] * (best in view.rows)]
   rows = [
     tables.TableRow(
@@ -39,17 +34,21 @@ def table(view: View) -> tables.Table:
       ],
       not line[TRAINED],
     )
-    for line in _shown(view.rows)
+    for line in shown.to_dict('records')
   ]
   columns = [*_titles(view), *map(words.label, measured), TRAINED, 'diverged in epoch', TRIAL]
-  return tables.Table('trials', 'Every trial', _note(len(view.rows)), columns, rows)
+  title, note = 'Every trial', f'{words.count(n, "trial")}; trials.csv has all their figures.'
+  if n > tables.LONG:
+    title = f'The best {tables.MOST} of {n} trials'
+    note = f'Chosen {view.chosen_on}; trials.csv has every trial.'
+  return tables.Table('trials', title, note, columns, rows)
 
 
 def failures(view: View) -> tables.Table:
   """A line per trial that did not train or diverged: in which epoch, and why."""
   failed = view.rows[~view.rows[TRAINED].astype(bool) | view.rows[DIVERGED_AT].notna()]
   first = view.frame[view.frame[EPOCH] == 0].set_index(TRIAL)
-  ended = ends(view)
+  ended, n = ends(view), len(failed)
   rows = [
     tables.TableRow(
       [
@@ -61,11 +60,16 @@ def failures(view: View) -> tables.Table:
       ],
       True,
     )
-    for line in _shown(failed)
+    for line in failed.iloc[: tables.MOST if n > tables.LONG else n].to_dict('records')
   ]
   columns = [*_titles(view), EPOCH, 'what happened', words.label(view.score), TRIAL]
   note = 'The epoch is that in which the loss was lost, else the last. '
-  note += f'{trained_rule.of(view.rows)} {_note(len(failed))}'
+  note += f'{trained_rule.of(view.rows)} '
+  count = words.count(n, 'trial')
+  if n > tables.LONG:
+    note += f'The first {tables.MOST} of {count}; trials.csv has all.'
+  else:
+    note += f'{count}; trials.csv has all their figures.'
   return tables.Table('failures', 'Trials that did not train or diverged', note, columns, rows)
 
 
@@ -79,19 +83,9 @@ def ends(view: View) -> dict[str, int]:
   return last | rows.groupby(TRIAL)[EPOCH].min().to_dict()
 
 
-def _shown(rows: pd.DataFrame) -> list[dict[Any, Any]]:
-  return rows.iloc[:MOST].to_dict('records')
-
-
 def _titles(view: View) -> list[str]:
   return [NORM, *map(words.label, view.axes), SEED]
 
 
 def _place(view: View, line: tables.Line) -> list[str]:
   return [line[NORM], *(words.number(line[name]) for name in (*view.axes, SEED))]
-
-
-def _note(n: int) -> str:
-  if n <= MOST:
-    return f'{words.count(n, "trial")}; trials.csv has all their figures.'
-  return f'The first {MOST} of {words.count(n, "trial")}; trials.csv has all.'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,13 +13,16 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.columns import AXES, COMPARED_BY, CORE, EPOCH, NORM, RUNNING, SCORE, SEED
 from norms.lab.report import naming, style
-from norms.lab.statistics import cells, design, words
+from norms.lab.statistics import cells, design, importance, words
 from norms.lab.values import Recorded
 
 _T = TypeVar('_T')
 
 if TYPE_CHECKING:
   from norms.lab.study import Study
+
+
+RANDOM_FROM, LARGE = 40, 1000  # cells: fewer points of a random design are shown one by one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +111,23 @@ class View:
     """
     free += tuple(self.scattered) if set(free) & set(self.scattered) else ()
     return {axis: value for axis, value in self.usual.items() if axis not in free}
+
+  @functools.cached_property
+  def cells(self) -> int:
+    """How many cells there are, of all norms."""
+    return len(self.rows[[NORM, *self.axes]].drop_duplicates())
+
+  @property
+  def is_random(self) -> bool:
+    """Whether many points were drawn, of which none is more usual than others."""
+    return bool(self.scattered) and self.cells >= RANDOM_FROM
+
+  @functools.cached_property
+  def importance(self) -> importance.Importance | None:
+    """Which axes matter, where there are too many cells to look at each."""
+    if not (self.is_random or (self.axes and self.cells > LARGE)):
+      return None
+    return importance.of(self.rows, self.axes, self.score)
 
   def seeds(self) -> str:
     """'3 seeds', or '2 to 3 seeds' where cells differ."""

@@ -8,7 +8,7 @@ import functools
 from norms.lab import columns as schema
 from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TRAINED, VALIDATION_ACCURACY
 from norms.lab.report import measurements, timing
-from norms.lab.report.figures import against_axis, by_batch, curves, heat_maps
+from norms.lab.report.figures import against_axis, by_batch, curves, drawn_points, heat_maps
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.figures.writing import DrawFigures
 from norms.lab.report.probes import layer_figures
@@ -26,12 +26,17 @@ def parts_of(view: View) -> list[DrawFigures]:
 
 
 def _overview(view: View) -> Iterator[Drawing]:
-  yield against_axis.seeds(view)
-  yield curves.curves(view)
+  if view.importance is not None:
+    yield drawn_points.bars(view)
+  if not view.is_random:  # of which no cell is more usual than others
+    yield against_axis.seeds(view)
+    yield curves.curves(view)
 
 
 def _cells(view: View) -> Iterator[Drawing]:
   """Two axes at once, as far as there are two."""
+  if view.is_random:
+    return
   if view.grid:
     across, down = _columns(view)
     yield heat_maps.accuracy(view, across, down)
@@ -47,6 +52,9 @@ def _cells(view: View) -> Iterator[Drawing]:
 
 def _against(view: View, axis: str) -> Iterator[Drawing]:
   """Accuracies against one axis, a close-up where the panels' scale hides the usual cell."""
+  if view.is_random:
+    yield drawn_points.scatter(view, axis, view.score)
+    return
   panel = _panel(view, axis)
   for metric in view.recorded([view.score, view.score_of('validation')]):
     yield against_axis.against(view, axis, panel, metric)

@@ -86,7 +86,7 @@ def legend(
 
 
 def above(
-  figure: Figure, handles: Sequence[Line2D], columns: int, *, left: float = LEFT, **more: Any
+  figure: Figure, handles: Sequence[Any], columns: int, *, left: float = LEFT, **more: Any
 ) -> None:
   """A legend of these handles at the top of the sheet."""
   width, height = figure.get_size_inches()
