@@ -105,7 +105,7 @@ ROOMS = {
     {'parity'},
   ),
   'lab/report/figures': (
-    {'drawing', 'scales', 'sheets'},
+    {'drawing', 'pointed', 'scales', 'sheets'},
     {'against_axis', 'curves', 'drawn_points', 'heat_maps', 'writing'},
     {'by_batch'},
   ),

@@ -140,3 +140,69 @@ def test_a_screen_reader_hears_the_finding_of_a_figure(browser, page):
   verdict = statistics.verdicts(records(seeds=5), CLAIMS)[1]
   finding = verdict.sentence.partition(': supported')[0]
   assert any(name.startswith(f'Every seed. {finding}') for name in named)
+
+
+FIGURE = """
+const card = [...document.querySelectorAll(".card")]
+  .find((c) => c.querySelector("h3").textContent === arguments[0]);
+"""
+
+
+def told(browser):
+  """What stands beside the pointer, '' where nothing does."""
+  return browser.execute_script('return tip.hidden ? "" : tip.textContent')
+
+
+def test_the_pointer_is_told_the_value_and_the_trial_of_a_point(browser, page):
+  browsers.show(browser, page)
+  script = """
+  card.scrollIntoView({ block: "center", behavior: "instant" });
+  const svg = card.querySelector("svg"), mark = svg.querySelectorAll("[data-entry='2'] use")[1];
+  const box = mark.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+  """
+  x, y = browser.execute_script(FIGURE + script, 'Every seed')
+  move = {'type': 'mouseMoved', 'x': x, 'y': y}
+  browser.execute_cdp_cmd('Input.dispatchMouseEvent', move)
+  frame = records(seeds=5)
+  usual = frame[(frame['norm'] == 'batch') & (frame['batch_size'] == 64) & (frame['epoch'] == 4)]
+  second = usual[(usual['init_scale'] == 1) & (usual['seed'] == 1)].iloc[0]
+  assert told(browser) == f'batch; seed 1: {second.test_accuracy:.4f}, trial {second.trial}'
+  browser.execute_cdp_cmd('Input.dispatchMouseEvent', move | {'x': 5, 'y': y})
+  assert told(browser) == ''
+
+
+@pytest.mark.parametrize('by', ['pointer', 'keyboard'])
+def test_an_entry_of_the_legend_hides_its_norm(by, browser, page):
+  browsers.show(browser, page)
+  press = {
+    'pointer': 'card.querySelector("[data-key=\'1\']").dispatchEvent(new MouseEvent("click"))',
+    'keyboard': 'card.querySelectorAll(".keys button")[1].focus()',
+  }
+  left = """
+  const seen = (e) => getComputedStyle(e).visibility === "visible";
+  const parts = (i) => [...card.querySelectorAll(`[data-entry="${i}"]`)];
+  return [0, 1, 2].map((i) => parts(i).filter(seen).length);
+  """
+  before = browser.execute_script(FIGURE + left, 'Training curves')
+  for hides in (True, False):
+    browser.execute_script(FIGURE + press[by], 'Training curves')
+    if by == 'keyboard':
+      button = browser.switch_to.active_element
+      assert button.text == 'no norm' and button.is_displayed()
+      button.send_keys(' ')
+      assert button.get_attribute('aria-pressed') == str(not hides).lower()
+    now = browser.execute_script(FIGURE + left, 'Training curves')
+    assert min(before) > 0 and now == [before[0], 0 if hides else before[1], before[2]]
+
+
+def test_arrows_go_from_point_to_point(browser, page):
+  browsers.show(browser, page)
+  browser.execute_script(FIGURE + 'card.querySelector(".drawing").focus()', 'Training curves')
+  heard = []
+  for _ in range(3):
+    browser.switch_to.active_element.send_keys('\ue014')  # to the right
+    heard.append(told(browser).partition(':')[0])
+  assert heard == [f'layer; epoch {epoch}' for epoch in range(3)]
+  live = browser.execute_script('return tip.tagName')
+  assert live == 'OUTPUT'  # of which a screen reader says what changes

@@ -12,7 +12,17 @@ import pytest
 from test_report import PROVENANCE, records, study
 
 from norms.lab import report, statistics
-from norms.lab.report import answer, questions, tables, trained_rule, trials, varied, view
+from norms.lab.report import (
+  answer,
+  origins,
+  questions,
+  tables,
+  trained_rule,
+  trials,
+  varied,
+  view,
+)
+from norms.lab.runner import provenance
 
 FILTERS = pathlib.Path(report.__file__).parent / 'filters.js.j2'
 CLAIMS = (
@@ -76,7 +86,7 @@ def test_the_answer_names_a_verdict_that_came_out_otherwise():
   judged = statistics.verdicts(records(seeds=5), CLAIMS[1:])
   first, other, counts = answer.lines(judged)
   assert first == ('', answer.found(judged[0]))
-  assert other == ('Does layer norm fail?', f'No: {judged[1].sentence}')
+  assert other == ('Does layer norm fail?', 'No: o' + judged[1].sentence[1:])
   assert counts.text == 'Of 3 claims, 2 are supported and 1 is refuted.'
   assert answer.lines(judged[:1]) == [first]
   assert [line.text for line in answer.lines([], 'abcd')] == ['a', 'b', 'c']
@@ -127,6 +137,48 @@ def test_a_figure_says_its_finding_to_a_screen_reader(html):
   (label,) = re.findall(r'aria-label="(Every seed\. .*?)"', html)
   finding, _, outcome = verdict.sentence.partition(': supported')
   assert outcome and label.startswith(f'Every seed. {finding}') and ' A point per seed' in label
+
+
+@pytest.mark.parametrize(
+  ('remote', 'page'),
+  [
+    ('git@github.com:owner/name.git', 'https://github.com/owner/name'),
+    ('https://user:secret@gitlab.example.org/owner/name', 'https://gitlab.example.org/owner/name'),
+    ('ssh://git@github.com:22/owner/name.git', 'https://github.com/owner/name'),
+    ('/srv/name.git', ''),
+    ('file:///srv/name.git', ''),
+    ('', ''),
+  ],
+)
+def test_a_remote_has_a_page_without_its_secrets(remote, page):
+  assert provenance.web(remote) == page
+
+
+@pytest.mark.parametrize(
+  ('line', 'text', 'link'),
+  [
+    ({}, 'configs/scale.py at f00dfeed', ''),
+    ({'command': 'python train.py'}, 'configs/sweep.py at f00dfeed', ''),
+    ({'commit': 'f00dfeed+changes'}, 'configs/scale.py at f00dfeed, with changes', ''),
+    (
+      {'web': 'https://github.com/a/b'},
+      'configs/scale.py at f00dfeed',
+      'https://github.com/a/b/blob/f00dfeed/configs/scale.py',
+    ),
+    ({'web': 'https://example.org/github/b'}, 'configs/scale.py at f00dfeed', ''),
+  ],
+)
+def test_the_config_is_named_at_its_commit(line, text, link):
+  (config,) = origins.configs([each | line for each in PROVENANCE])
+  assert (config.text, config.link) == (text, link)
+  assert config.command == f'git show f00dfeed:{config.file}'
+
+
+@pytest.mark.parametrize(
+  'line', [{'commit': 'unknown'}, {'command': ''}, {'command': 'python train.py --config=/a/b.py'}]
+)
+def test_a_config_that_no_commit_has_is_not_named(line):
+  assert origins.configs([each | line for each in PROVENANCE]) == []
 
 
 def test_the_design_says_what_varied_and_what_was_fixed():

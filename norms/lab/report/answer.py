@@ -66,4 +66,7 @@ def beside(verdict: AnyVerdict) -> str:
 def _line(verdict: AnyVerdict) -> Line:
   if not verdict.asks:
     return Line('', found(verdict))
-  return Line(verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {found(verdict)}')
+  said = found(verdict)
+  return Line(
+    verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {said[:1].lower()}{said[1:]}'
+  )

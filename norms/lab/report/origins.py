@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+import re
+from typing import NamedTuple
 
 from norms.lab import numerics
 from norms.lab.report import tables
@@ -68,6 +70,48 @@ def newest(provenance: Iterable[Recorded]) -> int:
   """The number of what a report rests on: today's, but where it is made again from old evidence."""
   numbers = {number for line in provenance if (number := _number(line)) <= numerics.NUMERICS}
   return max(numbers, default=numerics.NUMERICS)
+
+
+class Config(NamedTuple):
+  """The file of a study at a commit: where the web has it, or else how git shows it."""
+
+  file: str
+  commit: str
+  changed: bool  # whether the work tree differed from that commit
+  link: str
+
+  @property
+  def text(self) -> str:
+    """'configs/sweep.py at 4f2329c'."""
+    return f'{self.file} at {self.commit}{", with changes" if self.changed else ""}'
+
+  @property
+  def command(self) -> str:
+    """What prints it, in a copy of the repository."""
+    return f'git show {self.commit}:{self.file}'
+
+
+def configs(provenance: Iterable[Recorded]) -> list[Config]:
+  """The configs with which the trials ran, at their commits, as far as the records know these."""
+  found: dict[Config, None] = {}
+  for line in used(provenance):
+    file, web = _config_file(str(line.get('command', ''))), str(line.get('web', ''))
+    commit, changed, _ = str(line.get('commit', 'unknown')).partition('+')
+    if file and commit != 'unknown':
+      # Of other hosts it is not known under which address a file at a commit lies.
+      known = any(host in web.split('/')[2] for host in ('github', 'gitlab')) if web else False
+      link = f'{web}/blob/{commit}/{file}' if known else ''
+      found[Config(file, commit, bool(changed), link)] = None
+  return list(found)
+
+
+def _config_file(command: str) -> str:
+  """'configs/sweep.py' of a command, '' where it is a file of elsewhere."""
+  if 'train.py' not in command:
+    return ''
+  named = re.search(r'--?config[= ]([^\s:]+)', command)
+  file = named[1].removeprefix('./') if named else 'configs/sweep.py'
+  return file if re.fullmatch(r'[\w-][\w./-]*', file) and '..' not in file else ''
 
 
 def _number(line: Recorded) -> int:

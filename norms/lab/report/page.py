@@ -136,6 +136,7 @@ def shared(
     'found': answer.found,
     'said_beside': answer.beside,
     'badges': BADGES,
+    'configs': origins.configs(provenance),
     'facts': [('report', getattr(study, 'command', '')), *origins.facts(provenance)],
     'light': style.css_colours(dark=False),
     'dark': style.css_colours(dark=True),

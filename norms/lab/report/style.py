@@ -113,6 +113,8 @@ def inline(svg: str, name: str) -> str:
   svg = re.sub(r'<metadata>.*?</metadata>\s*', '', svg, flags=re.DOTALL)
   # Several figures share a page, in which ids must be unique.
   svg = re.sub(r'(\bid="|href="#|url\(#)', rf'\g<1>{name}-', svg)
+  # Those of an entry of the legend, by which the page's script finds them.
+  svg = re.sub(r' id="[\w-]*?-(entry|key)-(\d+)-\w+"', r'\g<0> data-\1="\2"', svg)
   # Colours become variables, which the page sets for light and for dark paper.
   variables = {light: f'var(--c{i})' for i, (light, _) in enumerate(PALETTE)}
   variables |= {INK: 'var(--ink)', MUTED: 'var(--muted)', GRID: 'var(--line)'}

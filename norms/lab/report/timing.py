@@ -10,7 +10,7 @@ import pandas as pd
 
 from norms.lab.columns import NORM
 from norms.lab.report import tables
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import pointed, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.view import View
 from norms.lab.statistics import words
@@ -59,7 +59,9 @@ def figure(view: View) -> Iterator[Drawing]:
   for y, norm in enumerate(norms):
     look, own = view.looks[norm], 1e3 * frame.loc[frame[NORM] == norm, 'seconds']
     dots: dict[str, Any] = {'marker': look.marker, 'ls': 'none', 'ms': 5, 'alpha': 0.6}
-    ax.plot(own, [y] * len(own), color=look.colour, **dots)
+    drawn = ax.plot(own, [y] * len(own), color=look.colour, **dots)
+    rounds_ = zip(frame.loc[own.index, 'round'], own, strict=True)
+    pointed.tell(norm, drawn, [f'round {number}: {ms:.4g} ms' for number, ms in rounds_])
     ax.plot([own.median()] * 2, [y - 0.32, y + 0.32], color=look.colour, lw=2)
   ax.set_yticks(range(len(norms)), norms)
   ax.set_ylim(len(norms) - 0.4, -0.6)

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 import numpy as np
 import pandas as pd
 
 from norms.lab import statistics
-from norms.lab.columns import (
-  BEST,
-  EPOCH,
-  FINAL_LOSS,
-  NORM,
-  SCORE,
-  TRAINED,
-)
+from norms.lab.columns import BEST, EPOCH, FINAL_LOSS, NORM, SCORE, SEED, TRAINED, TRIAL
 from norms.lab.report import style
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.style import Look
 from norms.lab.report.view import View, pick_values
@@ -148,10 +142,17 @@ def _points(ax: Axes, y: int, look: Look, rows: pd.DataFrame, centres: pd.DataFr
   failed = ~rows[TRAINED].astype(bool)
   for part, face in ((rows[~failed], look.colour), (rows[failed], style.PAPER)):
     dots: dict[str, Any] = {'ms': 6.5, 'mec': look.colour, 'mfc': face, 'alpha': 0.8, 'ls': 'none'}
-    ax.plot(part['score'], [y] * len(part), marker=look.marker, **dots)
+    shown = ax.plot(part['score'], [y] * len(part), marker=look.marker, **dots)
+    texts = zip(part[SEED], part['score'], part[TRIAL], strict=True)
+    pointed.tell(
+      ''.join(part[NORM].unique()),
+      shown,
+      [f'seed {seed}: {words.score(score)}, trial {trial}' for seed, score, trial in texts],
+    )
   for _, centre in centres.iterrows():
     ax.plot([centre['low'], centre['high']], [y + 0.3] * 2, color=look.colour, lw=2)
-    ax.plot([centre['value']] * 2, [y + 0.2, y + 0.4], color=look.colour, lw=2)
+    middle = ax.plot([centre['value']] * 2, [y + 0.2, y + 0.4], color=look.colour, lw=2)
+    pointed.tell(centre[NORM], middle, pointed.of_summary(pd.DataFrame([centre] * 2)))
 
 
 def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
@@ -161,11 +162,13 @@ def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
   # Between two points a line would claim what nobody measured.
   joined = len(x) > 2
   stroke = look.line if joined else 'none'
-  ax.plot(x, value, color=look.colour, marker=look.marker, ls=stroke, lw=1.5, ms=5, mew=0.8)
+  drawn: list[Artist] = [
+    *ax.plot(x, value, color=look.colour, marker=look.marker, ls=stroke, lw=1.5, ms=5, mew=0.8)
+  ]
   if joined:
-    ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+    drawn.append(ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0))
   else:
-    ax.vlines(x, low, high, color=look.colour, alpha=0.6, lw=1.5)
+    drawn.append(ax.vlines(x, low, high, color=look.colour, alpha=0.6, lw=1.5))
   failed = table['share_trained'].to_numpy() < 1
   hollow: dict[str, Any] = {
     'mfc': style.PAPER,
@@ -174,7 +177,8 @@ def line(ax: Axes, look: Look, table: pd.DataFrame, axis: str) -> None:
     'ls': 'none',
     'ms': 5,
   }
-  ax.plot(x[failed], value[failed], marker=look.marker, **hollow)
+  drawn += ax.plot(x[failed], value[failed], marker=look.marker, **hollow)
+  pointed.tell(''.join(table[NORM].unique()), drawn, pointed.of_summary(table, axis))
 
 
 def _panel_values(

@@ -13,7 +13,7 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.columns import BATCH_SIZE, EPOCH, NORM, TRAIN_ACCURACY, VALIDATION_ACCURACY
 from norms.lab.report import style
-from norms.lab.report.figures import curves, scales, sheets
+from norms.lab.report.figures import curves, pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
@@ -66,20 +66,27 @@ def _lines(ax: Axes, view: View, table: pd.DataFrame, norm: str, sizes: list[Any
     colour, x = view.looks[name].colour, part[EPOCH].to_numpy()
     value, low, high = (finite(part[column]) for column in ('value', 'low', 'high'))
     how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
-    ax.plot(x, value, color=colour, alpha=strength, **how)
-    ax.fill_between(x, low, high, color=colour, alpha=0.1, lw=0)
+    drawn = ax.plot(x, value, color=colour, alpha=strength, **how)
+    band = ax.fill_between(x, low, high, color=colour, alpha=0.1, lw=0)
+    pointed.tell(_entry(name, norm, size), [*drawn, band], pointed.of_summary(part, EPOCH))
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _entry(name: str, norm: str, size: Any) -> str:
+  """What the legend calls a line in the column of a norm."""
+  of = '' if name == norm else f'{name}, '
+  return f'{of}batch size {words.number(size)}'
 
 
 def _legend(figure: Figure, view: View, sizes: list[Any]) -> None:
   handles = [
     Line2D([], [], color=style.INK, ls=stroke, lw=width, marker=marker, ms=3.5, alpha=strength,
-           label=f'batch size {words.number(size)}')
+           label=_entry('', '', size))
     for size, (stroke, width, marker, strength) in zip(sizes, STROKES, strict=False)
   ]  # fmt: skip
   if NO_NORM in view.norms and len(view.norms) > 1:
     stroke, width, marker, strength = STROKES[0]
-    label = f'{NO_NORM}, batch size {words.number(sizes[0])}'
+    label = _entry(NO_NORM, '', sizes[0])
     colour = view.looks[NO_NORM].colour
     how: dict[str, Any] = {'ls': stroke, 'lw': width, 'marker': marker, 'ms': 3.5}
     handles.append(Line2D([], [], color=colour, alpha=strength, label=label, **how))

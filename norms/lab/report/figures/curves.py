@@ -18,7 +18,7 @@ from norms.lab.columns import (
   TRAINED,
 )
 from norms.lab.report import style
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, caption, finite, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
@@ -122,8 +122,9 @@ def epochs(ax: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look]) -> No
     look, x = looks[norm], line[EPOCH].to_numpy()
     value, low, high = (finite(line[column]) for column in ('value', 'low', 'high'))
     dots: dict[str, Any] = {'marker': look.marker, 'ms': 4, 'markevery': max(1, len(x) // 8)}
-    ax.plot(x, value, color=look.colour, ls=look.line, lw=1.4, **dots)
-    ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+    drawn = ax.plot(x, value, color=look.colour, ls=look.line, lw=1.4, **dots)
+    band = ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+    pointed.tell(str(norm), [*drawn, band], pointed.of_summary(line, EPOCH))
   if not np.isfinite(table['value']).any():
     ax.text(0.5, 0.5, 'no finite value', transform=ax.transAxes, ha='center', color=style.MUTED)
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))

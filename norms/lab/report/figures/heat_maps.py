@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -16,7 +17,7 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.columns import NORM
 from norms.lab.report import style, trained_rule
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import pointed, sheets
 from norms.lab.report.figures.drawing import Drawing, caption, left_out
 from norms.lab.report.view import View, pick_values
 from norms.lab.statistics import words
@@ -77,7 +78,8 @@ def _sheet(
     wide = table.pivot(index=NORM, columns=column).reindex(view.norms)
     failed = (wide['share_trained'] < 1) & (value != 'failed')
     texts = wide[value].map(number.format) + failed.replace({True: CROSS, False: ''})
-    _cells(ax, wide[value], texts, paint)
+    said = _failed(table, column) if value == 'failed' else pointed.of_summary(table, column)
+    _tell(_cells(ax, wide[value], texts, paint), wide[value], table, column, said)
     _names(ax, wide[value], inches)
     ax.set_title(title, loc='left')
   sheets.outer_labels(axes, columns, words.label(column), '')
@@ -85,14 +87,36 @@ def _sheet(
   return figure
 
 
-def _cells(ax: Axes, wide: pd.DataFrame, texts: pd.DataFrame, paint: ScalarMappable) -> None:
+def _failed(table: pd.DataFrame, column: str) -> list[str]:
+  """'initial scale 100: 5 of 15 trials did not train'."""
+  counts = zip(table[column], table['failed'] * table['n'], table['n'], strict=True)
+  return [
+    f'{words.place({column: x})}: {round(n)} of {words.count(of, "trial")} did not train'
+    for x, n, of in counts
+  ]
+
+
+def _tell(
+  mesh: Artist, wide: pd.DataFrame, table: pd.DataFrame, column: str, said: Sequence[str]
+) -> None:
+  """What is said of a cell, at the cell's middle."""
+  texts = zip(table[NORM], table[column], said, strict=True)
+  rows, columns = list(wide.index), list(wide.columns)
+  pointed.tell_places(
+    mesh,
+    [(norm, (columns.index(x) + 0.5, rows.index(norm) + 0.5), text) for norm, x, text in texts],
+  )
+
+
+def _cells(ax: Axes, wide: pd.DataFrame, texts: pd.DataFrame, paint: ScalarMappable) -> Artist:
   """One panel: coloured cells with their texts; where there is no trial, nothing."""
-  ax.pcolormesh(np.ma.masked_invalid(wide), ec=style.PAPER, lw=1.2, **_paint(paint))
+  mesh = ax.pcolormesh(np.ma.masked_invalid(wide), ec=style.PAPER, lw=1.2, **_paint(paint))
   for (y, x), number in np.ndenumerate(wide.to_numpy(float)):
     if np.isfinite(number):
       ink = DARK if _is_light(paint.to_rgba(number)) else LIGHT
       how: dict[str, Any] = {'ha': 'center', 'va': 'center', 'fontsize': 7.5, 'color': ink}
       ax.text(x + 0.5, y + 0.5, texts.iat[y, x], **how)
+  return mesh
 
 
 def _names(ax: Axes, wide: pd.DataFrame, inches: float) -> None:

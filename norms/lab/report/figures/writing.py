@@ -12,6 +12,7 @@ from typing import NamedTuple
 import matplotlib
 
 from norms.lab.report import style
+from norms.lab.report.figures import pointed
 from norms.lab.report.figures.drawing import Drawing
 
 FOLDER = 'figures'
@@ -28,6 +29,7 @@ class WrittenFigure(NamedTuple):
   caption: str
   svg: str
   png: str  # path from the report's folder
+  told: str = ''  # by `pointed`, for the page's script
 
 
 def draw_all(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
@@ -91,12 +93,12 @@ def _saved(parts: Sequence[DrawFigures], place: pathlib.Path) -> list[WrittenFig
 def _save(drawing: Drawing, place: pathlib.Path) -> WrittenFigure:
   """Without dates or versions, so that the same records give the same bytes."""
   name = re.sub(r'[^\w-]', '_', drawing.name)  # a layer's name has slashes
+  told = pointed.marked(drawing.figure)
   buffer = io.StringIO()
   drawing.figure.savefig(buffer, format='svg', metadata={'Date': None, 'Creator': None})
   svg = '\n'.join(line.rstrip() for line in buffer.getvalue().splitlines()) + '\n'
   (place / f'{name}.svg').write_text(svg, encoding='utf-8', newline='\n')
   png = place / f'{name}.png'
   drawing.figure.savefig(png, dpi=style.DPI, metadata={'Software': None})
-  return WrittenFigure(
-    name, drawing.title, drawing.caption, style.inline(svg, name), f'{FOLDER}/{png.name}'
-  )
+  inline = style.inline(svg, name)
+  return WrittenFigure(name, drawing.title, drawing.caption, inline, f'{FOLDER}/{png.name}', told)

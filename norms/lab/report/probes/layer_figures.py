@@ -16,7 +16,7 @@ import pandas as pd
 
 from norms.lab.columns import NORM, PROBED, TRAINED
 from norms.lab.report import style
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, finite
 from norms.lab.report.figures.scales import DECADES
 from norms.lab.report.probes import at_start
@@ -46,7 +46,8 @@ def by_depth(view: View) -> Drawing:
     table = by_layer(rows, [NORM], quantity)
     for norm, look in view.looks.items():
       own = table[table[NORM] == norm]
-      _line(ax, own['depth'], own, color=look.colour, marker=look.marker, ls=look.line, ms=5)
+      how: dict[str, Any] = {'color': look.colour, 'marker': look.marker, 'ls': look.line, 'ms': 5}
+      _line(ax, 'depth', own, norm, **how)
     scales.scale_y([ax], quantity, table[['low', 'high', 'value']])
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     ax.set_xlabel('layer')
@@ -120,7 +121,7 @@ def _block(
     _tint(ax, rows[rows[NORM] == norm], axis)
     for name, (colour, marker) in looks.items():
       part = own[own['layer'] == name]
-      _line(ax, part[axis], part, color=colour, marker=marker, ms=3.5)
+      _line(ax, axis, part, words.layer_name(name), color=colour, marker=marker, ms=3.5)
   scales.scale_y(axes, quantity, _shown(table, rows, quantity))
   for ax, norm in zip(axes, norms, strict=True):
     # After the limits are set, since these markers stand on the axis itself.
@@ -145,16 +146,18 @@ def by_layer(rows: pd.DataFrame, keys: list[str], quantity: str) -> pd.DataFrame
   return pd.concat(parts, ignore_index=True)
 
 
-def _line(
-  ax: Axes,
-  x: pd.Series,
-  table: pd.DataFrame,
-  **how: Any,  # as matplotlib's plot takes it
-) -> None:
+def _line(ax: Axes, axis: str, table: pd.DataFrame, entry: str, **how: Any) -> None:
+  """A line with its spread; how: as matplotlib's plot takes it."""
+  x = table[axis]
   value, low, high = (finite(table[column]) for column in ('value', 'low', 'high'))
   # A value of 0 has no place on a log axis: `_zeros` marks it.
-  ax.plot(x, np.where(value > 0, value, np.nan), lw=1.4, **how)
-  ax.fill_between(x, np.maximum(low, TINY), high, color=how['color'], alpha=0.1, lw=0)
+  drawn = ax.plot(x, np.where(value > 0, value, np.nan), lw=1.4, **how)
+  band = ax.fill_between(x, np.maximum(low, TINY), high, color=how['color'], alpha=0.1, lw=0)
+  shown = table.assign(
+    layer=[words.layer_name(name).removeprefix('layer ') for name in table['layer']]
+  )
+  texts = pointed.of_summary(shown, 'layer' if axis == 'depth' else axis)
+  pointed.tell(entry, [*drawn, band], texts)
 
 
 def _zeros(ax: Axes, table: pd.DataFrame, axis: str, looks: Mapping[str, tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from norms.lab.columns import EPOCH
 from norms.lab.report import style
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.reference import comparison
 from norms.lab.report.reference.comparison import ReferenceComparison
@@ -65,10 +65,21 @@ def _one_panel(ax: Axes, view: View, lines: list[ReferenceComparison]) -> None:
     look, x = view.looks[norm], [line.epoch for line in own]
     value, low, high = (np.array([line.ours[i] for line in own if line.ours]) for i in range(3))
     # Wide and pale, so that the reference's dashes on top stay visible where both agree.
-    ax.plot(x, value, color=look.colour, marker=look.marker, ms=4.5, lw=2.2, alpha=0.6)
-    ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
-    ax.plot(x, [line.value for line in own], color=look.colour, ls=DASHES, lw=1.3)
+    drawn = ax.plot(x, value, color=look.colour, marker=look.marker, ms=4.5, lw=2.2, alpha=0.6)
+    band = ax.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
+    theirs = ax.plot(x, [line.value for line in own], color=look.colour, ls=DASHES, lw=1.3)
+    pointed.tell(
+      norm, [*drawn, band, *theirs], [f'epoch {line.epoch}: {_both(line)}' for line in own]
+    )
   ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _both(line: ReferenceComparison) -> str:
+  """Ours and the reference's figure."""
+  assert line.ours is not None
+  return (
+    f'{comparison.like(line, line.ours.value)}, the reference {comparison.like(line, line.value)}'
+  )
 
 
 def _points(view: View, panels: list[Panel]) -> Drawing:
@@ -113,7 +124,8 @@ def _point(ax: Axes, y: int, look: style.Look, line: ReferenceComparison) -> Non
   how: dict[str, Any] = {'color': look.colour, 'mec': look.colour, 'ls': 'none'}
   ax.plot([line.ours.low, line.ours.high], [y, y], color=look.colour, lw=2.2)
   face = look.colour if line.trained else style.PAPER
-  ax.plot([line.ours.value], [y], marker=look.marker, ms=6.5, mfc=face, **how)
+  drawn = ax.plot([line.ours.value], [y], marker=look.marker, ms=6.5, mfc=face, **how)
+  pointed.tell(line.norm, drawn, [_both(line)])
   ax.plot([line.value], [y], marker='D', ms=7, mfc='none', mec=style.INK, mew=1.2, ls='none')
 
 
