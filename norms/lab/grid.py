@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from norms.lab.values import Given, Settings
-from norms.lab.written import finite, is_count
+from norms.lab.written import HOW_MANY, finite, is_count
 from norms.lab.written import lin as lin
 from norms.lab.written import log as log
 
@@ -158,7 +158,7 @@ def _points(what: str, part: Given) -> Points:
 
 def _parts(what: str, parts: Iterable[Any], n: int) -> list[Any]:
   if not is_count(n):
-    raise ValueError(f'hyper.{what}(..., n={n!r}): use a whole number from 1 on')
+    raise ValueError(f'hyper.{what}(..., n={n!r}): give {HOW_MANY}')
   checked = [part if isinstance(part, Range) else _points(what, part) for part in parts]
   if not all(checked):
     raise ValueError(f'hyper.{what} got a sweep without values: give at least one')

@@ -1,8 +1,9 @@
 """Which errors a user can mend, and the one line that such an error becomes.
 
 Those are mistakes that somebody foresaw: a `raise` of this project, of train.py or of the config's
-file, what the parsers of flags raise, and what the operating system says of files and disks. All
-others, be they raised in Python, NumPy or JAX, or in a norm or model of a user, need a traceback.
+file, what the parsers of flags raise, and what the operating system says of files and disks; and
+whatever a user's own config, norm, model or data ran into, which is named with its file and line.
+All others, be they raised in Python, NumPy or JAX, are ours to mend and need a traceback.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import difflib
 import dis
 import pathlib
 import sys
+import sysconfig
 import traceback
 
 from norms.lab import config_file
@@ -45,7 +47,7 @@ def tell(error: BaseException, foreseen: tuple[type[Exception], ...], *, whole: 
   foreseen: what may be raised on purpose. whole: the traceback is to be seen, too.
   """
   is_one = isinstance(error, foreseen) and mendable(error)
-  said = line(error) if is_one else of_config(error)
+  said = line(error) if is_one else of_users(error)
   if said and whole:
     traceback.print_exception(error)
   if said:
@@ -82,16 +84,28 @@ def place(error: BaseException) -> str:
   return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else ''
 
 
-def of_config(error: BaseException) -> str:
-  """One line, with file and line, on an error that a config's file ran into; '' for another."""
+def of_users(error: BaseException) -> str:
+  """One line, with file and line, on an error that a user's own code ran into; '' for another."""
   for each in (error, *_before(error)):
-    own = [(f, at) for f, at in traceback.walk_tb(each.__traceback__) if _package(f) in CONFIGS]
+    own = [(f, at) for f, at in traceback.walk_tb(each.__traceback__) if _is_users(f)]
     if own and _raised(each)[0] != 'norms':  # else it is ours to mend
       frame, at = own[-1]
-      return f'{frame.f_code.co_filename}, line {at}: {type(each).__name__}: {line(each)}'
+      said = f': {line(each)}' if str(each).strip() else ''
+      where = f'{frame.f_code.co_filename}, line {at}: '
+      # A layer's error says all that its cause does, and which layer it was.
+      return where + (
+        line(error) if isinstance(error, LayerError) else f'{type(each).__name__}{said}'
+      )
     if isinstance(each, SyntaxError) and not _packages(each).isdisjoint((*FLAGS, 'norms')):
       return f'{place(each)}: {type(each).__name__}: {each.msg}'
   return ''
+
+
+def _is_users(frame) -> bool:
+  """Whether its code is a config's or lies in a file that is neither ours nor installed."""
+  file, package = frame.f_code.co_filename, _package(frame)
+  installed = file.startswith(('<', *map(sysconfig.get_path, ('stdlib', 'purelib', 'platlib'))))
+  return package in CONFIGS or not (package in OURS or installed)
 
 
 def _raised(error: BaseException) -> tuple[str, str]:

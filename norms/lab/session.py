@@ -7,7 +7,7 @@ import sys
 
 import pandas as pd
 
-from norms.lab import columns, failures, records, sweep
+from norms.lab import columns, failures, records, statistics, sweep
 from norms.lab.runner import checks, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
@@ -40,6 +40,7 @@ def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
   """The same in words, with what it comes to, as --dry_run prints it."""
   workdir = study.folder(workdir)
   lines = [f'{file} is damaged: its trials run again' for file in records.damaged(workdir)]
+  lines += _not_judged(study)
   return '\n'.join([checks.describe(study, sweep.pending(study, workdir), workdir), *lines])
 
 
@@ -77,7 +78,7 @@ def run(
   workdir = study.folder(workdir)
   set_aside(workdir)
   groups = sweep.pending(study, workdir)
-  for line in records.unused(workdir) if groups and progress else ():
+  for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
   with contextlib.closing(Progress(groups, shown=progress)) as tick:
@@ -92,6 +93,10 @@ def run(
   frame.attrs[columns.FAILED] = failed
   tell(failed, workdir)
   return frame
+
+
+def _not_judged(study: Study) -> list[str]:
+  return statistics.not_judged(study.claims, (trial.columns() for trial in study.trials))
 
 
 def set_aside(workdir: str | os.PathLike) -> None:

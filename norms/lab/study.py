@@ -99,7 +99,7 @@ class Study:
   checkpoint: float = 0.0  # minutes between those of norms.lab.checkpoints; 0: none
   manual_dir: str = ''  # where the data's originals lie: no part of a trial
   drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
-  options_for: tuple[str, ...] = ()  # the norms that config.norm_options names
+  options_for: tuple[str, ...] = ()  # the norms that config.norm_options and axes name
 
   @classmethod
   def from_config(cls, config, **options) -> 'Study':
@@ -163,7 +163,7 @@ def from_config(
     checkpoint=values.not_negative('config.checkpoint', plain['checkpoint']) or 0.0,
     manual_dir=values.prose('config.data.manual_dir', manual_dir),
     drawn=tuple(map(narrowing.column, grid.drawn(points))),
-    options_for=tuple(plain['norm_options']),
+    options_for=tuple(dict.fromkeys(norm for each in configs for norm in each['norm_options'])),
   )
 
 

@@ -103,7 +103,7 @@ def _options(name: str, given: Settings) -> tuple:
   """Those options that the schedule takes, as pairs: a study may have others for its others."""
   known = {schedule: _names(options) for schedule, options in SCHEDULES.items()}
   every = sorted(set().union(*known.values()))
-  for option in given:
+  for option in values.mapping('schedule_options', given):
     values.one_of('schedule_options key', option, every)
   checked = {option: _value(option, value) for option, value in given.items()}
   taken = {option: value for option, value in checked.items() if option in known[name]}

@@ -33,7 +33,7 @@ def text(what: str, value: object) -> str:
   """The value, if it is a name."""
   if not isinstance(value, str) or not value:
     raise ValueError(f'{what}={value!r} is not a name: give a name, or package.module:object')
-  return value
+  return dotted(what, value) if ':' in value else value
 
 
 def dotted(what: str, value: Given) -> str:

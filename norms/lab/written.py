@@ -8,6 +8,8 @@ from typing import Any
 
 from norms.lab.values import Given, is_number
 
+MOST = 10**6  # values of an axis: more fill the memory before anything is said
+HOW_MANY = f'how many, from 1 to {MOST}'
 _OPEN, _CLOSE = '([{', ')]}'
 
 
@@ -56,14 +58,14 @@ def split(text: str) -> Iterator[str]:
 def log(low: float, high: float, n: int) -> tuple[float, ...]:
   """`n` values from `low` to `high`, each the same multiple of the one before."""
   if not (finite(low, high) and low > 0 and high > 0 and is_count(n)):
-    raise ValueError(f'log({low!r}, {high!r}, {n!r}): give two positive numbers and how many')
+    raise ValueError(f'log({low!r}, {high!r}, {n!r}): give two positive numbers and {HOW_MANY}')
   return _between(low, high, n, lambda share: low * (high / low) ** share)
 
 
 def lin(low: float, high: float, n: int) -> tuple[float, ...]:
   """`n` values from `low` to `high`, at equal distances."""
   if not (finite(low, high) and is_count(n)):
-    raise ValueError(f'lin({low!r}, {high!r}, {n!r}): give two numbers and how many')
+    raise ValueError(f'lin({low!r}, {high!r}, {n!r}): give two numbers and {HOW_MANY}')
   return _between(low, high, n, lambda share: low + (high - low) * share)
 
 
@@ -73,8 +75,8 @@ def finite(*numbers: Given) -> bool:
 
 
 def is_count(n: object) -> bool:
-  """Whether it is a whole number from 1 on."""
-  return isinstance(n, int) and not isinstance(n, bool) and n > 0
+  """Whether it is a whole number from 1 to MOST."""
+  return isinstance(n, int) and not isinstance(n, bool) and 0 < n <= MOST
 
 
 AXES: dict[str, Callable[..., tuple[float, ...]]] = {'log': log, 'lin': lin}

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,7 @@ def serve() -> None:
 
 
 def _run(arguments: list[str], *said: str) -> None:
+  signal.alarm(60)  # whatever it is told, a command that plans ends
   for stream, path in enumerate((os.devnull, *said)):
     os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
   sys.argv = [str(TRAIN), *arguments]

@@ -58,7 +58,7 @@ def test_a_flag_that_cannot_be_gets_one_line(arguments, says):
     ({'norm_options': {'gruop': {}}}, "config.norm_options key='gruop' is not known: did you mean"),
     ({'model_options': 5}, 'config.model_options=5: give a dict'),
     ({'model_options': {'features': {}}}, 'model_options.features={}: give a number'),
-    ({'model_options': {'deep': 2}}, "argument of model mlp='deep' is not known"),
+    ({'model_options': {'deep': 2}}, "model_options key of mlp='deep' is not known"),
     ({'optimizer_options': {'nesterov': print}}, 'give a number, text, True, False, None'),
     ({'name': 5}, 'config.name=5: use a name of letters'),
     ({'question': 5}, 'config.question=5 is not a text'),
@@ -99,6 +99,9 @@ def test_a_config_that_cannot_be_gets_one_line(changes, says, tmp_path):
     ('layer', {'feature_axes': 'x'}, "feature_axes='x' cannot be"),
     ('layer', {'feature_axes': -1, 'epsilon': 1}, None),
     ('weight', {'feature_axes': 'x'}, "feature_axes='x' cannot be"),
+    ('batch', {'momentum': -5}, 'momentum=-5 cannot be: use a number from 0 to 1'),
+    ('layer', {'epsilon': -1}, 'epsilon=-1 cannot be: use a number from 0 on'),
+    ('layer', {'epsilon': 'nan'}, "epsilon='nan' cannot be: use a number from 0 on"),
   ],
 )
 def test_options_of_a_norm_are_held_to_what_it_takes(norm, options, says, tmp_path):
@@ -112,7 +115,10 @@ def test_options_of_a_norm_are_held_to_what_it_takes(norm, options, says, tmp_pa
 @pytest.mark.parametrize(
   ('name', 'options', 'says'),
   [
-    ('sgd', {'momentum': 'x'}, "no step can be taken with momentum='x'"),
+    ('sgd', {'momentum': 'x'}, "momentum='x' cannot be: use a number from 0 to 1"),
+    ('sgd', {'momentum': -5}, 'momentum=-5 cannot be: use a number from 0 to 1'),
+    ('adam', {'eps': -1e-8}, 'eps=-1e-08 cannot be: use a number from 0 on'),
+    ('sgd', {'momentum': None}, None),
     ('sgd', {'learning_rate': 'cosine'}, "learning_rate='cosine' would be ignored: set config"),
     ('sgd', {'nesterov': 'x'}, "nesterov='x' cannot be: use True or False"),
     ('sgd', {'momentun': 0.9}, "did you mean 'momentum'"),

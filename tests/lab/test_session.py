@@ -192,3 +192,23 @@ def test_a_notebook_has_worker_processes_and_a_script_without_a_guard_runs(how, 
   done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
   assert done.returncode == 0, done.stderr
   assert done.stdout.splitlines()[-1] == f'{how == "cells"} 2 []'
+
+
+@pytest.mark.parametrize(
+  ('options', 'says'),
+  [
+    ({'norm': 'layr', 'than': 'none'}, "'beats' cannot be judged: no trial is of layr"),
+    ({'norm': 'layer', 'than': 'none', 'at': {'seed': 7}}, 'no trial has seed 7; the records hold'),
+    (
+      {'norm': 'layer', 'than': 'none', 'at': {'sed': 0}},
+      "unknown column 'sed': did you mean 'seed'",
+    ),
+    ({'norm': 'layer', 'than': 'none', 'at': {'seed': 1}}, ''),
+    ({'axis': 'seed', 'value': 0, 'than': 9}, 'no trial has seed 9'),
+  ],
+)
+def test_a_plan_says_which_claims_no_trial_can_judge(options, says, tmp_path):
+  claims = (('beats', options),)
+  asked = lab.Study.from_config(small.config(norm=('none', 'layer'), seed=(0, 1), claims=claims))
+  text = session.describe(asked, tmp_path)
+  assert ('cannot be judged' in text) == bool(says) and says in text

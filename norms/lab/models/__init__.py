@@ -32,8 +32,13 @@ def factory(name: str, options: Settings) -> Callable[[Norm, int], nn.Module]:
   make = (
     catalogue.load(name, 'model') if ':' in name else MODELS[trial.one_of('model', name, MODELS)]
   )
+  if not callable(make):
+    raise ValueError(f'model {name!r} is a {type(make).__name__}: name a linen class or a function')
   parameters = inspect.signature(make).parameters
   if not any(p.kind == p.VAR_KEYWORD for p in parameters.values()):
-    for given in ('norm', 'classes', *options):
-      trial.one_of(f'argument of model {name}', given, list(parameters))
+    for given in ('norm', 'classes'):
+      if given not in parameters:
+        raise ValueError(f'model {name!r} takes no {given}=: give it norm= and classes=')
+    for given in options:
+      trial.one_of(f'model_options key of {name}', given, list(parameters))
   return lambda norm, classes: make(norm=norm, classes=classes, **options)

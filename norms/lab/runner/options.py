@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import inspect
+import math
 
 import flax.linen as nn
 import jax
@@ -19,6 +20,12 @@ from norms.lab.values import Settings
 # A step is tried on the shapes of these: a vector and a matrix, as models have them.
 INPUT = np.zeros((4, 8, 8, 16), np.float32)
 PARAMETERS = {'bias': np.zeros(2, np.float32), 'kernel': np.zeros((2, 2), np.float32)}
+# What options of these names can be, of norms and of optimizers: outside of these an average grows
+# without bound, and a root is of a negative number.
+LIMITS = {
+  **dict.fromkeys(('momentum', 'b1', 'b2', 'decay'), (0, 1)),
+  **dict.fromkeys(('epsilon', 'eps', 'eps_root'), (0, math.inf)),
+}
 VALUE_NEEDED = (
   jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError,
   jax.errors.TracerIntegerConversionError,
@@ -71,6 +78,7 @@ def check_norm(static: Trial) -> None:
   for option, value in static.norm_options:
     what = f'norm_options.{static.norm}: {option}={value!r}'
     _check_flag(what, value, parameters[option].default if option in parameters else None)
+    _check_limits(what, option, value)
   module = Alone(models.Norm(row, static.norm_options))
   try:
     jax.eval_shape(lambda x: module.init(jax.random.key(0), x), INPUT)
@@ -151,8 +159,19 @@ def _check_type(
   _check_flag(what, value, default)
   if values.is_number(default) and not values.is_number(value):
     raise ValueError(f'{what} cannot be: use a number, as {default!r}')
+  _check_limits(what, option, value)
 
 
 def _check_flag(what: str, value: object, default: object) -> None:
   if isinstance(default, bool) and not isinstance(value, bool):
     raise ValueError(f'{what} cannot be: use True or False')
+
+
+def _check_limits(what: str, option: str, value: object) -> None:
+  if option not in LIMITS or value is None:
+    return
+  low, high = LIMITS[option]
+  if not (values.is_number(value) and low <= value <= high):
+    raise ValueError(
+      f'{what} cannot be: use a number from {low} {"on" if math.isinf(high) else f"to {high}"}'
+    )

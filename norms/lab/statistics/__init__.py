@@ -7,6 +7,7 @@ epoch.
 from norms.lab.statistics.cells import LAST_STEPS, by_seed, finals, numbers, scores, select, summary
 from norms.lab.statistics.claims import check
 from norms.lab.statistics.design import axes, planned, score, study_axes, usual
+from norms.lab.statistics.foreseen import not_judged
 from norms.lab.statistics.intervals import (
   INTERVAL_FROM,
   Comparison,
@@ -39,6 +40,7 @@ __all__ = [
   'holm',
   'interval',
   'mcnemar',
+  'not_judged',
   'numbers',
   'paired_differences',
   'planned',
