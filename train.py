@@ -20,7 +20,7 @@ STOPPED = 'train.py: stopped; what is finished is kept, run the same command to 
 def end_at_once(number: int, _) -> None:
   """Of Ctrl-C or SIGTERM before anything runs: imports lose an exception, or print it."""
   os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f'{STOPPED}\n'.encode())
-  os._exit(128 + number)
+  os._exit(128 + number)  # as a shell reports the end by a signal
 
 
 if __name__ == '__main__':

@@ -127,6 +127,7 @@ def _normalize_length(
   r = reduction.make_reduction(axes, 0.0, False, axis_name, axis_index_groups)
   # r.devices counts all along the axis; a vector lies on those of one group only.
   devices = r.devices if r.axis_index_groups is None else len(r.axis_index_groups[0])
+  # 1 for an empty axis, over which nothing is to be divided by 0.
   n = max(1, devices * math.prod(x.shape[a] for a in axes))
   length = core.expand_param(1.0 if scale is None else scale, x.shape, (), 'scale')
   # Widened before it is divided by sqrt(n), which in 16 bits would round it.

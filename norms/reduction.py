@@ -172,7 +172,7 @@ def in_range(
   # Half of each, since the sum of two parts of a complex x may overflow.
   largest = sum(jnp.max(jnp.abs(lax.stop_gradient(a)), initial=0) / 2 for a in parts)
   if axis_name is not None:
-    largest = lax.pmax(largest, axis_name)
+    largest = lax.pmax(largest, axis_name)  # one unit: what devices sum is added up
   # Entries beyond 2**20 come down to about 2**20: some 10**26 squares of these still have a sum.
   _, exponent = jnp.frexp(largest)
   unit = jnp.ldexp(jnp.ones_like(largest), jnp.maximum(exponent - 20, 0))

@@ -103,6 +103,7 @@ def update(
     return None
   _check_stats(batch_stats, moments, momentum is None or zero_debias)
   shape = batch_stats.var.shape
+  # Without a mask one count is that of all features.
   n = jnp.broadcast_to(moments.count, moments.var.shape).reshape(shape)
   batch = BatchStats(moments.mean.reshape(shape), moments.var.reshape(shape), n)
   if momentum is None:

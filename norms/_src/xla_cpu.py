@@ -148,4 +148,5 @@ _write_p.def_abstract_eval(_abstract_eval)
 ad.primitive_jvps[_write_p] = _jvp
 batching.primitive_batchers[_write_p] = _batch
 mlir.register_lowering(_write_p, mlir.lower_fun(_plain, multiple_results=False))
+# JAX prefers the lowering of a platform to the general one.
 mlir.register_lowering(_write_p, _lower_on_cpu, platform='cpu')

@@ -127,6 +127,7 @@ def save(
     'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
     'sizes': _sizes(place / STATE),
   }  # fmt: skip
+  # Last, since a checkpoint is there from when its index is; then only are older ones deleted.
   with durable.replacing(place / INDEX) as temporary:
     temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
   for older in folder(workdir).glob(f'{name}-*'):

@@ -23,6 +23,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   temporary = beside(path)
   try:
     yield temporary
+    # Its bytes before its name: after a power cut there is the old file or the whole new one.
     _flush(temporary)
     temporary.replace(path)
   finally:

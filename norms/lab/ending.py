@@ -21,6 +21,7 @@ def in_order(said: str) -> None:
   def terminate(*_) -> None:
     # Of what cannot end before its next epoch that epoch is lost, and nothing that was finished.
     last = threading.Timer(PATIENCE, os._exit, (128 + signal.SIGTERM,))
+    # It must not keep a process alive that ends in order.
     last.daemon = True
     last.start()
     print(said, file=sys.stderr, flush=True)

@@ -55,6 +55,7 @@ def write(
   timing: Recorded | None = None,
 ) -> None:
   """Writes both files; the same records give the same bytes, in whatever order they come."""
+  # Nine digits hold any float32; line ends are the same on every system.
   text = trials(frame).to_csv(index=False, float_format='%.9g', lineterminator='\n')
   (folder / TRIALS).write_text(text, encoding='utf-8', newline='\n')
   write_rows(frame.sort_values([TRIAL, EPOCH], kind='stable'), provenance, folder, timing)

@@ -115,11 +115,13 @@ def tiles(trials: Iterable[Trial], lanes: int) -> tuple[Tile, ...]:
   for trial in trials:  # each replayed trial has an order of its own
     by_seed.setdefault((trial.seed, trial.turn), []).append(trial)
   width = min(max(map(len, by_seed.values())), lanes)
+  # Seeds fill what is left of a call: lanes of one seed share their batches, so these go first.
   height = min(len(by_seed), max(1, lanes // width))
   rows = [
     row + (None,) * (width - len(row))
     for members in by_seed.values()
     for row in (tuple(members[i : i + width]) for i in range(0, len(members), width))
   ]
+  # All tiles of a group have one shape, so that one program serves them.
   rows += [(None,) * width] * (-len(rows) % height)
   return tuple(Tile(tuple(rows[i : i + height])) for i in range(0, len(rows), height))

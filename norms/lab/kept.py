@@ -80,12 +80,14 @@ def folder_of(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
 
 def staging(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
   """Where a trial's parameters wait until it is recorded."""
+  # A hidden name, which no search for kept parameters by a hash finds.
   return folder(workdir) / f'.{trial.hash}'
 
 
 def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, Any]) -> None:
   """Makes a trial's staged parameters those that are kept, in place of older ones."""
   (place / FILE).write_text(json.dumps(facts) + '\n', encoding='utf-8')
+  # A folder cannot take the place of one that is not empty.
   shutil.rmtree(target, ignore_errors=True)
   place.rename(target)
 

@@ -73,6 +73,7 @@ def differences(trial: Trial, study: Study, workdir: str | os.PathLike) -> list[
     raise ValueError(f'trial {trial.hash} has no record in {records.folder(workdir)}: run it first')
   with tempfile.TemporaryDirectory() as folder:
     groups = grouping.groups([trial])
+    # Neither changes a figure, and what they write would be thrown away here.
     alone = dataclasses.replace(study, keep='', checkpoint=0.0)
     if sweep.run(alone, groups, folder, tick=lambda *_: None, spawn=True):
       files = records.folder(folder).glob('*.error.txt')
@@ -134,6 +135,7 @@ def train(trial: Trial, study: Study | None = None) -> Iterator[Epoch]:
     (state,) = stand.carries
     left_out = (*tasks.EVIDENCE, columns.DIVERGED_AT)
     metrics = {k: v[0, 0].item() for k, v in stand.curves.items() if k not in left_out}
+    # A copy: the next epoch gives the memory of this state away.
     yield epoch, jax.tree.map(jnp.copy, state), metrics
 
 

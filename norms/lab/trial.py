@@ -86,7 +86,7 @@ class Trial:
     row = {k: v for k, v in dataclasses.asdict(self).items() if not _as_before(k, v)}
     if numerics.NUMERICS != numerics.BEFORE:
       row['numerics'] = numerics.NUMERICS
-    return digest(json.dumps(row, sort_keys=True))
+    return digest(json.dumps(row, sort_keys=True))  # sorted, so that fields may change places
 
   @functools.cached_property
   def static(self) -> 'Trial':

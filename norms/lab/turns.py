@@ -19,4 +19,5 @@ def assign_replay_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
 
 
 def _turn(hash: str, line: list[str]) -> str:
+  # With a hash of all that share the generator: in other company a trial draws other numbers.
   return f'{line.index(hash)} of {digest(",".join(line))}'

@@ -110,6 +110,7 @@ def _shared(before: pd.DataFrame, after: pd.DataFrame, axis: str) -> bool:
 def _by_cell(frame: pd.DataFrame, keys: list[str], metric: str) -> dict[tuple, pd.Series]:
   """The measurement by seed in each cell, averaged over what is no key."""
   rows = statistics.finals(frame).reset_index(drop=True)
+  # None in place of NaN, which is unequal to itself: so equal cells are found equal.
   plain = rows.reindex(columns=keys).astype(object)
   cells_of = list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
   scores, found = statistics.scores(rows, metric), dict[tuple, list[int]]()

@@ -54,6 +54,7 @@ def fields(config: Settings) -> dict[str, Any]:
     'schedule_options': _options(name, config['schedule_options']),
     'clip_norm': values.positive('clip_norm', config['clip_norm']),
     'weight_decay': decay,
+    # Without a decay the mask means nothing, and makes no other trial.
     'decay_mask': KERNELS if decay is None else mask,
   }
 

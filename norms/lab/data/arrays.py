@@ -62,7 +62,9 @@ def sha256(data: Data, facts: Facts) -> str:
   digest = hashlib.sha256()
   for split, arrays in zip(SPLITS, data, strict=True):
     for part, array in zip('xy', arrays or (), strict=bool(arrays)):
+      # With dtype and shape, since other arrays may have the same bytes.
       digest.update(json.dumps([split, part, array.dtype.str, array.shape]).encode())
+      # The bytes in order, whatever view of another array this is.
       digest.update(np.ascontiguousarray(array).data)
   digest.update(json.dumps([facts.sizes.kind, facts.counted, facts.sizes.classes]).encode())
   return digest.hexdigest()

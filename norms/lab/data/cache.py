@@ -86,6 +86,7 @@ def _store(entry: pathlib.Path, data: Data) -> None:
         with (temporary / f'{split}_{part}.npy').open('wb') as file:
           np.save(file, values, allow_pickle=False)
           file.flush()
+          # Or a power cut may leave a name without bytes.
           os.fsync(file.fileno())
     sums = {f.name: (f.stat().st_mtime_ns, _sum(f)) for f in temporary.iterdir()}
     (temporary / SUMS).write_text(json.dumps(sums), encoding='utf-8')

@@ -67,6 +67,7 @@ def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Hashable]:
 def _read(
   name: str, where: str, source: Any, version: Hashable, target: str, kind: str
 ) -> OwnData:  # source: a function, a name or a folder, as `where` says
+  # It is a part of the key of the cache only: a file that has changed is read anew.
   del version
   readers: dict[str, Callable[[], Any]] = {
     'function': lambda: source(),

@@ -20,12 +20,14 @@ def factors(pool: np.ndarray, normalize: str, top: int) -> tuple[np.ndarray, Sca
   Raises:
     ValueError: where all inputs are equal, so that there is no scale.
   """
+  # Of as many axes as the inputs, so that it is laid out as they are.
   zero = np.zeros((1,) * pool.ndim)
   if normalize == 'none':
     return zero, 1.0
   if normalize == 'unit':
     return zero, float(top) or _largest(pool)
   if normalize == 'mean_image':
+    # Sums of bytes are exact in whole numbers, in whatever order blocks are added.
     wide = np.int64 if pool.dtype == np.uint8 else np.float64
     return (sum(_map_blocks(lambda block: block.sum(0, dtype=wide), pool)) / len(pool))[None], 1.0
   if pool.dtype != np.uint8:
@@ -33,6 +35,7 @@ def factors(pool: np.ndarray, normalize: str, top: int) -> tuple[np.ndarray, Sca
   # In whole numbers throughout: mean and variance are exact but for one rounding.
   each = _map_blocks(_moments, pool)
   n, total, squares = pool.size, *map(sum, zip(*each, strict=True))
+  # The difference is n^2 times the variance, without rounding: 0 only if all are equal.
   if n * squares == total**2:
     raise _constant(total / n)
   return zero + total / n, math.sqrt((n * squares - total**2) / n**2)

@@ -35,6 +35,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
     pass
   try:
     if path.suffix.lower() == '.csv':
+      # Whole: of parts pandas guesses the dtype of each, and a column may have several.
       table = pd.read_csv(path, low_memory=False, **_EXACT)
     else:
       table = pd.read_parquet(path)
@@ -43,6 +44,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
       f'{name} cannot be read as {path.suffix} ({mistakes.first_line(error)}): write it anew'
     ) from error
   table.columns = [str(column) for column in table.columns]
+  # The split of an example says nothing of it that a net may learn.
   columns = {column: table[column] for column in table if column != SPLIT}
   if SPLIT not in table:
     return hold_out_test(*inputs_and_targets(name, columns, target, list(columns)))
@@ -60,6 +62,7 @@ def hold_out_test(x: np.ndarray, y: np.ndarray) -> dict[str, tuple]:
   The order is that of NumPy's legacy generator with seed 0, which no version changes.
   """
   order = np.random.RandomState(0).permutation(len(x))
+  # Of the permutation, not of the rows: a table may be sorted by class.
   test, train = np.split(order, [len(x) // SHARE])
   return {'train': (x[train], y[train]), 'test': (x[test], y[test])}
 

@@ -90,6 +90,7 @@ def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, tables.
   else:
     import tensorflow_datasets as tfds
 
+    # In one order: the content is a part of a trial, by its sha256.
     examples = list(tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)))
   names = sorted(builder.info.features.keys())  # a set that is read back has no order of its own
   # A data source is random access, and reads a record whenever it is indexed: each only once.

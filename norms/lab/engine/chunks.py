@@ -56,4 +56,5 @@ def blocks(tile: grouping.Tile, chunk: int) -> list[Block]:
 
 
 def _dtype(name: str):
+  # Beyond 2**24 float32 does not hold every whole number: two seeds would become one.
   return np.uint32 if name == 'seed' else np.float32

@@ -89,6 +89,7 @@ class Update:
 
   def __call__(self, hyper: Settings, step=0) -> optax.GradientTransformation:
     """The rule at a step, as an optax optimizer; hyper: what is traced, by name."""
+    # A float option is traced, and so its value comes with the call; others are compiled in.
     options = {key: hyper.get(f'{trial.OPTION}{key}', value) for key, value in self.options}
     before = [optax.clip_by_global_norm(hyper['clip_norm'])] if self.clips else []
     own = _decay_arguments(self.name) if self.decays else ()
@@ -100,6 +101,7 @@ class Update:
         before.append(optax.add_decayed_weights(decay, mask))
     rate = hyper['learning_rate']
     if self.scheduled:
+      # The step of a lane is traced, too: its rate is looked up in a table that is an input.
       rate = jax.lax.dynamic_index_in_dim(hyper['rates'], step, keepdims=False)
     made = self._optimizer(rate, options)
     # Gathered parameters have no names, by which a mask knows kernels.

@@ -47,4 +47,5 @@ def _with(found: dict[str, jax.Array], probe: str, key: str, value: jax.Array) -
     )
   if (column := f'{OWN_PROBE}{key}') in found:
     raise ValueError(f'probe {probe!r}: another probe gives {key!r}, too: rename one')
+  # In one dtype, so that a column has one type whatever numbers a probe gives.
   return found | {column: value.astype(jnp.float32)}

@@ -82,6 +82,7 @@ def _watch(setup: TrainSetup, layers: list[tuple], norm_of: dict[tuple, tuple]) 
       outputs.append((module.path, z))
       sow(module, z)
     elif setup.normalizer and isinstance(module, setup.normalizer):
+      # By identity: a norm of something that was made of z is not the norm of that layer.
       for path in [path for path, output in outputs if args and args[0] is output]:
         norm_of[path] = module.path
         sow(module, z)
@@ -99,6 +100,7 @@ def rms(x: jax.Array) -> jax.Array:
   """sqrt(mean(|x|^2)) in float32, also where the squares would leave its range."""
   x = jnp.abs(x).astype(jnp.float32)
   largest = jnp.max(x)
+  # Not a unit of 0 or infinity, by which all would become NaN.
   unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
   return unit * jnp.sqrt(jnp.mean(jnp.square(x / unit)))
 

@@ -47,6 +47,7 @@ def segment(
   """
   one = functools.partial(training.step, setup)
   step = one if chunk == 1 else jax.vmap(one, (0, None, 0))
+  # A chunk's lanes are of one seed and take their steps together: the first says both for all.
   seed, begun, count = jnp.ravel(hyper['seed'])[0], carry.step, len(order) // size
 
   def body(at, _):
@@ -152,6 +153,7 @@ def compiled(
   """Batch size -> its segment, all of them one program, compiled from shapes alone."""
   chunk = chunks.size(chunk, tile.width)
   which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape[:1]))
+  # The old state is given away: XLA may write the new one in its place.
   run = jax.jit(functools.partial(segments, setup, chunk, sizes), donate_argnums=1)
   lowered = run.lower(which, parts.state, data, order, chunks.blocks(tile, chunk)[0].hyper)
   made = lowered.compile(compiler.options())

@@ -51,6 +51,7 @@ def schedule(
   factory: Callable[..., optax.Schedule]
   factory = getattr(optax, f'{name}_schedule', None) or getattr(optax, name)
   parameters = inspect.signature(factory).parameters
+  # A transition that begins late is still to end with the training.
   begun = given.get('transition_begin', 0) + given.get('warmup_steps', 0)
   usual = {'init_value': peak, 'end_value': 0.0} | {
     'decay_steps': steps, 'transition_steps': steps - begun,

@@ -28,7 +28,7 @@ from norms.lab.xla_cpu.compact import compact
 Variables = Mapping[str, Any]  # Any: collections are as deep as the model's modules
 Named = Mapping[str, ArrayLike]  # what is traced of a trial, or measured of a step
 SEEN = ('minibatch_loss', 'grad_norm')  # of a step
-PURPOSES = ('init', 'order', 'augment', 'dropout')
+PURPOSES = ('init', 'order', 'augment', 'dropout')  # in keys by index: a new one goes last
 
 
 class State(NamedTuple):

@@ -29,6 +29,7 @@ def find(name: str) -> Callable:
   if not isinstance(name, str) or ':' not in name:
     return ACTIVATIONS[trial.one_of('model_options.activation', name, ACTIVATIONS)]
   found = catalogue.load(name, 'activation')
+  # In both dtypes of models: a constant of NumPy's in a function promotes bfloat16 to float32.
   for dtype in (jnp.float32, jnp.bfloat16):
     given = jax.ShapeDtypeStruct((2, 3), dtype)
     try:

@@ -43,6 +43,7 @@ class CNN(layers.Model):
         f'model cnn: an example of shape {x.shape[1:]} is no image: give (height, width, '
         "channels), with config.data.layout='image'"
       )
+    # Each pooling halves a side, and cuts an odd one.
     most = min(x.shape[1:3]).bit_length() - 1
     if pools > most:
       raise ValueError(

@@ -31,6 +31,7 @@ class Decoder(transformer.Blocks):
     # As large as the usual rows, of deviation sqrt(2 / classes): sinusoids have half that variance.
     usual = 2 / self.classes**0.5
     position = self.param('position', lambda _, *s: usual * transformer.sinusoids(*s), *x.shape[1:])
+    # In the dtype of x: float32 positions would widen all that follows.
     x = self.blocks(make, x + position.astype(x.dtype), causal=True)
     return make.head(self.classes)(x)
 

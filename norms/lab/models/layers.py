@@ -118,6 +118,7 @@ class Layers:
     layers, norms = self.numbers
     self.numbers = layers + 1, norms
     name, zeros = f'layer_{layers}', nn.initializers.zeros
+    # Zeros, since the lab draws kernels itself, from the seed alone: see initial in training.py.
     return self.norm.layer(layer(*args, **options, kernel_init=zeros, name=name))
 
 

@@ -37,8 +37,10 @@ class Norm:
       options |= {} if self.momentum is None else {'momentum': self.momentum}
       options |= self.row.exact if self.momentum == 0 else {}
     if self.axis_name is not None and self.row.state and 'axis_name' in self.row.settings:
+      # Only examples are split over devices: statistics within one of them need no others.
       options |= {'axis_name': self.axis_name}
     if self.row.groups and options.get('num_groups') == 'auto':
+      # How many channels there are is not known before the call.
       return lambda x: self.module(**options | {'num_groups': _groups(x.shape[-1])}, name=name)(x)
     return self.module(**options, name=name)
 

@@ -101,6 +101,7 @@ def resnet(
   scan = depth is not None if scan is None else scan
   if depth is not None:
     layers.whole(depth=depth)
+    # The nearest depth of the family, which the message suggests.
     n = max(1, round((depth - 2) / (2 * STAGES)))
     if depth != 2 * STAGES * n + 2:
       raise ValueError(

@@ -22,6 +22,7 @@ class Transformer(transformer.Blocks):
     make = self.layers(train)
     x = make.dense(self.width)(patches(x, self.patch))
     position = self.param('position', lambda _, *shape: transformer.sinusoids(*shape), *x.shape[1:])
+    # In the dtype of x: float32 positions would widen all that follows.
     x = self.blocks(make, x + position.astype(x.dtype))
     return make.head(self.classes)(x.mean(1))
 

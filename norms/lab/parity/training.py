@@ -77,6 +77,7 @@ def train_with_tensorflow(
     command = [sys.executable, '-m', 'norms.lab.peers.tensorflow_loop', str(in_file), str(out_file)]
     process = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
     if process.returncode:
+      # Its last line is the error; TensorFlow warns of much before it.
       raise RuntimeError(process.stderr.strip().splitlines()[-1])
     with np.load(out_file) as arrays:
       return Curves(**dict(arrays))
@@ -117,7 +118,7 @@ def _setup(static: Trial, classes: int) -> TrainSetup:
   return TrainSetup.of(static, classes)
 
 
-@functools.cache
+@functools.cache  # for all seeds: a trial's static part has none
 def _compiled(static: Trial, names: tuple[tuple[str, int], ...], classes: int):
   """(an epoch with what is watched after each step, test accuracy by running statistics)."""
   # The watched values are taken inside the scan: to stop at each step would be another program.

@@ -61,6 +61,7 @@ def running(batches, momentum=None):
       norm, state = _batch_norm(x, **drop_none(momentum=momentum))
     _, state = _mapped(norm, jnp.asarray(x), state)
   (mean, var), count = state.get(norm.batch_state_index), state.get(norm.batch_counter)
+  # As its evaluation does, which divides what is kept by the sum of its weights.
   debiasing = 1 - norm.momentum**count
   return {'mean': mean / debiasing, 'var': var / debiasing}
 

@@ -75,6 +75,7 @@ RC: Any = {  # a checker knows matplotlib's settings one by one, and takes no di
   'legend.fontsize': 9,
   'hatch.linewidth': 0.5,
   'svg.fonttype': 'none',
+  # Ids of a fixed salt, so that the same figure is the same file.
   'svg.hashsalt': 'norms',
   'path.simplify': True,
 }
@@ -101,6 +102,7 @@ class Look(NamedTuple):
 
 def look(norm: str) -> Look:
   """The same for a norm in every figure of every report; of a user's norm, from its name."""
+  # Not Python's hash of a text, which is another in each process.
   code = zlib.crc32(norm.encode())
   derived = (1 + code % (len(PALETTE) - 1), MARKERS[code // 16 % len(MARKERS)], code // 256 % 5)
   index, marker, line = KNOWN.get(norm, derived)

@@ -47,6 +47,7 @@ def plain(
     'reference_says': list(says),
     'reference': list(lines),
   }
+  # JSON has no NaN, though Python writes it: other programs could not read the file.
   return json.dumps(content, indent=1, allow_nan=False) + '\n'
 
 

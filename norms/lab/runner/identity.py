@@ -45,6 +45,7 @@ def _as_imported(name: str) -> str:
   found = catalogue.load(name, 'object')
   if name.startswith('__main__:'):  # which a notebook defines anew at any time
     return source.digest(name)
+  # Reloaded: the object is another, and so may be its source.
   if name not in _imported or _imported[name][0] is not found:
     _imported[name] = (found, source.digest(name))
   return _imported[name][1]

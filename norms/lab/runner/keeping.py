@@ -51,6 +51,7 @@ class Keeping:
     for (row, lane), trial in self._tile.places():
       ends = {'final': last[trial], 'best': int(best[last[trial], row, lane])}
       wanted = {str(epoch) for epoch in ends.values()}
+      # What was best for a while was saved, since nobody knew then what was to come.
       for place in self._places[trial].iterdir():
         if self._level != 'epochs' and place.name not in wanted:
           shutil.rmtree(place)

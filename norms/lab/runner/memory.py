@@ -11,6 +11,7 @@ CGROUPS, OWN = pathlib.Path('/sys/fs/cgroup'), pathlib.Path('/proc/self/cgroup')
 
 def size() -> int:
   """Bytes of the device; where that is the machine, no more than this process's group may have."""
+  # JAX tells the memory of accelerators, and none of a CPU.
   stats = jax.local_devices()[0].memory_stats() if jax.default_backend() != 'cpu' else None
   if limit := (stats or {}).get('bytes_limit'):
     return limit

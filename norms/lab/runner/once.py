@@ -16,10 +16,12 @@ class Once:
   def __call__(self, key, make: Callable[[], Any]):
     with self._lock:
       first = key not in self._made
+      # Others find the future at once, and wait for it without the lock.
       future = self._made.setdefault(key, futures.Future())
     if first:
       try:
         future.set_result(make())
+      # Ctrl-C, too: who waits for the future would wait for ever.
       except BaseException as error:
         future.set_exception(error)
     return future.result()

@@ -35,6 +35,7 @@ class Progress:
       if self._left[group] <= 0 < before:
         self._ended += 1
         self._line(group, diverged)
+      # Not drawn twice: what follows refreshes the bar.
       self._bar.set_description(f'group {self._ended}/{self._groups}: {group.label}', refresh=False)
       self._bar.set_postfix_str(f'diverged {sum(self._diverged.values())}')
 

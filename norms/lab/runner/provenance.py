@@ -21,6 +21,7 @@ def provenance(command: str, **more) -> dict[str, Any]:
   return {'command': command, 'started': started, **_machine(), **more}
 
 
+# Once for a process: git is started twice, and nothing of this changes.
 @functools.cache
 def _machine() -> dict[str, Any]:
   versions = {name: importlib.metadata.version(name) for name in PACKAGES}

@@ -30,6 +30,7 @@ class Checkpoints:
 
   def __init__(self, workdir: str | os.PathLike, tile: grouping.Tile, minutes: float, keep: str):
     self._workdir, self._tile, self._keep = workdir, tile, keep
+    # A monotonic clock, which nobody sets back in the middle of a run.
     self._seconds, self._last = 60 * minutes, time.monotonic()
 
   def __call__(
@@ -60,6 +61,7 @@ def packed(
   leaves: dict[tuple[int, int], list[np.ndarray]] = {}
   for block, carry in zip(blocks, carries, strict=True):
     lanes = range(block.lanes.start, block.lanes.stop)
+    # A file has leaves by their number. The program that goes on from it brings the tree.
     found = [np.asarray(leaf) for leaf in jax.tree.leaves(jax.device_get(carry))]
     for i, lane in enumerate(lanes):
       leaves[block.row, lane] = found if len(lanes) == 1 else [leaf[i] for leaf in found]
@@ -94,6 +96,7 @@ def restored(
   rows, place = {}, None
   try:
     for entry in checkpoints.entries(workdir):
+      # Trials of a tile may lie in several checkpoints: another number of lanes cuts other tiles.
       here = {t: entry.start(t, keep) for t in tile.trials if t not in rows}
       if start not in here.values():
         continue
@@ -126,6 +129,7 @@ def _unpacked(
     ]
     found = lanes[0] if len(trials) == 1 else [np.stack(each) for each in zip(*lanes, strict=True)]
     for leaf, shape in zip(found, shapes, strict=True):
+      # A program of another version may have a state of other leaves.
       if (leaf.shape, leaf.dtype) != (shape.shape, shape.dtype):
         raise ValueError(f'it has {leaf.dtype}{leaf.shape} for {shape.dtype}{shape.shape}')
     carries.append(jax.device_put(jax.tree.unflatten(tree, found)))

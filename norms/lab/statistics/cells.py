@@ -35,6 +35,7 @@ LAST_STEPS = 100  # that `final_loss` is the mean of, in whole epochs
 def finals(frame: pd.DataFrame) -> pd.DataFrame:
   """The last row of every trial, with its best accuracies and the loss of its last steps."""
   ordered = frame.reset_index(drop=True).sort_values(EPOCH, kind='stable')
+  # By sort_index in the order in which trials came, whatever their last epochs.
   last = ordered.drop_duplicates(TRIAL, keep='last').sort_index()
   trials = ordered.groupby(TRIAL)
   bests = {row.name: row.name.removeprefix(schema.BEST) for row in schema.COLUMNS}
@@ -47,6 +48,7 @@ def finals(frame: pd.DataFrame) -> pd.DataFrame:
       )
   if {schema.STEP, schema.MINIBATCH_LOSS} <= set(frame):
     recent = ordered[trials[STEP].transform('max') - ordered[STEP] < LAST_STEPS]
+    # Epoch 0 is before any step, and has no loss of one.
     recent = recent[recent[EPOCH] > 0]
     # A diverged trial has NaN here. Infinity keeps its mean the worst, where NaN would drop it.
     losses = recent[MINIBATCH_LOSS].astype(float).fillna(np.inf)
@@ -161,5 +163,6 @@ def _at(column: pd.Series, condition: Any) -> np.ndarray:  # a value, some, or f
 
 def _equal(column: pd.Series, value: object) -> np.ndarray:
   if isinstance(value, (int, float)) and pd.api.types.is_numeric_dtype(column.dtype):
+    # Relative alone: an absolute tolerance would take a learning rate of 1e-9 for 0.
     return np.isclose(column.astype(float), value, rtol=1e-3, atol=0)
   return (column == value).to_numpy()

@@ -30,6 +30,7 @@ def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
 
   Trials that replay a reference's draws are beside the study, unless there are no others.
   """
+  # A trial that does without a newer key has no column for it.
   frame = pd.DataFrame(trials).fillna(COLUMN_DEFAULTS)
   if schema.REPLAY in frame:
     replay = frame[schema.REPLAY].fillna('').astype(bool)

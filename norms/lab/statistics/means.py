@@ -46,6 +46,7 @@ def student_p(distance: float, error: float, freedom: float) -> float:
   """P(|T| >= distance / error) for Student's t; without an error only a distance of 0 is likely."""
   if error == 0:
     return float(distance == 0)
+  # Twice the lower tail, which keeps its digits where 1 - cdf would be rounded to 0.
   return float(2 * special.stdtr(freedom, -abs(distance) / error))
 
 

@@ -33,6 +33,7 @@ def ranking(
   # As sure as the least sure pair if all support it, else as the pair that decides.
   all_support = weakest.outcome == 'supported'
   p = max(found.p for found, _ in findings) if all_support else weakest.p
+  # np.minimum keeps a NaN, of what is not tested; min would make 1 of it.
   return weakest._replace(p=float(np.minimum(1.0, len(pairs) * p))), sentence
 
 

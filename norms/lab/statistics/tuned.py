@@ -112,6 +112,7 @@ def judge(scored: Scores, norm: str, than: str) -> Comparison:
   left, rivals = (own, theirs) if comparison.effect > 0 else (other, ours)
   against_each = [compare(left, rivals[point]) for point in rivals]
   # All have to hold, so that the weakest of them decides; one that is behind holds nothing.
+  # An effect of NaN is not <= 0, so that its p stays what it is: NaN, not tested.
   p = float(np.max([found.p if not found.effect <= 0 else 1.0 for found in against_each]))
   if comparison.outcome == 'undecided' or p <= 1 - comparison.level:
     return comparison._replace(p=p)

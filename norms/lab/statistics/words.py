@@ -68,6 +68,7 @@ def signed(value: float) -> str:
 
 def p_value(p: float) -> str:
   """'p = 0.012', or 'p < 0.0001'."""
+  # No smaller p is told from 0 by the resamples of a bootstrap: see means.SMALLEST_P.
   return 'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'
 
 

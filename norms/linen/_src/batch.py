@@ -50,6 +50,7 @@ class BatchNorm(nn.BatchNorm):
     x, scale, bias, dtype = parameters.inputs(self, x, self.axis)
     shape = [x.shape[a] for a in core.canonical_axes(x.ndim, self.axis)]
     is_complex = jnp.iscomplexobj(x)
+    # Only with options that Flax has not: with its own, the variables are those of Flax.
     count = ('count',) if self.momentum is None or self.zero_debias else ()
     variables = running.stat_variables(
       self, ('mean', 'var', *count), shape,
