@@ -295,6 +295,26 @@ def test_the_table_of_studies_comes_from_the_reports(tmp_path, monkeypatch):
   assert readme.read_text() == before
 
 
+def test_every_verdict_of_a_study_is_in_its_line(tmp_path):
+  """With what came out otherwise than expected, and the claims that have no question."""
+  judged = [
+    {'asks': 'Is it?', 'outcome': 'refuted', 'expected': 'against the expectation'},
+    {'asks': 'And this?', 'outcome': 'supported', 'expected': 'as expected'},
+    {'asks': '', 'outcome': 'refuted', 'expected': ''},
+    {'asks': '', 'outcome': 'supported', 'expected': ''},
+    {'asks': '', 'outcome': 'refuted', 'expected': ''},
+  ]
+  folder = tmp_path / 'mnist_mlp' / 'report'
+  folder.mkdir(parents=True)
+  facts = {'question': 'Q?', 'command': 'c', 'reference': [], 'reference_says': []}
+  each = [{'sentence': '', **verdict} for verdict in judged]
+  (folder / 'summary.json').write_text(json.dumps({**facts, 'verdicts': each}))
+  assert studies.table(tmp_path)[2].split(' | ')[4] == (
+    'Is it? **refuted**, against the expectation<br>And this? **supported**<br>'
+    '3 more claims: 2 refuted, 1 supported'
+  )
+
+
 def test_another_report_has_its_line_in_the_table_too(tmp_path):
   """parity_drift has verdicts of its own kind, and no records of trials."""
   made = types.SimpleNamespace(name='parity_drift', question='Alike?', command='python train.py')

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from norms.lab.statistics import words
+from norms.lab.statistics.judging import AGAINST
 
 COMMAND = 'python -m norms.lab.report.studies results/README.md'
 BEGIN, END = f'<!-- studies: {COMMAND} -->', '<!-- /studies -->'
@@ -121,12 +122,18 @@ def _runs(lines: list[dict[str, Any]]) -> str:
 
 
 def _verdicts(summary: dict[str, Any]) -> str:
-  """The study's own questions with their outcomes; without any, how many claims came out how."""
-  answers = [f'{v["asks"]} **{v["outcome"]}**' for v in summary['verdicts'] if v['asks']]
-  if answers:
-    return '<br>'.join(answers)
-  outcomes = [verdict['outcome'] for verdict in summary['verdicts']]
-  return ', '.join(f'{outcomes.count(name)} {name}' for name in dict.fromkeys(outcomes))
+  """Every verdict: questions with their outcomes, and how many claims without one came out how."""
+  asked = [verdict for verdict in summary['verdicts'] if verdict['asks']]
+  lines = [f'{verdict["asks"]} **{verdict["outcome"]}**{_against(verdict)}' for verdict in asked]
+  outcomes = [verdict['outcome'] for verdict in summary['verdicts'] if not verdict['asks']]
+  counts = ', '.join(f'{outcomes.count(name)} {name}' for name in dict.fromkeys(outcomes))
+  others = words.count(len(outcomes), 'more claim')
+  return '<br>'.join([*lines, *[f'{others}: {counts}' if lines else counts] * bool(counts)])
+
+
+def _against(verdict: dict[str, Any]) -> str:
+  """What a reader would else take for granted: that it came out otherwise than was expected."""
+  return f', {AGAINST}' if verdict.get('expected') == AGAINST else ''
 
 
 if __name__ == '__main__':
