@@ -141,6 +141,7 @@ def ghost_batch_norm(
   bias = core.expand_param(bias, x.shape, features, 'bias')
   z, moments = core.normalize(
     ghosts(x),
+    # Ghosts are an axis in front of those of x, and so of its parameters.
     None if scale is None else scale[None],
     None if bias is None else bias[None],
     None if mask is None else ghosts(jnp.broadcast_to(mask, x.shape)),

@@ -90,6 +90,7 @@ def evonorm_b0(
       _, batch = core.normalize(
         scaled, mask=mask, axes=(0, *positions), epsilon=1.0, keep_input=True, **options
       )
+      # One factor after the other: unit^2 alone may overflow.
       moments = core.Moments(batch.mean * unit, batch.var * unit * unit, batch.count)
       batch_std = reduction.deviation(batch.var, epsilon, unit)
     else:
@@ -159,6 +160,7 @@ def evonorm_s0(
   named = {'scale': scale, 'bias': bias, 'slope': slope}
   expanded = [core.expand_param(p, x.shape, (last,), name) for name, p in named.items()]
   parameters = [None if p is None else split(p) for p in expanded]
+  # In the shape of x: a mask of one channel has none to split into groups.
   present = None if mask is None else split(jnp.broadcast_to(mask, x.shape))
 
   def normalized(

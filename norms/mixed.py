@@ -87,6 +87,7 @@ def switchable_norm(
     layer, moments = _merge_moments(reduction.make_reduction(features), instance), None
     if averages is None:
       batch = _merge_moments(reduction.make_reduction((0,), **options), instance)
+      # One factor after the other: unit^2 alone may overflow.
       moments = core.Moments((batch.mean + shift) * unit, batch.var * unit * unit, batch.count)
     else:
       batch = core.Moments(averages.mean / unit - shift, averages.var / unit / unit, instance.count)

@@ -66,10 +66,12 @@ def scaled_weight_standardization(
   w = core.inexact(w)
   features = () if axis is None else core.canonical_axes(w.ndim, axis)
   axes = _input_axes(w, features)
+  # 1 for an empty axis, over which nothing is to be divided by 0.
   n = max(1, math.prod(w.shape[a] for a in axes))
   gain = core.expand_param(gain, w.shape, features, 'gain')
   # n var + epsilon = n (var + epsilon / n): the rule of core, with sqrt(n) in the scale.
   dtype = core.compute_dtype(w)
+  # In the dtype of the arithmetic: in that of a kernel of 16 bits it would be rounded.
   factor = jnp.asarray(gamma / arithmetic.sqrt_count(n, dtype), dtype)
   scale = factor if gain is None else factor * gain
   w_hat, _ = core.normalize(w, scale, axes=axes, epsilon=epsilon / n, keep_input=True)

@@ -5,7 +5,7 @@ import functools
 import importlib.util
 import inspect
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MODULE = 'study_config'  # the name under which the file runs
 
@@ -13,7 +13,7 @@ MODULE = 'study_config'  # the name under which the file runs
 class ConfigFile(NamedTuple):
   """What a file says of a study."""
 
-  get_config: Callable[[], Any]
+  get_config: Callable[[], object]  # a ConfigDict, unless the file is wrong
   get_hyper: Callable | None
   doc: str
 

@@ -1,6 +1,7 @@
 """Failures of groups, on record beside the results: a text file each, until the group succeeds."""
 
 from collections.abc import Iterable, Mapping
+import os
 import pathlib
 import time
 
@@ -10,7 +11,7 @@ from norms.lab.records import Hashed, folder, tile_hash
 SUFFIX, TRIALS = '.error.txt', 'trials:'
 
 
-def write(path, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
+def write(path: str | os.PathLike, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
   """Puts a group's failure on record; `text` is its traceback."""
   trials = list(trials)
   target, now = _file(path, trials), time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
@@ -26,17 +27,17 @@ def line(label: str, error: BaseException) -> str:
   return f'{label}: {type(error).__name__}: {said[0] if said else mistakes.place(error)}'
 
 
-def there_is(path, trials: Iterable[Hashed]) -> bool:
+def there_is(path: str | os.PathLike, trials: Iterable[Hashed]) -> bool:
   """Whether a group's failure is on record."""
   return _file(path, trials).exists()
 
 
-def forget(path, trials: Iterable[Hashed]) -> None:
+def forget(path: str | os.PathLike, trials: Iterable[Hashed]) -> None:
   """Removes the record of a failure."""
   _file(path, trials).unlink(missing_ok=True)
 
 
-def forget_mended(path, groups: Mapping[str, Iterable[Hashed]]) -> None:
+def forget_mended(path: str | os.PathLike, groups: Mapping[str, Iterable[Hashed]]) -> None:
   """Removes the records of failures whose trials are all done by now, or whose group is.
 
   groups: those that were to be run, by label. One's own norm that is mended is another trial, since
@@ -52,5 +53,5 @@ def forget_mended(path, groups: Mapping[str, Iterable[Hashed]]) -> None:
       error.unlink(missing_ok=True)
 
 
-def _file(path, trials: Iterable[Hashed]) -> pathlib.Path:
+def _file(path: str | os.PathLike, trials: Iterable[Hashed]) -> pathlib.Path:
   return folder(path) / f'{tile_hash(trials)}{SUFFIX}'

@@ -6,7 +6,6 @@ import functools
 import itertools
 import math
 from random import Random
-from typing import Any
 
 from norms.lab.values import Given, Settings
 from norms.lab.written import HOW_MANY, finite, is_count
@@ -54,7 +53,7 @@ def sweep(key: str, values: Iterable) -> Points:
   return [{key.removeprefix('config.'): value} for value in values]
 
 
-def fixed(key: str, value, length: int = 1) -> Points:
+def fixed(key: str, value: object, length: int = 1) -> Points:
   """The same value, `length` times; the command line does not change it."""
   return [Point(point, dict.fromkeys(point, FIXED)) for point in sweep(key, [value] * length)]
 
@@ -156,7 +155,7 @@ def _points(what: str, part: Given) -> Points:
   return points
 
 
-def _parts(what: str, parts: Iterable[Any], n: int) -> list[Any]:
+def _parts(what: str, parts: Iterable[Points | Range], n: int) -> list[Points | Range]:
   if not is_count(n):
     raise ValueError(f'hyper.{what}(..., n={n!r}): give {HOW_MANY}')
   checked = [part if isinstance(part, Range) else _points(what, part) for part in parts]
@@ -165,7 +164,7 @@ def _parts(what: str, parts: Iterable[Any], n: int) -> list[Any]:
   return checked
 
 
-def _drawn(parts: list[Any], shares: list[float]) -> Point:
+def _drawn(parts: list[Points | Range], shares: list[float]) -> Point:
   """The point at these shares of the parts."""
   chosen = [
     {part.key: part.at(share)} if isinstance(part, Range) else part[int(share * len(part))]

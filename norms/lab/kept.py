@@ -84,7 +84,7 @@ def staging(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
   return folder(workdir) / f'.{trial.hash}'
 
 
-def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, Any]) -> None:
+def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, object]) -> None:
   """Makes a trial's staged parameters those that are kept, in place of older ones."""
   (place / FILE).write_text(json.dumps(facts) + '\n', encoding='utf-8')
   # A folder cannot take the place of one that is not empty.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from norms.lab import columns
 from norms.lab.columns import Column
@@ -27,9 +27,9 @@ def from_json(text: bytes | None) -> Measured:
   return Measured(score, tuple(map(_row, rows)))
 
 
-def _row(values: list[Any]) -> Column:
+def _row(values: list[object]) -> Column:
   """A row of JSON, which knows lists only."""
-  fields: list[Any] = [tuple(v) if isinstance(v, list) else v for v in values]
+  fields: list[object] = [tuple(v) if isinstance(v, list) else v for v in values]
   return Column._make(fields)
 
 

@@ -13,6 +13,7 @@ import pathlib
 import sys
 import sysconfig
 import traceback
+import types
 
 from norms.lab import config_file
 
@@ -101,7 +102,7 @@ def of_users(error: BaseException) -> str:
   return ''
 
 
-def _is_users(frame) -> bool:
+def _is_users(frame: types.FrameType) -> bool:
   """Whether its code is a config's or lies in a file that is neither ours nor installed."""
   file, package = frame.f_code.co_filename, _package(frame)
   installed = file.startswith(('<', *map(sysconfig.get_path, ('stdlib', 'purelib', 'platlib'))))
@@ -123,7 +124,7 @@ def _packages(error: BaseException) -> set[str]:
   return {_package(frame) for frame, _ in traceback.walk_tb(error.__traceback__)}
 
 
-def _package(frame) -> str:
+def _package(frame: types.FrameType) -> str:
   return str(frame.f_globals.get('__name__', '')).partition('.')[0]
 
 

@@ -1,7 +1,6 @@
 """The points of a study, with what the command line changes: new values, or some of the old."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from norms.lab import grid, values, written
 from norms.lab.grid import Point, Points
@@ -60,7 +59,7 @@ def narrow(points: Points, overrides: Settings, source: str) -> Points:
   return points
 
 
-def _values(key: str, axis_values) -> tuple:
+def _values(key: str, axis_values: object) -> tuple:
   axis_values = values.listed(f'sweep.{key}', axis_values)
   # A text may be several values, as a,b on a command line that knows no tuples.
   return tuple(
@@ -100,7 +99,7 @@ def _narrow_key(
 
 def _is_factor(points: Points, key: str) -> bool:
   """Whether all values of a key go with all combinations of the other keys."""
-  by_rest: dict[Any, set] = {}
+  by_rest: dict[tuple, set] = {}
   for point in points:
     by_rest.setdefault(_others(point, key), set()).add(grid.hashable(point.get(key)))
   return len(set(map(frozenset, by_rest.values()))) == 1

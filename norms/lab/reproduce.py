@@ -1,12 +1,12 @@
 """One trial again, alone: from Python, or by train.py --only, which holds it against its record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 import dataclasses
 import functools
 import os
 import pathlib
 import tempfile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,7 +17,7 @@ import pandas as pd
 from norms.lab import columns, grouping, records, sweep, tasks
 from norms.lab import data as data_sets
 from norms.lab.engine import evaluation, program
-from norms.lab.engine.training import State, TrainSetup
+from norms.lab.engine.training import State, TrainSetup, Variables
 from norms.lab.runner import execution
 from norms.lab.runner.once import Once
 from norms.lab.statistics import cells
@@ -95,6 +95,7 @@ def _measured(frame: pd.DataFrame, trial: Trial) -> pd.DataFrame:
 
 
 def _largest(name: str, recorded: pd.Series, again: pd.Series) -> Difference:
+  # Of two infinities, too, which have no difference.
   same = (recorded == again) | (recorded.isna() & again.isna())
   apart = (again - recorded).abs().fillna(np.inf).where(~same, 0.0)
   epoch = apart.idxmax()
@@ -145,7 +146,7 @@ def network(trial: Trial) -> nn.Module:
   return TrainSetup.of(trial.static, tasks.outputs(trial.static)).running
 
 
-def evaluate(trial: Trial, variables: Mapping[str, Any], manual_dir: str = '') -> dict[str, float]:
+def evaluate(trial: Trial, variables: Variables, manual_dir: str = '') -> dict[str, float]:
   """What is recorded of each split of a trial's data, for a network with these variables.
 
   Statistics of batches are as config.eval_stats says: exact ones are taken anew, from the training

@@ -116,6 +116,7 @@ def _workers_can_start(study: Study) -> bool:
 
   A worker imports `__main__` anew where that is a file; what a notebook defines, no worker has.
   """
+  # A daemon may start no processes of its own.
   if multiprocessing.current_process().daemon or hasattr(sys.modules['__main__'], '__file__'):
     return False
   return not any('__main__:' in repr(trial) for trial in study.trials)

@@ -1,6 +1,7 @@
 """A trial that runs again, for its parameters, has one record: the older rows leave their files."""
 
 from collections.abc import Iterable
+import os
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +10,7 @@ from norms.lab import checked, columns, records
 from norms.lab.trial import Trial
 
 
-def withdraw(path, trials: Iterable[Trial]) -> None:
+def withdraw(path: str | os.PathLike, trials: Iterable[Trial]) -> None:
   """Takes the rows of trials out of the files that hold them.
 
   But for the file of these trials alone, which is replaced when they are written.

@@ -186,7 +186,7 @@ def make(config: dict[str, Any]) -> Trial:
   return dataclasses.replace(made, code=''.join(map(_source, made.objects)))
 
 
-def _as_before(key: str, value) -> bool:
+def _as_before(key: str, value: object) -> bool:
   """Whether a key that came later is as if it had not come."""
   return key in HASH_EXEMPT and value == HASH_EXEMPT[key]
 

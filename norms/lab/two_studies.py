@@ -76,11 +76,11 @@ def _settings(before: pd.DataFrame, after: pd.DataFrame) -> list[dict[str, Any]]
   return found
 
 
-def _values(frame: pd.DataFrame, name: str) -> list[Any]:
+def _values(frame: pd.DataFrame, name: str) -> list[words.Scalar]:
   return [None if pd.isna(v) else v for v in frame[name].unique()] if name in frame else [None]
 
 
-def _listed(values: list[Any]) -> str:
+def _listed(values: list[words.Scalar]) -> str:
   return ', '.join('none' if value is None else words.number(value) for value in values)
 
 

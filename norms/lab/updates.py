@@ -64,7 +64,7 @@ def in_epochs(option: str) -> str:
   return f'{option.removesuffix("_steps")}_epochs'
 
 
-def ends_with_training(name: str, options: Iterable[tuple[str, Any]]) -> bool:
+def ends_with_training(name: str, options: Iterable[tuple[str, object]]) -> bool:
   """Whether a schedule lasts as long as the training, since its options do not say how long."""
   given = {option for option, _ in options}
   lengths = {'decay_steps', 'transition_steps'} & set(SCHEDULES[name])
@@ -83,7 +83,10 @@ def in_steps(options: Settings, steps_per_epoch: int) -> dict[str, Any]:
   return found
 
 
-def check_used(configs: Iterable[Settings], trials: Iterable[Any]) -> None:
+def check_used(
+  configs: Iterable[Settings],
+  trials: Iterable[Any],  # norms.lab.trial.Trial, which is made of these fields
+) -> None:
   """ValueError where the points of a study give what none of its trials is updated by."""
   trials = list(trials)
   used = {option for trial in trials for option, _ in trial.schedule_options}

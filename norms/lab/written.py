@@ -82,7 +82,7 @@ def is_count(n: object) -> bool:
 AXES: dict[str, Callable[..., tuple[float, ...]]] = {'log': log, 'lin': lin}
 
 
-def _spread(part: str, single: Callable[[str], Any]) -> tuple:
+def _spread(part: str, single: Callable[[str], object]) -> tuple:
   call = re.fullmatch(r'(log|lin)\s*\((.*)\)', part, re.DOTALL)
   if not call:
     return (single(part),)

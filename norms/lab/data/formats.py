@@ -67,7 +67,7 @@ def idx(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
   return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def cifar(content: bytes, examples: int, known: Known, path) -> Split:
+def cifar(content: bytes, examples: int, known: Known, path: pathlib.Path | str) -> Split:
   """A binary batch: of each example a byte for the label, then its red, green and blue planes."""
   height, width, channels = known.shape
   size = examples * (1 + math.prod(known.shape))
@@ -82,7 +82,7 @@ def cifar(content: bytes, examples: int, known: Known, path) -> Split:
   return Split(x, labels(rows[:, 0], path, known))
 
 
-def labels(y: np.ndarray, path, known: Known) -> np.ndarray:
+def labels(y: np.ndarray, path: pathlib.Path | str, known: Known) -> np.ndarray:
   """The labels, none of them out of range."""
   wrong = np.flatnonzero(y >= known.classes)
   if len(wrong):
@@ -125,7 +125,7 @@ def _files(paths: Paths):
   return [(paths[name].read_bytes(), paths[name]) for name in BATCHES]
 
 
-def _damaged(path, error) -> ValueError:
+def _damaged(path: pathlib.Path | str, error: Exception) -> ValueError:
   return ValueError(f'{path} is cut short or damaged ({error}): download it again')
 
 

@@ -47,7 +47,7 @@ def read(name: str, target: str) -> dict[str, tuple]:
   return pairs if 'test' in pairs else {**pairs, **tables.hold_out_test(*pairs['train'])}
 
 
-def _loaded(name: str) -> Mapping[str, Any]:
+def _loaded(name: str) -> Mapping[str, Any]:  # of datasets.Dataset, as below
   """Split by split."""
   import datasets  # a second or more to import: not before it is needed
 

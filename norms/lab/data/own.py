@@ -50,7 +50,7 @@ def read(chosen: Settings, manual_dir: str = '') -> OwnData:
   return content
 
 
-def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Hashable]:
+def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Hashable]:  # see _read
   """(what is read, which version of it): another version is read anew."""
   if where == 'function':
     return _function(name), None
@@ -65,11 +65,16 @@ def _source(where: str, name: str, manual_dir: str) -> tuple[Any, Hashable]:
 # A handful: a data set may be large.
 @functools.lru_cache(maxsize=4)
 def _read(
-  name: str, where: str, source: Any, version: Hashable, target: str, kind: str
-) -> OwnData:  # source: a function, a name or a folder, as `where` says
+  name: str,
+  where: str,
+  source: Any,  # a function, a name or a folder, as `where` says
+  version: Hashable,
+  target: str,
+  kind: str,
+) -> OwnData:
   # It is a part of the key of the cache only: a file that has changed is read anew.
   del version
-  readers: dict[str, Callable[[], Any]] = {
+  readers: dict[str, Callable[[], object]] = {
     'function': lambda: source(),
     '.npz': lambda: npz(source),
     'tfds': lambda: tfds_sets.read(name, source, target),
@@ -79,7 +84,7 @@ def _read(
   return arrays.check_arrays(name, content, kind)
 
 
-def _function(name: str) -> Callable[[], Any]:
+def _function(name: str) -> Callable[[], object]:
   function = catalogue.load(name, 'data')
   if not callable(function):
     raise ValueError(f'data.name={name!r} is a {type(function).__name__}: name a function')

@@ -77,7 +77,11 @@ def read(name: str, place: pathlib.Path, target: str) -> dict[str, tuple]:
   return pairs if 'test' in pairs else {**pairs, **tables.hold_out_test(*pairs['train'])}
 
 
-def _columns(builder: Any, split: str, place: pathlib.Path) -> dict[str, tables.Column]:
+def _columns(
+  builder: Any,  # of tfds, which is imported only where it is needed
+  split: str,
+  place: pathlib.Path,
+) -> dict[str, tables.Column]:
   """Feature by feature, in the order of the alphabet, the values of all examples."""
   form = json.loads((place / INFO).read_text(encoding='utf-8')).get('fileFormat', 'tfrecord')
   if form == 'array_record':

@@ -87,7 +87,7 @@ class Update:
       trial.one_of('optimizer', self.name, names())
     return getattr(optax, self.name)
 
-  def __call__(self, hyper: Settings, step=0) -> optax.GradientTransformation:
+  def __call__(self, hyper: Settings, step: ArrayLike = 0) -> optax.GradientTransformation:
     """The rule at a step, as an optax optimizer; hyper: what is traced, by name."""
     # A float option is traced, and so its value comes with the call; others are compiled in.
     options = {key: hyper.get(f'{trial.OPTION}{key}', value) for key, value in self.options}

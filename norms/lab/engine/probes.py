@@ -15,7 +15,6 @@ NaN.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from flax import traverse_util
 import flax.linen as nn
@@ -72,7 +71,7 @@ def signals_and_gradients(setup: TrainSetup, state: State, batch: Split, layers:
 def _watch(setup: TrainSetup, layers: list[tuple], norm_of: dict[tuple, tuple]) -> Callable:
   """An interceptor that sows the root mean square of what layers, and norms of them, return."""
   # Sown and not kept here: what a module under nn.remat returns must not leave it by another way.
-  outputs: list[tuple[tuple, Any]] = []
+  outputs: list[tuple[tuple, jax.Array]] = []
 
   def watch(call, args, kwargs, context):
     z, module = call(*args, **kwargs), context.module

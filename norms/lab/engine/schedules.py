@@ -66,6 +66,7 @@ def _per_epoch(trial: Trial) -> int:
   return data.sizes(trial.data).train // trial.batch_size
 
 
+# Asked for when a study is checked, and again for each chunk of its trials.
 @functools.lru_cache(maxsize=1024)
 def _rates(name: str, options: tuple, peak: float, per_epoch: int, epochs: int) -> np.ndarray:
   given, steps = ', '.join(f'{key}={value!r}' for key, value in options), epochs * per_epoch

@@ -125,7 +125,7 @@ def statistics_at_zero(variables: Variables) -> Variables:
   return traverse_util.unflatten_dict(flat)
 
 
-def kernel_paths(params: Mapping[tuple, Any]) -> list[tuple]:
+def kernel_paths(params: Mapping[tuple, object]) -> list[tuple]:
   """The paths of the kernels, layer_2 before layer_10."""
   return sorted((path for path in params if path[-1] == 'kernel'), key=repeated.order)
 
@@ -136,7 +136,7 @@ def kernel_size(params: Variables) -> int:
   return sum(flat[path].size for path in kernel_paths(flat))
 
 
-def _with_lengths(params: dict[tuple, Any]) -> dict[tuple, Any]:
+def _with_lengths(params: dict[tuple, Array]) -> dict[tuple, Array]:
   """Weight norm starts as the net without it: g is the length of the kernel drawn."""
   for path in params:
     layer, _, last = path[-1].rpartition('/kernel/')

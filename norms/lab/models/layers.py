@@ -102,6 +102,7 @@ class Layers:
     layers, norms = self.numbers
     self.numbers = layers, norms + 1
     z = self.norm.activation(name=f'norm_{norms}')(x)
+    # So that what layers pass to each other is in the dtype of the model.
     return z if self.dtype is None else z.astype(self.dtype)
 
   def activated(self, x: jax.Array, placement: str) -> jax.Array:

@@ -35,7 +35,12 @@ class Block(nn.Module):
 
 
 def repeat(
-  f: Callable, layers: Any, x: jax.Array, count: int, *, per_block: tuple[int, int]
+  f: Callable,
+  layers: Any,  # as in Block
+  x: jax.Array,
+  count: int,
+  *,
+  per_block: tuple[int, int],
 ) -> jax.Array:
   """x after `count` times x = f(layers, x), which keeps its shape and dtype.
 

@@ -40,6 +40,7 @@ class Blocks(layers.Model):
     else:
       for _ in range(self.depth):
         x = block(make, x)
+    # With 'pre' nothing has normalised yet what the blocks have added up.
     return make.normalize(x) if self.placement == 'pre' else x
 
 

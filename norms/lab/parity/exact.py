@@ -21,7 +21,15 @@ def as_library_defines(library: str, norm: str, case: Case, options: dict[str, A
   return value(norm, case, **options)
 
 
-def value(norm: str, case: Case, *, epsilon=0.0, groups=1, floor=False, steps=0) -> Result:
+def value(
+  norm: str,
+  case: Case,
+  *,
+  epsilon: float = 0.0,
+  groups: int = 1,
+  floor: bool = False,
+  steps: int = 0,
+) -> Result:
   """The value and the gradients of <cotangent, value>.
 
   floor: the squared length is max(|v|^2, epsilon), not |v|^2 + epsilon. steps: of the power
@@ -51,7 +59,7 @@ def deviation(norm: str, z: np.ndarray, case: Case, groups: int = 1) -> float:
   return float(deviations.flat[np.argmax(np.abs(deviations - 1))])
 
 
-def size(quantity: str, value, case: Case, *, epsilon: float, flat: bool) -> float:
+def size(quantity: str, value: np.ndarray, case: Case, *, epsilon: float, flat: bool) -> float:
   """What an error is measured by: the largest entry.
 
   Of `flat` input, where nothing or a single term is left, no less than what is usual: of the

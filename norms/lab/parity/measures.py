@@ -60,7 +60,14 @@ def _running(library: str, setting: Setting, row: Callable[..., RecordRow]) -> I
     yield row(f'running {name}', theirs[name], ours[name])
 
 
-def _row(library: str, norm: str, quantity: str, theirs, ours, exact_values=None) -> RecordRow:
+def _row(
+  library: str,
+  norm: str,
+  quantity: str,
+  theirs: np.ndarray,
+  ours: np.ndarray,
+  exact_values: np.ndarray | None = None,
+) -> RecordRow:
   """Mean and largest difference, the largest entry, and each one's mean error, if known."""
   # In float64, so that the comparison itself rounds nothing.
   a, b = (np.asarray(values, np.float64) for values in (theirs, ours))
@@ -136,7 +143,7 @@ def by_quantity(result: Result) -> dict[str, np.ndarray]:
   return {'output': result.z, **gradients}
 
 
-def error_of(a, true, size: float, dtype: str) -> RecordRow:
+def error_of(a: np.ndarray | None, true: np.ndarray, size: float, dtype: str) -> RecordRow:
   """The largest error and two ulp, both over `size`; how many entries are lost.
 
   Lost is what is not finite though the dtype could hold the exact value.

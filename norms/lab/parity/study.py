@@ -10,7 +10,7 @@ import os
 import pathlib
 import time
 import traceback
-from typing import Any, Protocol
+from typing import Protocol
 import warnings
 
 import pandas as pd
@@ -118,7 +118,7 @@ def results(study: ParityStudy, workdir: str | os.PathLike) -> pd.DataFrame:
   return frame.loc[order].reset_index(drop=True)
 
 
-def digest(identity: Mapping[str, Any]) -> str:
+def digest(identity: Mapping[str, object]) -> str:
   """A short hash of all that identifies a unit."""
   text = json.dumps({**identity, 'numerics': numerics.NUMERICS}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]

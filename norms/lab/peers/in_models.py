@@ -5,6 +5,7 @@ ours, scale and bias, so that they can be compared.
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from norms.catalogue import Row
@@ -20,7 +21,7 @@ class KerasBatch(nn.Module):
   epsilon: float = 1e-3
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     from norms.lab.peers import keras
 
     shape = x.shape[-1:]
@@ -43,7 +44,7 @@ class KerasLayer(nn.Module):
   epsilon: float = 1e-3
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     from norms.lab.peers import keras
 
     return keras.layer(x, *_affine(self, x.shape[-1:]), epsilon=self.epsilon)
@@ -56,13 +57,13 @@ class KerasGroup(nn.Module):
   epsilon: float = 1e-3
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     from norms.lab.peers import keras
 
     affine = _affine(self, x.shape[-1:])
     return keras.group(x, *affine, epsilon=self.epsilon, groups=self.num_groups)
 
 
-def _affine(module: nn.Module, shape):
+def _affine(module: nn.Module, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
   scale = module.param('scale', nn.initializers.ones, shape)
   return scale, module.param('bias', nn.initializers.zeros, shape)

@@ -30,7 +30,9 @@ def _pulled(function: Callable, options: tuple) -> Callable:
   return run
 
 
-def train(function: Callable, case: Case, target, steps: int, options: dict[str, Any]):
+def train(
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+) -> dict[str, np.ndarray]:
   """The parameters after some steps, in one compiled loop."""
   optimizer = optax.sgd(RATE, MOMENTUM)
 

@@ -30,7 +30,9 @@ def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
   return Result(array(z), dict(zip(parameters, map(array, gradients), strict=True)))
 
 
-def train(function: Callable, case: Case, target, steps: int, options: dict[str, Any]):
+def train(
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+) -> dict[str, np.ndarray]:
   """The parameters after some steps."""
   parameters = {name: tensor(a, trained=True) for name, a in case.parameters.items()}
   optimizer = torch.optim.SGD(parameters.values(), RATE, momentum=MOMENTUM)

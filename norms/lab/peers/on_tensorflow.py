@@ -39,7 +39,9 @@ def _pulled(function: Callable, options: tuple) -> Callable:
   return run
 
 
-def train(function: Callable, case: Case, target, steps: int, options: dict[str, Any]):
+def train(
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+) -> dict[str, np.ndarray]:
   """The parameters after some steps."""
   parameters = {name: tf.Variable(a) for name, a in case.parameters.items()}
   optimizer = tf.compat.v1.train.MomentumOptimizer(RATE, MOMENTUM)

@@ -12,11 +12,12 @@ from norms.lab import columns as schema
 from norms.lab.columns import EPOCH, NORM, REPLAY
 from norms.lab.statistics.claims import NORM_OPTIONS
 from norms.lab.statistics.words import NO_NORM
+from norms.lab.values import Recorded, Settings
 
 if TYPE_CHECKING:
   from norms.lab.study import Study
 
-Claim = tuple[str, Mapping[str, Any]]
+Claim = tuple[str, Settings]
 
 
 class AnyStudy(Protocol):
@@ -112,7 +113,7 @@ def references(study: Study) -> list[dict[str, Any]]:
   return [{**entry, 'at': _options(entry.get('at', {}), names)} for entry in entries]
 
 
-def rename_timing(timing: Mapping[str, Any], study: Study) -> dict[str, Any]:
+def rename_timing(timing: Recorded, study: Study) -> dict[str, Any]:
   """What was timed, norms by the study's names for them."""
   names = labels(study)
   rows = [{**row, NORM: names.get(row[NORM], row[NORM])} for row in timing.get('rows', ())]
@@ -132,7 +133,7 @@ def split_replays(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
   return frame[~replay], frame[replay]
 
 
-def _options(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def _options(options: Settings, names: Mapping[str, str]) -> dict[str, Any]:
   # A claim across an axis compares two of its values, which are norms only if the axis is the norm.
   across = 'axis' in options and 'value' in options
   who = NORM_OPTIONS if not across else ('value', 'than') if options['axis'] == NORM else ()

@@ -170,7 +170,7 @@ def _over_cells(
   yield words.place(place) if place else ABSENT
 
 
-def _matching(view: View, key: tuple[Any, ...]) -> pd.DataFrame:
+def _matching(view: View, key: tuple[words.Scalar, ...]) -> pd.DataFrame:
   values = dict(zip([NORM, *view.texts], key, strict=True))
   rows = view.rows
   for column, value in values.items():

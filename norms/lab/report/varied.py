@@ -40,7 +40,7 @@ def _is_fixed(view: View, name: str) -> bool:
 
 def _values(view: View, name: str) -> str:
   """'4, 16 and 64', or '15 values, 0.001 to 10'."""
-  values: Sequence[Any] = list(pd.unique(view.rows[name].dropna()))
+  values: Sequence[Any] = list(pd.unique(view.rows[name].dropna()))  # all of one type
   if name == NORM:
     return words.listed(view.norms)
   if name in view.numeric or name == SEED:

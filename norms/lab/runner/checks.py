@@ -77,6 +77,7 @@ def _check_probes(one: Trial, sizes: Sizes) -> None:
 
 def lane_bytes(static: Trial) -> int:
   """A lane's parameters, gradients and two slots of the optimizer, and its largest activations."""
+  # Of one example: models are built once for all batch sizes.
   of_state, of_example = _bytes(dataclasses.replace(static, batch_size=1))
   judged = min(data_sets.sizes(static.data).train, evaluation.MOST)
   return of_state + of_example * max(static.batch_size, judged)
@@ -110,7 +111,7 @@ def _name_the_layer(next_method, args, kwargs, context):
   try:
     return next_method(*args, **kwargs)
   except LayerError:
-    raise
+    raise  # the innermost layer has its name in it
   except (ValueError, TypeError) as error:
     where = '/'.join(context.module.path) or type(context.module).__name__
     raise LayerError(f'layer {where}: {mistakes.line(error)}') from error

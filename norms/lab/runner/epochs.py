@@ -1,7 +1,6 @@
 """Which epoch of a trial is its best so far, and which its last."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from norms.lab.trial import Trial
 Curves = Sequence[Mapping[str, np.ndarray]]  # by epoch, each (seeds, lanes)
 
 
-def chosen_by(trial: Trial, measured: Mapping[str, Any]) -> Column:
+def chosen_by(trial: Trial, measured: Mapping[str, object]) -> Column:
   """The column by which a trial's best epoch is chosen: its score on validation data, on test data
   where there are no others; the loss, where the score has no direction."""
   known = {row.name: row for row in tasks.rows(trial.static)}

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 import os
 import shutil
-from typing import Any
 
 import jax
 
 from norms.lab import grouping, kept
 from norms.lab.engine.chunks import Block
-from norms.lab.engine.training import State
+from norms.lab.engine.training import State, Variables
 from norms.lab.runner.epochs import Curves, best_so_far, chosen_by, last_epochs
 
 
@@ -61,7 +60,7 @@ class Keeping:
 
 def variables_of(
   blocks: Sequence[Block], carries: Sequence[State], wanted: set[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], Any]]:
+) -> Iterator[tuple[tuple[int, int], Variables]]:
   """(place, variables as NumPy arrays) of the lanes that are wanted; a block is fetched once."""
   for block, carry in zip(blocks, carries, strict=True):
     lanes = range(block.lanes.start, block.lanes.stop)

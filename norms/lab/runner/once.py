@@ -1,9 +1,11 @@
 """A value made once, whatever the number of threads that ask for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent import futures
 import threading
-from typing import Any
+from typing import TypeVar
+
+_T = TypeVar('_T')
 
 
 class Once:
@@ -11,9 +13,9 @@ class Once:
 
   def __init__(self):
     self._lock = threading.Lock()
-    self._made: dict[Any, futures.Future] = {}
+    self._made: dict[Hashable, futures.Future] = {}
 
-  def __call__(self, key, make: Callable[[], Any]):
+  def __call__(self, key: Hashable, make: Callable[[], _T]) -> _T:
     with self._lock:
       first = key not in self._made
       # Others find the future at once, and wait for it without the lock.

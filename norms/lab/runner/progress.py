@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from typing import TextIO
 
 import tqdm
 
@@ -13,7 +14,9 @@ from norms.lab.grouping import Group
 class Progress:
   """Counts trial-steps of several groups that run at once; called from their threads."""
 
-  def __init__(self, groups: tuple[Group, ...], *, stream=None, shown: bool = True):
+  def __init__(
+    self, groups: tuple[Group, ...], *, stream: TextIO | None = None, shown: bool = True
+  ):
     self._stream, self._shown = sys.stdout if stream is None else stream, shown
     self._groups, self._ended = len(groups), 0
     self._left = {group: sum(steps(group)) for group in groups}

@@ -13,6 +13,7 @@ from norms.lab import checkpoints, grouping, mistakes
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
 from norms.lab.runner.epochs import last_epochs
+from norms.lab.trial import Trial
 
 Curves = dict[str, np.ndarray]  # of one epoch, each (seeds, lanes)
 
@@ -117,7 +118,11 @@ def restored(
 
 
 def _unpacked(
-  tile: grouping.Tile, start: int, blocks: Sequence[Block], like: State, rows: Mapping[Any, Any]
+  tile: grouping.Tile,
+  start: int,
+  blocks: Sequence[Block],
+  like: State,
+  rows: Mapping[Trial, Any],  # as kept.restore
 ) -> Resumed:
   shapes, tree = jax.tree.flatten(like)
   carries = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 import inspect
-from typing import Any
 
 from norms.lab.columns import NORM
 from norms.lab.statistics import (
@@ -80,7 +79,7 @@ def check(claims: Iterable[tuple[str, Settings]]) -> None:
       _check_sides(name, sides)
 
 
-def rule(claim: str) -> Callable[..., Any]:
+def rule(claim: str) -> Callable[..., object]:
   """The function that judges a claim; a ValueError of one line where there is none."""
   if own.is_own(claim):
     return own.load(claim)

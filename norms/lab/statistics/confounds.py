@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import inspect
-from typing import Any
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from norms.lab.statistics import across, tuned, words
 from norms.lab.values import Settings
 
 
-def of(rows: pd.DataFrame, rule: Callable[..., Any], options: Settings) -> tuple[str, ...]:
+def of(rows: pd.DataFrame, rule: Callable[..., object], options: Settings) -> tuple[str, ...]:
   """In words, for the final rows of the trials that a claim looks at."""
   two_values = across.compares_values(options)
   sides = options[across.AXIS] if two_values else NORM

@@ -25,7 +25,7 @@ def study_axes(study: Study) -> list[str]:
   return study.with_drawn(planned(trial.columns() for trial in study.trials))
 
 
-def planned(trials: Iterable[Mapping[str, Any]]) -> list[str]:
+def planned(trials: Iterable[Mapping[str, object]]) -> list[str]:
   """The axes of a study, from the settings of its trials: `Trial.columns()` of each.
 
   Trials that replay a reference's draws are beside the study, unless there are no others.
@@ -137,7 +137,7 @@ def is_numeric(frame: pd.DataFrame, column: str) -> bool:
 
 def usual(
   frame: pd.DataFrame,
-  order: Mapping[str, Sequence[Any]] | None = None,
+  order: Mapping[str, Sequence[object]] | None = None,
   names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
   """The cell to look at first: of those with the most norms, the one nearest to the preferred.
@@ -156,7 +156,7 @@ def usual(
   return {axis: nearest[axis] for axis in names}
 
 
-def _rank(column: pd.Series, order: Sequence[Any]) -> pd.Series:
+def _rank(column: pd.Series, order: Sequence[object]) -> pd.Series:
   """How many places each value is from the preferred one; one that is missing is the furthest."""
   values = list(column.dropna().unique())
   if not is_numeric(column.to_frame(), str(column.name)):

@@ -50,7 +50,9 @@ def student_p(distance: float, error: float, freedom: float) -> float:
   return float(2 * special.stdtr(freedom, -abs(distance) / error))
 
 
-def half_width(deviation, n, level: float):
+def half_width(
+  deviation: np.ndarray | float, n: np.ndarray | int, level: float
+) -> np.ndarray | float:
   """t s / sqrt(n), with Student's t of n - 1 degrees of freedom; of numbers, or of arrays."""
   # A single value has no deviation: its NaN stays, whatever the degrees.
   return special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2) * deviation / np.sqrt(n)

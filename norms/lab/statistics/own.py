@@ -28,7 +28,7 @@ def is_own(claim: str) -> bool:
   return ':' in claim
 
 
-def load(claim: str) -> Callable[..., Any]:
+def load(claim: str) -> Callable[..., object]:
   """The rule; a ValueError of one line where there is none."""
   try:
     rule = catalogue.load(claim, 'claim')

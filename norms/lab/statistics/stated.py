@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 import hashlib
 import json
 from typing import Any
 
 from norms.lab.statistics import intervals, means, several, words
 from norms.lab.statistics.judging import Verdict
+from norms.lab.values import Recorded, Settings
 
-Claims = Iterable[tuple[str, Mapping[str, Any]]]
+Claims = Iterable[tuple[str, Settings]]
 
 # To be raised by whoever changes what a rule of these files decides.
 RULES = 2
@@ -25,7 +26,7 @@ def record(claims: Claims, metric: str) -> dict[str, Any]:
   return {'claims': [digest(claim) for claim in claims], 'judged_by': judged_by(metric)}
 
 
-def digest(claim: tuple[str, Mapping[str, Any]]) -> str:
+def digest(claim: tuple[str, Settings]) -> str:
   """The hash of a claim: its rule, its options with their thresholds, what is expected."""
   return _hash(list(claim))
 
@@ -40,7 +41,7 @@ def told(
   verdicts: Sequence[Verdict],
   claims: Claims,
   metric: str,
-  provenance: Iterable[Mapping[str, Any]],
+  provenance: Iterable[Recorded],
 ) -> list[Verdict]:
   """The verdicts, each with a sentence on when its claim was stated, in `known` and at its end.
 
@@ -56,7 +57,7 @@ def told(
   return found
 
 
-def _known(claim: str, judged: str, files: Sequence[Mapping[str, Any]]) -> str:
+def _known(claim: str, judged: str, files: Sequence[Recorded]) -> str:
   trials = sum(line.get('trials') or 0 for line in files)
   before = [line for line in files if claim in line[STATED]['claims']]
   first = sum(line.get('trials') or 0 for line in before)

@@ -68,6 +68,7 @@ class Norm(nnx.Module):
     As in Flax, `statistics` take part in the promotion, but they keep their own dtype: rounded to
     16 bits, they would shift the result.
     """
+    # RMS norm has no bias.
     values = {name: getattr(self, name) for name in shapes if hasattr(self, name)}
     x, *promoted = self.promote_dtype(
       (x, *statistics, *(p if p is None else shaped(p[...], shapes[n]) for n, p in values.items())),

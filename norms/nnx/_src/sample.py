@@ -144,6 +144,7 @@ class GroupNorm(Norm, nnx.GroupNorm):
     scale_metadata: Mapping[str, Any] = MappingProxyType({}),
     zero_centered_scale: bool = False,
   ) -> None:
+    # Both are attributes, whichever was given, as in Flax.
     num_groups = sample.count_groups(num_features, num_groups, group_size)
     group_size = num_features // num_groups
     self._set_fields(locals())
