@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
     gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
     with workers.helper() as helper:
       page = report.of_run(frame, asked, WORKDIR.value, helper=helper)
-    print(f'{report.terminal(frame, asked)}\n\nreport: {page}')
+    print(f'{report.terminal(frame, asked, page)}\n\nreport: {page}')
   return 1 if frame.attrs[columns.FAILED] else 0
 
 

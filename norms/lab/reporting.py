@@ -24,7 +24,7 @@ def again(study: Study, workdir: pathlib.Path) -> str:
     page = report.write(frame, study, made_by, workdir / 'report', timing)
   else:
     page = report.of_run(frame, study, workdir)
-  return f'{report.terminal(frame, study)}\n\nreport: {page}'
+  return f'{report.terminal(frame, study, page)}\n\nreport: {page}'
 
 
 def of_comparison(study: parity.ParityStudy, workdir: pathlib.Path, kept: bool) -> str:

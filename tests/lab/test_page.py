@@ -105,6 +105,26 @@ def test_the_answer_is_a_sentence_and_the_verdict_has_what_else_may_be_the_reaso
   assert f'<span class="note">{answer.beside(judged)}</span>' in html
 
 
+def test_the_terminal_ends_with_the_verdicts_and_the_answer(tmp_path):
+  asked = study(claims=CLAIMS)
+  index = report.write(records(seeds=5), asked, PROVENANCE, tmp_path)
+  *_, verdicts, answered = report.terminal(records(seeds=5), asked, index).split('\n\n')
+  outcomes = [line.partition(' ')[0] for line in verdicts.splitlines()]
+  assert outcomes == ['undecided', 'supported', 'refuted', 'supported']
+  judged = statistics.verdicts(records(seeds=5), CLAIMS)
+  assert verdicts.splitlines()[2] == f'refuted     Does layer norm fail? {answer.found(judged[2])}'
+  question, first, *_, counts = answered.splitlines()
+  assert question == asked.question and first.startswith('Does layer norm depend less? Not decided')
+  assert counts.startswith('Of 4 claims, ')
+
+
+def test_the_summary_has_what_an_index_of_studies_shows(tmp_path):
+  report.write(records(seeds=5), study(claims=()), PROVENANCE, tmp_path)
+  summary = json.loads((tmp_path / 'summary.json').read_text())
+  assert summary['cost'] == '2 min 3 s on 8 cores' and (tmp_path / summary['figure']).is_file()
+  assert len(summary['answer']) == 3 and summary['answer'][0].startswith('Layer norm and batch')
+
+
 def test_figures_of_the_first_claim_come_first_and_each_once():
   seen = view.of(records(), study(claims=CLAIMS))
   judged = statistics.verdicts(records(seeds=5), CLAIMS)

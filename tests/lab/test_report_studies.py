@@ -318,7 +318,9 @@ def test_every_verdict_of_a_study_is_in_its_line(tmp_path):
 def test_another_report_has_its_line_in_the_table_too(tmp_path):
   """parity_drift has verdicts of its own kind, and no records of trials."""
   made = types.SimpleNamespace(name='parity_drift', question='Alike?', command='python train.py')
-  line = types.SimpleNamespace(claim='curves', outcome='supported', sentence='They are alike.')
+  line = types.SimpleNamespace(
+    claim='curves', outcome='supported', sentence='They are alike.', asks=''
+  )
   folder = tmp_path / 'parity_drift' / 'report'
   folder.mkdir(parents=True)
   (folder / 'summary.json').write_text(summary_json.plain(made, [line], says=['they drift slowly']))

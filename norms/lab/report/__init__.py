@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from norms.lab import evidence, records, timed
-from norms.lab.report import aligned, page, search, tables, view
+from norms.lab.report import aligned, page, search, summary_json, tables, view
 from norms.lab.statistics import words
 from norms.lab.values import Recorded
 
@@ -80,14 +80,19 @@ def write(
   return index
 
 
-def terminal(frame: pd.DataFrame, study: Study) -> str:
-  """The norms in a few aligned lines: at the usual cell, and over the whole sweep."""
+def terminal(frame: pd.DataFrame, study: Study, index: pathlib.Path | None = None) -> str:
+  """The norms in a few aligned lines, at the usual cell and over the whole sweep.
+
+  index: the page of the study's report, whose verdicts and answer follow: at the end of a terminal
+    a reader looks first.
+  """
   study_view = view.of(frame, study)
   head = f'{study.name}: {words.count(len(study_view.rows), "trial")}, {study_view.seeds()}'
   first = search.best(study_view) if study_view.is_random else tables.usual(study_view)
   parts = [first, *filter(None, [search.importance(study_view)])]
   parts += [tables.sweep(study_view)] * bool(study_view.axes)
-  return '\n\n'.join([head, *map(aligned.titled, parts)])
+  said = summary_json.lines(index.with_name('summary.json')) if index else []
+  return '\n\n'.join([head, *map(aligned.titled, parts), *said])
 
 
 class _Report(types.ModuleType):

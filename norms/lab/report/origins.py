@@ -40,6 +40,15 @@ def facts(provenance: Sequence[Recorded]) -> list[tuple[str, str]]:
   return [(name, value or 'not recorded') for name, value in entries]
 
 
+def cost(provenance: Sequence[Recorded]) -> str:
+  """'54.2 s on 2 cores': compilation and training, '' where the files do not say."""
+  seconds = sum(
+    line.get(key) or 0 for line in used(provenance) for key in ('compile_seconds', 'run_seconds')
+  )
+  machines = dict.fromkeys(map(_cores, used(provenance)))
+  return f'{_seconds(seconds)} on {words.listed(machines)}' if seconds else ''
+
+
 def files(provenance: Sequence[Recorded]) -> tables.Table:
   """A line per file of records; what was compiled with another is not counted twice."""
   note = 'Compiled in 0.0 s: with another file of its norm.'

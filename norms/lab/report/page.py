@@ -54,7 +54,9 @@ def write(
   drawn = writing.begin_writing(which_figures.parts_of(view), folder, helper)
   content = contents(view, provenance)
   content |= _arranged(view, drawn(), content['verdicts'])
-  put(folder / 'summary.json', summary_json.text(view, content['verdicts']))
+  key = content['key_figure']
+  more: dict[str, Any] = {'figure': key.png if key else '', 'otherwise': content['findings']}
+  put(folder / 'summary.json', summary_json.text(view, content['verdicts'], provenance, **more))
   replay_json.write(view, folder)
   names = ('usual', 'sweep', 'cells', 'reference', 'failures', 'trial_lines')
   shown = [content[name] for name in names if content[name]]

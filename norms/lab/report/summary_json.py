@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 import json
 import math
+import pathlib
 from typing import Any
 
 from norms.lab.columns import TRAINED
-from norms.lab.report import naming
+from norms.lab.report import answer, naming, origins
 from norms.lab.report.naming import AnyStudy, AnyVerdict
 from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
@@ -16,17 +17,29 @@ from norms.lab.statistics import Verdict
 from norms.lab.values import Recorded
 
 
-def text(view: View, verdicts: Iterable[AnyVerdict]) -> str:
-  """The study, its verdicts and the reference's figures beside ours."""
+def text(
+  view: View,
+  verdicts: Iterable[AnyVerdict],
+  provenance: Sequence[Recorded],
+  *,
+  figure: str = '',
+  otherwise: Iterable[str] = (),
+) -> str:
+  """The study, its verdicts and the reference's figures beside ours.
+
+  figure: the path of the key figure from the report's folder.
+  otherwise: what answers the question where there are no verdicts.
+  """
   facts = {
+    'figure': figure,
+    'cost': origins.cost(provenance),
     'trials': len(view.rows),
     'seeds': view.seeds(),
     'did_not_train': int((~view.rows[TRAINED].astype(bool)).sum()),
   }
   lines = [_line(line) for line in comparison.compared(view)]
-  return plain(
-    view.study, verdicts, says=naming.reference_statements(view.study), lines=lines, facts=facts
-  )
+  says = naming.reference_statements(view.study)
+  return plain(view.study, verdicts, says=says, lines=lines, facts=facts, otherwise=otherwise)
 
 
 def plain(
@@ -36,11 +49,17 @@ def plain(
   says: Iterable[str] = (),
   lines: Iterable[Recorded] = (),
   facts: Recorded | None = None,
+  otherwise: Iterable[str] = (),
 ) -> str:
-  """The same of any report: verdicts have claim, outcome and sentence, and may have asks."""
+  """The same of any report: verdicts have claim, outcome and sentence, and may have asks.
+
+  otherwise: what answers the question where there are no verdicts.
+  """
+  verdicts = list(verdicts)
   content = {
     'name': study.name,
     'question': study.question,
+    'answer': [' '.join(filter(None, line)) for line in answer.lines(verdicts, otherwise)],
     'command': _command(study),
     **(facts or {}),
     'verdicts': [_verdict(verdict) for verdict in verdicts],
@@ -49,6 +68,20 @@ def plain(
   }
   # JSON has no NaN, though Python writes it: other programs could not read the file.
   return json.dumps(content, indent=1, allow_nan=False) + '\n'
+
+
+def lines(file: pathlib.Path) -> list[str]:
+  """The verdicts, a line each, and the question with its answer: blocks for the terminal."""
+  content = json.loads(file.read_text(encoding='utf-8'))
+  verdicts = [_told(verdict) for verdict in content['verdicts']]
+  answered = [content['question'] or content['name'], *content['answer']]
+  return ['\n'.join(block) for block in (verdicts, answered) if block]
+
+
+def _told(verdict: Mapping[str, str]) -> str:
+  """'supported  Does layer norm beat batch norm? At batch size 64, ...'."""
+  asks = f'{verdict["asks"]} ' if verdict['asks'] else ''
+  return f'{verdict["outcome"]:10}  {asks}{verdict["finding"]}'
 
 
 def _command(study: AnyStudy) -> str:
@@ -61,6 +94,7 @@ def _command(study: AnyStudy) -> str:
 def _verdict(verdict: AnyVerdict) -> dict[str, Any]:
   entry = {'claim': verdict.claim, 'asks': getattr(verdict, 'asks', '')}
   entry |= {'outcome': verdict.outcome, 'sentence': verdict.sentence}
+  entry['finding'] = answer.found(verdict)
   if isinstance(verdict, Verdict):  # another library's comparison has no seeds, and no interval
     low, high, kind = verdict.interval
     numbers = {'effect': verdict.effect, 'low': low, 'high': high}
