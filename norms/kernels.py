@@ -145,6 +145,7 @@ def spectral_norm(
   # Here matrix and sigma are both of size about 1, so that sigma squared, in the gradient of the
   # quotient, stays in range.
   sigma = multiply(multiply(right, matrix * unit), left.conj()).real
+  # Where sigma is 0 the unit cancels, and leaves w with its gradient.
   w_bar = matrix * unit / jnp.where(sigma == 0, unit, sigma)
   return w_bar.reshape(w.shape).astype(w.dtype), left.astype(u.dtype), sigma / unit
 

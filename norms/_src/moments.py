@@ -161,11 +161,13 @@ def _merge_devices(
 
   Chan, Golub and LeVeque 1983, https://doi.org/10.1080/00031305.1983.10483115
   """
+  # Of one shape, so that all are exchanged as one array.
   local = (jnp.broadcast_to(count, var.shape), *(a for a in (var, shift, drift) if a is not None))
   counts, variances, *means = reduction.gather_devices(r, local)
   # Stacked with complex means, these came back complex.
   counts, variances = counts.real, variances.real
   count = jnp.sum(counts, 0)
+  # Shares of 0, and not of 0 / 0, where no device has an entry.
   share = counts / jnp.maximum(count, 1)
   if shift is None:
     return count, None, None, jnp.sum(share * variances, 0)

@@ -154,6 +154,7 @@ def evaluate(trial: Trial, variables: Variables, manual_dir: str = '') -> dict[s
   """
   setup = TrainSetup.of(trial.static, tasks.outputs(trial.static))
   data = tasks.examples(setup.task, data_sets.load(trial.data, manual_dir))
+  # Evaluation looks at the variables alone: what else a state has stands for nothing here.
   state = State(variables, (), jnp.int32(0), jnp.int32(-1))
   judge = jax.jit(functools.partial(program.evaluation, setup, 1))
   given = (state, data, evaluation.eval_inputs(setup, data))

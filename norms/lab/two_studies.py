@@ -1,7 +1,7 @@
 """Two studies compared: which settings changed, and what that did to each cell that both have."""
 
 import os
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ def _records(source: Source) -> pd.DataFrame:
   return frame
 
 
-def _settings(before: pd.DataFrame, after: pd.DataFrame) -> list[dict[str, Any]]:
+def _settings(before: pd.DataFrame, after: pd.DataFrame) -> list[dict[str, object]]:
   """The settings whose values differ."""
   found = []
   for name in dict.fromkeys([*before, *after]):
@@ -84,7 +84,7 @@ def _listed(values: list[words.Scalar]) -> str:
   return ', '.join('none' if value is None else words.number(value) for value in values)
 
 
-def _outcomes(before: pd.DataFrame, after: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
+def _outcomes(before: pd.DataFrame, after: pd.DataFrame, metric: str) -> list[dict[str, object]]:
   """A row per cell; the sides of a cell are compared where both have it."""
   axes = dict.fromkeys([*design.axes(before), *design.axes(after)])
   keys = [NORM, *(axis for axis in axes if _shared(before, after, axis))]
@@ -110,7 +110,8 @@ def _shared(before: pd.DataFrame, after: pd.DataFrame, axis: str) -> bool:
 def _by_cell(frame: pd.DataFrame, keys: list[str], metric: str) -> dict[tuple, pd.Series]:
   """The measurement by seed in each cell, averaged over what is no key."""
   rows = statistics.finals(frame).reset_index(drop=True)
-  # None in place of NaN, which is unequal to itself: so equal cells are found equal.
+  # An axis that only the other study has is NaN here. None in place of it, since NaN is unequal to
+  # itself: so equal cells are found equal.
   plain = rows.reindex(columns=keys).astype(object)
   cells_of = list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
   scores, found = statistics.scores(rows, metric), dict[tuple, list[int]]()
@@ -130,7 +131,7 @@ def _where(keys: list[str], cell: tuple) -> str:
 
 def _compared(
   before: pd.Series | None, after: pd.Series | None, sign: int, level: float
-) -> dict[str, Any]:
+) -> dict[str, object]:
   centres = {
     name: np.nan if side is None else statistics.estimate(side).value
     for name, side in (('before', before), ('after', after))

@@ -1,6 +1,6 @@
 """A tile cut into chunks: how many of its lanes are computed at once, and what each is given."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -34,7 +34,7 @@ def seeds(tile: grouping.Tile) -> np.ndarray:
   return np.array([next(filter(None, row), spare).seed for row in tile.rows], np.uint32)
 
 
-def traced(trial: Trial) -> dict[str, Any]:
+def traced(trial: Trial) -> dict[str, float | np.ndarray]:
   """What a trial's program is given of it, by name: its hyper, its rates and its seed."""
   return trial.hyper | schedules.table(trial) | {'seed': trial.seed}
 

@@ -88,12 +88,12 @@ def shared_out(draws: jax.Array, shapes: Mapping[Path, tuple[int, ...]]) -> dict
   return found
 
 
-def by_layer(values: Mapping[Path, Any]) -> dict[str, Any]:
+def by_layer(values: Mapping[Path, jax.Array]) -> dict[str, jax.Array]:
   """What is given for each kernel by the name of its layer: stacked values one by one.
 
   Of blocks of two layers, repeated_3/layer_4 of block k is layer_{4 + 2 k}.
   """
-  found: dict[str, Any] = {}
+  found: dict[str, jax.Array] = {}
   for paths in _together(values):
     if not stacked(paths[0]):
       found |= {'/'.join(path[:-1]) or 'model': values[path] for path in paths}

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 import dataclasses
 import functools
-from typing import Any
 
 import pandas as pd
 
 from norms.lab import peers, trial
 from norms.lab.parity import measures, study
 from norms.lab.parity.cases import Setting
+from norms.lab.parity.measures import RecordRow
+from norms.lab.values import Settings
 
 # Another source of these files, or of a library's own, makes another unit.
 FILES = (
@@ -46,20 +47,20 @@ class AgreementUnit:
     title = peers.LIBRARIES[self.library].title
     return pd.DataFrame(self._rows()).assign(library=self.library, title=title, norm=self.norm)
 
-  def _rows(self) -> Iterator[dict[str, Any]]:
+  def _rows(self) -> Iterator[RecordRow]:
     # Ours against ours says nothing.
     if self.library != peers.OURS:
       yield from measures.from_ours(self.library, self.norm, self.setting)
     yield from measures.from_exact(self.library, self.norm, self.setting)
 
 
-def libraries(plain: dict[str, Any]) -> list[str]:
+def libraries(plain: Settings) -> list[str]:
   """The libraries that a config names, ours first; ValueError, one line, at an unknown one."""
   names = [trial.one_of('config.peers', name, peers.LIBRARIES) for name in plain['peers']]
   return list(dict.fromkeys([peers.OURS, *names]))
 
 
-def units(plain: dict[str, Any], libraries: Iterable[str]) -> Iterator[AgreementUnit]:
+def units(plain: Settings, libraries: Iterable[str]) -> Iterator[AgreementUnit]:
   """A config's units for these libraries; ValueError, one line, at an unknown norm."""
   known = (*peers.ACTIVATION, *peers.KERNEL)
   wanted = [trial.one_of('config.norms', norm, known) for norm in plain['norms']]

@@ -9,6 +9,7 @@ import numpy as np
 
 from norms.lab import trial
 from norms.lab.peers import KERNEL, Case
+from norms.lab.values import Settings
 
 EPSILON = 1e-5  # of all activation norms, so that one formula holds for all libraries
 STEPS = 20  # of power iteration, until all libraries have the same singular value
@@ -63,7 +64,7 @@ class Setting:
   dense: tuple[int, ...] = ()  # examples, features: a second size to compare outputs at
 
   @classmethod
-  def of(cls, plain: dict[str, Any]) -> 'Setting':
+  def of(cls, plain: Settings) -> 'Setting':
     """From a config's keys; no inputs named: all of them."""
     dtypes = [trial.one_of('config.dtypes', dtype, INPUTS) for dtype in plain['dtypes']]
     known = dict.fromkeys(name for dtype in dtypes for name in INPUTS[dtype])

@@ -12,9 +12,11 @@ from norms.lab import data as data_sets
 from norms.lab import peers, trial
 from norms.lab import study as sweeps
 from norms.lab.parity import study, training
+from norms.lab.parity.measures import RecordRow
 from norms.lab.parity.training import Curves
 from norms.lab.peers import OURS
 from norms.lab.trial import Trial
+from norms.lab.values import Settings
 
 TENSORFLOW, FAULT = 'tensorflow', 'untrained'
 KERAS = 'norms.lab.peers.in_models:Keras'
@@ -88,13 +90,13 @@ class DriftUnit:
     return dataclasses.replace(self.trial, norm=norm, norm_options=tuple(sorted(options.items())))
 
 
-def libraries(plain: dict[str, Any]) -> list[str]:
+def libraries(plain: Settings) -> list[str]:
   """The libraries that a config names; ValueError, one line, at an unknown one."""
   known = (OURS, 'linen', 'keras', TENSORFLOW, FAULT)
   return [trial.one_of('config.libraries', name, known) for name in plain['libraries']]
 
 
-def units(plain: dict[str, Any], installed: Iterable[str]) -> Iterator[DriftUnit]:
+def units(plain: Settings, installed: Iterable[str]) -> Iterator[DriftUnit]:
   """A config's units for these libraries; ValueError, one line, at an unknown norm."""
   families = [trial.one_of('config.families', f, FAMILIES) for f in plain['families']]
   # A seed is complete before the next begins, so that a run that is cut short can be compared.
@@ -105,7 +107,7 @@ def units(plain: dict[str, Any], installed: Iterable[str]) -> Iterator[DriftUnit
           yield _unit(plain, family, library, seed)
 
 
-def _unit(plain: dict[str, Any], family: str, library: str, seed: int) -> DriftUnit:
+def _unit(plain: Settings, family: str, library: str, seed: int) -> DriftUnit:
   norm = FAMILIES[family][OURS]
   options = {} if family == 'weight' else {'epsilon': plain['epsilon']}
   options |= {'num_groups': 1} if norm == 'group' else {}
@@ -122,7 +124,7 @@ def _unit(plain: dict[str, Any], family: str, library: str, seed: int) -> DriftU
   )
 
 
-def _curves(curves: Curves) -> Iterator[dict[str, Any]]:
+def _curves(curves: Curves) -> Iterator[RecordRow]:
   steps = len(curves.loss) // (len(curves.test_accuracy) - 1)
   for epoch, accuracy in enumerate(curves.test_accuracy):
     loss = curves.loss[(epoch - 1) * steps : epoch * steps]
@@ -131,7 +133,7 @@ def _curves(curves: Curves) -> Iterator[dict[str, Any]]:
     yield {**row, 'loss': float(np.mean(loss)) if epoch else np.nan}
 
 
-def _parameters(curves: Curves, names: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _parameters(curves: Curves, names: dict[str, int]) -> Iterator[RecordRow]:
   """Every entry at steps that grow by a sixth, and at the last."""
   last = len(curves.watched) - 1
   steps = sorted({0, last} | {int(round(s)) for s in np.geomspace(1, last, 48)})

@@ -3,16 +3,15 @@
 Nothing here comes from the library, so that both can be wrong only independently of one another.
 """
 
-from typing import Any
-
 import numpy as np
 
 from norms.lab.peers import Case, Result, differences
+from norms.lab.values import Settings
 
 AXES = {'batch': (0, 1, 2), 'layer': (-1,), 'rms': (-1,), 'instance': (1, 2), 'group': (1, 2, 4)}
 
 
-def as_library_defines(library: str, norm: str, case: Case, options: dict[str, Any]) -> Result:
+def as_library_defines(library: str, norm: str, case: Case, options: Settings) -> Result:
   """`value` with the epsilon of this library, which weight norms place differently."""
   if norm == 'weight':
     pair = (library, norm)

@@ -12,7 +12,7 @@ from norms.lab.parity import cases, exact
 from norms.lab.parity.cases import Setting, options
 from norms.lab.peers import Case, Result, differences
 
-RecordRow = dict[str, Any]
+RecordRow = dict[str, Any]  # by column: numbers and texts
 
 
 def from_ours(library: str, norm: str, setting: Setting) -> Iterator[RecordRow]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +9,10 @@ import numpy as np
 import optax
 
 from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
+from norms.lab.values import Settings
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
+def evaluate(function: Callable, case: Case, options: Settings) -> Result:
   """The output and the gradients, compiled as in training."""
   z, gradients = _pulled(function, tuple(sorted(options.items())))(case.parameters, case.cotangent)
   return jax.tree.map(np.asarray, Result(z, gradients))
@@ -31,7 +31,7 @@ def _pulled(function: Callable, options: tuple) -> Callable:
 
 
 def train(
-  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: Settings
 ) -> dict[str, np.ndarray]:
   """The parameters after some steps, in one compiled loop."""
   optimizer = optax.sgd(RATE, MOMENTUM)

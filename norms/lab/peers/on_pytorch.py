@@ -1,13 +1,13 @@
 """Differentiates and optimises PyTorch's norms."""
 
 from collections.abc import Callable
-from typing import Any
 
 import ml_dtypes  # noqa: F401  # gives NumPy the name bfloat16
 import numpy as np
 import torch
 
 from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
+from norms.lab.values import Settings
 
 
 def tensor(a: np.ndarray, trained: bool = False) -> torch.Tensor:
@@ -22,7 +22,7 @@ def array(t: torch.Tensor) -> np.ndarray:
   return t.detach().float().numpy().astype(np.dtype(name))
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
+def evaluate(function: Callable, case: Case, options: Settings) -> Result:
   """The output and the gradients."""
   parameters = {name: tensor(a, trained=True) for name, a in case.parameters.items()}
   z = function(**parameters, **options)
@@ -31,7 +31,7 @@ def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
 
 
 def train(
-  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: Settings
 ) -> dict[str, np.ndarray]:
   """The parameters after some steps."""
   parameters = {name: tensor(a, trained=True) for name, a in case.parameters.items()}

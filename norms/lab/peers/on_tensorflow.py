@@ -3,11 +3,11 @@
 from collections.abc import Callable
 import functools
 import os
-from typing import Any
 
 import numpy as np
 
 from norms.lab.peers.case import MOMENTUM, RATE, Case, Result
+from norms.lab.values import Settings
 
 os.environ.setdefault('KERAS_BACKEND', 'jax')  # TensorFlow imports Keras, which settles it then
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -17,7 +17,7 @@ import tensorflow as tf  # noqa: E402
 tf.get_logger().setLevel('ERROR')  # it warns of one compilation per shape, which is meant
 
 
-def evaluate(function: Callable, case: Case, options: dict[str, Any]) -> Result:
+def evaluate(function: Callable, case: Case, options: Settings) -> Result:
   """The output and the gradients, compiled as in training."""
   parameters = {name: tf.constant(a) for name, a in case.parameters.items()}
   run = _pulled(function, tuple(sorted(options.items())))
@@ -40,7 +40,7 @@ def _pulled(function: Callable, options: tuple) -> Callable:
 
 
 def train(
-  function: Callable, case: Case, target: np.ndarray, steps: int, options: dict[str, Any]
+  function: Callable, case: Case, target: np.ndarray, steps: int, options: Settings
 ) -> dict[str, np.ndarray]:
   """The parameters after some steps."""
   parameters = {name: tf.Variable(a) for name, a in case.parameters.items()}

@@ -11,10 +11,10 @@ import json
 import os
 import pathlib
 import sys
-from typing import Any
 
 from norms.lab.statistics import words
 from norms.lab.statistics.judging import AGAINST
+from norms.lab.values import Recorded
 
 COMMAND = 'python -m norms.lab.report.studies results/README.md'
 BEGIN, END = f'<!-- studies: {COMMAND} -->', '<!-- /studies -->'
@@ -56,7 +56,7 @@ def insert_section(text: str, section: str) -> str:
   return f'{head}{BEGIN}\n\n{section}\n{END}{tail}'
 
 
-def reports(results: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, dict[str, Any]]]:
+def reports(results: pathlib.Path) -> Iterator[tuple[str, pathlib.Path, Recorded]]:
   """(study, folder of its report, summary.json) of those that have one, the committed one first."""
   for study in STUDIES:
     folders = [results / study / name for name in ('reference', 'report')]
@@ -91,7 +91,7 @@ def _link(file: pathlib.Path, page: pathlib.Path) -> str:
   return pathlib.Path(os.path.relpath(file, page)).as_posix()
 
 
-def _figures(summary: dict[str, Any]) -> tuple[str, str]:
+def _figures(summary: Recorded) -> tuple[str, str]:
   """The reference's first figure, by norm, and ours; in words where it gave none."""
   single = [line for line in summary['reference'] if line['epoch'] in (-1, 'best') and 'n' in line]
   if not single:
@@ -104,24 +104,24 @@ def _figures(summary: dict[str, Any]) -> tuple[str, str]:
   return head + ', '.join(theirs), f'{", ".join(map(_ours, first))} ({_runs(first)})'
 
 
-def _place(line: dict[str, Any]) -> tuple[str, str]:
+def _place(line: Recorded) -> tuple[str, str]:
   return line['name'], line['where']
 
 
-def _ours(line: dict[str, Any]) -> str:
+def _ours(line: Recorded) -> str:
   """'batch 0.9130 (0.9110 to 0.9150)'."""
   low, value, high = (line['text'][key] for key in ('low', 'ours', 'high'))
   spread = f' ({low} to {high})' if line['n'] > 1 else ''
   return f'{line["norm"]} {value}{spread}{"" if line["trained"] else ", did not train"}'
 
 
-def _runs(lines: list[dict[str, Any]]) -> str:
+def _runs(lines: list[Recorded]) -> str:
   n = max(line['n'] for line in lines)
   kind = words.spread_name(lines[0]['kind'])
   return f'{kind}, {words.count(n, "seed")}' if n > 1 else 'one run'
 
 
-def _verdicts(summary: dict[str, Any]) -> str:
+def _verdicts(summary: Recorded) -> str:
   """Every verdict: questions with their outcomes, and how many claims without one came out how."""
   asked = [verdict for verdict in summary['verdicts'] if verdict['asks']]
   lines = [f'{verdict["asks"]} **{verdict["outcome"]}**{_against(verdict)}' for verdict in asked]
@@ -131,7 +131,7 @@ def _verdicts(summary: dict[str, Any]) -> str:
   return '<br>'.join([*lines, *[f'{others}: {counts}' if lines else counts] * bool(counts)])
 
 
-def _against(verdict: dict[str, Any]) -> str:
+def _against(verdict: Recorded) -> str:
   """What a reader would else take for granted: that it came out otherwise than was expected."""
   return f', {AGAINST}' if verdict.get('expected') == AGAINST else ''
 

@@ -90,7 +90,7 @@ class Lane:
     return time.perf_counter() - begun, examples // self._batch
 
 
-def _rounds(lanes: list[Lane], rounds: int) -> Iterator[dict[str, Any]]:
+def _rounds(lanes: list[Lane], rounds: int) -> Iterator[dict[str, str | float]]:
   for lane in lanes:
     lane.epoch(1)  # a program's first call allocates what later ones use again
   for i in range(rounds):

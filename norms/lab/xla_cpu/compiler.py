@@ -26,7 +26,7 @@ def options() -> dict[str, Any] | None:
   # A program is compiled where it runs, so that its platform is known here.
   if not special_formulas_allowed() or jax.default_backend() != 'cpu':
     return None
-  flags: dict[str, Any] = {
+  flags: dict[str, Any] = {  # XLA takes whole numbers, too, which jax does not say
     'xla_cpu_multi_thread_eigen': False,
     'xla_backend_optimization_level': 1,
     'xla_cpu_parallel_codegen_split_count': 2,

@@ -90,6 +90,7 @@ class Kernel(nn.Module):
   def __call__(self, *args: object, **kwargs: object) -> Any:  # as the layer's call
     """The layer's output."""
     options = _options(self)
+    # Of each kernel its own, since negative axes depend on its rank.
     axis = options.pop('axis')
     function = functools.partial(self.row.function, **options)
     return kernels.with_kernels(self, function, axis, self.row.parameters, *args, **kwargs)

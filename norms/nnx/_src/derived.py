@@ -120,6 +120,7 @@ class Kernel(wrapping.Wrapper):
 
   def __call__(self, x: object, *args: object, **kwargs: object) -> Any:  # as the layer's call
     """The layer's output."""
+    # The axis is that of each kernel, since negative ones depend on its rank.
     options = {name: getattr(self, name) for name in self.row.settings if name != 'axis'}
     learnt = {name: getattr(self, name) for name in self.row.parameters}
     function = functools.partial(self.row.function, **options)
@@ -139,6 +140,7 @@ def _signature(row: Row) -> inspect.Signature:
   else:
     defaults['promote_dtype'] = dtypes.promote_dtype
     defaults |= {f'{name}_metadata': MappingProxyType({}) for name in row.parameters}
+  # Asked for only where something is drawn.
   defaults['rngs'] = inspect.Parameter.empty if row.parameters else None
   kind = inspect.Parameter
   return inspect.Signature([
