@@ -1269,7 +1269,7 @@ MUTANTS = (
     'cut_at_0', within=('values_of_claims',),
   ),
   Mutant(
-    'a later key without a value is NaN', 'lab/records.py',
+    'a later key without a value is NaN', 'lab/united.py',
     '.fillna(COLUMN_DEFAULTS)',
     '',
     'without_a_later_key', within=('values_of_claims',),
@@ -1329,7 +1329,7 @@ MUTANTS = (
     'every_flipped_bit', within=('records',),
   ),
   Mutant(
-    'of a trial in two files the last counts', 'lab/records.py',
+    'of a trial in two files the last counts', 'lab/united.py',
     'owner.setdefault(trial, i)',
     'owner[trial] = i',
     'in_two_files', within=('records',),

@@ -41,9 +41,12 @@ LAB = (
   {'overrides', 'turns'},
   {'narrowing'},  # the parts of study
   {'data'},  # whose content is part of a trial's identity
+  {'asked'},
   {'study'},
   {'statistics', 'config_keys'},
-  {'grouping', 'records', 'xla_cpu'},
+  {'stored', 'grouping', 'xla_cpu'},
+  {'packed', 'united'},
+  {'records'},
   {'evidence', 'timed', 'two_studies'},
   {'models', 'peers', 'tasks', 'kept', 'superseded', 'failures'},
   {'engine', 'checkpoints'},
@@ -120,9 +123,9 @@ REPORT |= {'evidence', 'timed', 'values'}  # plain data, too
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
-  'grid', 'trial', 'overrides', 'narrowing', 'study', 'config_keys', 'data', 'statistics',
+  'grid', 'trial', 'overrides', 'narrowing', 'asked', 'study', 'config_keys', 'data', 'statistics',
   'evidence', 'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns',
-  'config_file', 'updates', 'durable', 'checked',
+  'config_file', 'updates', 'durable', 'checked', 'stored', 'packed', 'united',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -13,10 +13,11 @@ From Python, in a notebook or a script:
 
 A config becomes a study, its trials, groups of trials that share a program, and a frame of records:
 
-    grid, trial, study         what is asked, as plain data; config_keys says what each key means
+    grid, trial, asked, study  what is asked, as plain data; config_keys says what each key means
     grouping                   which trials share a program, and how many run in one call
     updates                    how parameters are updated: schedule, clipping, weight decay
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
+    stored, packed, united     the files of records: what they hold, many as one, one frame of all
     failures, superseded       groups that failed, and trials that run again, beside the records
     kept, checkpoints          what is saved of networks: parameters, and states to go on from
     sweep                      the loop over what has no record yet

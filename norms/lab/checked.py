@@ -1,9 +1,12 @@
 """Parquet files that say their own sha256 and how much they hold, so that damage is noticed."""
 
+from collections.abc import Collection
 import hashlib
 import json
+import os
 import pathlib
 import re
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -41,25 +44,57 @@ def encoded(table: pa.Table) -> bytes:
   return raw[:start] + hashlib.sha256(raw).hexdigest().encode() + raw[end:]
 
 
-def read(path: pathlib.Path, names: list[str] | None = None) -> pa.Table:
-  """A file's table, or some columns of it.
+class Stamp(NamedTuple):
+  """By what a file is known to be the one that was read, without being opened again."""
 
-  Files from before they had a sum are taken as they are, if they can be read at all.
+  size: int
+  modified: int  # nanoseconds
+  inode: int  # which is another where a file took the place of one of its name
+
+  @classmethod
+  def of(cls, status: os.stat_result) -> 'Stamp':
+    """Of what the system says of a file."""
+    return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+class Content(NamedTuple):
+  """A file that is what was written."""
+
+  table: pa.Table
+  sha256: str  # as it says it itself, or of a file from before they did
+  stamp: Stamp
+
+
+def read(path: pathlib.Path, names: Collection[str] | None = None) -> pa.Table:
+  """The table of `content`."""
+  return content(path, names).table
+
+
+def content(path: pathlib.Path, names: Collection[str] | None = None) -> Content:
+  """A file's table, or those of some columns that it has, and by what it is known.
+
+  Files from before they had a sum are taken as they are, if they can be read at all. The bytes are
+  read once, for the sum and for the table.
 
   Raises:
     Damaged: where the file is not what was written.
+    FileNotFoundError: where it is gone.
     ValueError: where it cannot be opened.
   """
   try:
-    raw = path.read_bytes()
+    with path.open('rb') as opened:
+      stamp, raw = Stamp.of(os.fstat(opened.fileno())), opened.read()
+  except FileNotFoundError:
+    raise
   except OSError as error:
     raise ValueError(f'records file {path} cannot be opened: {error.strerror}') from error
   try:
     stated = _SUM.search(raw)
     if stated and stated[1].decode() != _sum(raw, *stated.span(1)):
       raise ValueError('it differs from its sha256')
-    file = parquet.ParquetFile(pa.BufferReader(raw), page_checksum_verification=True)
-    table = file.read(columns=names)
+    file = parquet.ParquetFile(pa.BufferReader(raw), page_checksum_verification=not stated)
+    there = None if names is None else [name for name in file.schema_arrow.names if name in names]
+    table = file.read(columns=there)
     counts = (file.metadata.metadata or {}).get(COUNTS.encode())
     if (counts is None) != (stated is None):
       raise ValueError('what it says of itself is lost in part')
@@ -71,7 +106,7 @@ def read(path: pathlib.Path, names: list[str] | None = None) -> pa.Table:
       f'records file {path} cannot be read ({reason}): run its study again, which sets the file '
       'aside and trains its trials anew, or delete it'
     ) from error
-  return table
+  return Content(table, stated[1].decode() if stated else hashlib.sha256(raw).hexdigest(), stamp)
 
 
 def _sum(raw: bytes, start: int, end: int) -> str:

@@ -24,8 +24,10 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 def has(workdir: str | os.PathLike, trial: Trial, keep: str) -> bool:
   """Whether what `keep` asks of a trial is there."""
+  if not keep:  # a file for each of many trials would be looked for
+    return True
   facts = _facts(folder_of(workdir, trial))
-  return not keep or KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
+  return KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
 
 
 def load_params(

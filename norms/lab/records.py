@@ -1,6 +1,10 @@
-"""The results store: one Parquet file per finished tile, complete or not there at all."""
+"""The results store: one Parquet file per finished tile, complete or not there at all.
 
-from collections.abc import Iterable, Iterator, Mapping
+`stored` knows what the files hold without opening them again, `packed` puts many small ones
+together, `united` makes one frame of them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 import contextlib
 import hashlib
 import json
@@ -11,11 +15,7 @@ from typing import Any, Protocol
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import checked, columns, durable, measured, mistakes, numerics
-from norms.lab.trial import COLUMN_DEFAULTS
-
-PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values
-_KEY, _AXES, _MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
+from norms.lab import checked, columns, durable, measured, numerics, packed, stored, united
 
 
 class Hashed(Protocol):
@@ -37,6 +37,7 @@ def prepare(path) -> None:
   target.mkdir(parents=True, exist_ok=True)
   durable.clear(target)
   durable.check_writable(target)
+  packed.clear(target)
 
 
 def write(
@@ -55,10 +56,11 @@ def write(
   file_path = folder(path) / f'{tile_hash(trials)}.parquet'
   table = pa.Table.from_pandas(frame, preserve_index=False)
   origin = json.dumps({'numerics': numerics.NUMERICS, **provenance}).encode()
-  metadata = {} if axes is None else {_AXES: json.dumps(list(axes)).encode()}
-  metadata |= {} if task is None else {_MEASURED: task.to_json()}
+  metadata = {} if axes is None else {stored.AXES: json.dumps(list(axes)).encode()}
+  metadata |= {} if task is None else {stored.MEASURED: task.to_json()}
   # In the file itself: a folder of results that is copied in part still says where each came from.
-  table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: origin, **metadata})
+  about = {**(table.schema.metadata or {}), stored.KEY: origin, **metadata}
+  table = table.replace_schema_metadata(about)
   checked.write(file_path, table)
 
 
@@ -69,19 +71,16 @@ def tile_hash(trials: Iterable[Hashed]) -> str:
 
 
 def files(path) -> list[pathlib.Path]:
-  """The finished files, in a fixed order."""
-  return sorted(folder(path).glob('*.parquet'))
+  """The files whose rows count, in a fixed order: not those that `compact` has put together."""
+  where = folder(path)
+  return [where / name for name in stored.files(where)]
 
 
 def damaged(path) -> dict[pathlib.Path, str]:
   """The files that are not what was written, with what is wrong; their trials count as not done."""
-  found = {}
-  for file in files(path):
-    try:
-      checked.read(file)
-    except checked.Damaged as error:
-      found[file] = str(error)
-  return found
+  where = folder(path)
+  found = stored.files(where).items()
+  return {where / name: file.damage for name, file in found if file.damage}
 
 
 def set_aside(path) -> list[str]:
@@ -94,15 +93,23 @@ def set_aside(path) -> list[str]:
   return lines
 
 
-def _origins(path) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
-  """The trials of each file that is whole, and what it says of how it came to be."""
-  for file in files(path):
-    with contextlib.suppress(checked.Damaged):
-      table = checked.read(file, [columns.TRIAL])
-      yield table, _origin(table)
+def compact(path) -> list[pathlib.Path]:
+  """Puts small files together, up to norms.lab.packed.MOST tiles in one; returns the new files.
+
+  Nothing is lost whenever it is killed, and whoever reads at the same time reads the same. A run
+  that leaves more than norms.lab.packed.FROM small files does this at its end.
+  """
+  return packed.pack(folder(path))
 
 
-def load(path) -> pd.DataFrame:
+def compact_if_many(path) -> None:
+  """What a run does at its end; a folder that is full, or whose files are gone, stays as it is."""
+  with contextlib.suppress(OSError):
+    if packed.worth_it(folder(path)):
+      packed.pack(folder(path))
+
+
+def load(path, names: Collection[str] | None = None) -> pd.DataFrame:
   """All rows of a study, one per trial and epoch; `path` is results/<study>.
 
   norms.lab.columns says what each column is. `frame.attrs['axes']` are the axes of the study, as
@@ -111,81 +118,50 @@ def load(path) -> pd.DataFrame:
   The column `numerics` says under which number of norms.lab.numerics a row was made: with another
   than numerics.NUMERICS it is an older one, which no sweep takes for done.
 
+  Args:
+    path: the study's results folder, or its records folder.
+    names: the columns that are wanted, beside trial and numerics: of many trials a few columns take
+      a fraction of the time. By default all.
+
   Raises:
-    ValueError: where a file cannot be read or is damaged, or a column holds what cannot be of its
-      dtype.
+    ValueError: where a file cannot be read or is damaged, a column holds what cannot be of its
+      dtype, or no file has a column that is wanted.
   """
-  paths = files(path)
-  if not paths:
-    return pd.DataFrame()
+  where = folder(path)
   # All are read before any is used: one torn file is named, and no half of a study is shown.
-  tables = list(map(checked.read, paths))
-  frames = pd.concat(_each_once(tables), ignore_index=True)
-  frame = _typed(frames.fillna(COLUMN_DEFAULTS), folder(path))
-  axes = [(table.schema.metadata or {}).get(_AXES) for table in tables]
-  if None not in axes:
-    names = [axis for text in axes if text for axis in json.loads(text)]
-    frame.attrs[columns.AXES] = list(dict.fromkeys(names))
-  tasks = [measured.from_json((table.schema.metadata or {}).get(_MEASURED)) for table in tables]
+  found = united.read(where, names)
+  if not found:
+    return pd.DataFrame()
+  frame = united.frame(found, names, where)
+  tiles = [tile for each in found for tile in each.file.tiles]
+  if all(tile.axes is not None for tile in tiles):
+    axes = [axis for tile in tiles for axis in tile.axes or ()]
+    frame.attrs[columns.AXES] = list(dict.fromkeys(axes))
+  texts = dict.fromkeys(tile.measured for tile in tiles)
+  tasks = [measured.from_json(None if text is None else text.encode()) for text in texts]
   measured.register(tasks)
   frame.attrs |= measured.scores(tasks)
   return frame
 
 
-def _each_once(tables: list[pa.Table]) -> list[pd.DataFrame]:
-  """The tables as frames; of a trial that stands in several the one that was begun first counts.
-
-  Two studies that share trials, and run at the same time, both train them. Both are right.
-  """
-  frames, owner = list(map(_frame, tables)), dict[str, int]()
-  for i in sorted(range(len(tables)), key=lambda i: _origin(tables[i]).get('started', '')):
-    for trial in frames[i][columns.TRIAL].unique():
-      owner.setdefault(trial, i)
-  return [frame[frame[columns.TRIAL].map(owner) == i] for i, frame in enumerate(frames)]
-
-
-def _typed(frame: pd.DataFrame, where: pathlib.Path) -> pd.DataFrame:
-  """The frame, with what a setting is where no value is recorded, and with numbers in place of the
-  objects that a file without any value of a column leaves."""
-  for name in filter(columns.has_row, frame):
-    if columns.of(name).absent is not None:
-      frame[name] = frame[name].fillna(columns.of(name).absent)
-    dtype = PANDAS.get(columns.of(name).dtype)
-    if dtype and not pd.api.types.is_numeric_dtype(frame[name].dtype):
-      try:
-        frame[name] = frame[name].astype(dtype)
-      except (TypeError, ValueError) as error:
-        raise ValueError(
-          f'records in {where}: column {name} holds what is no {columns.of(name).dtype} '
-          f'({mistakes.first_line(error)}): delete the files, and their trials run again'
-        ) from error
-  return frame
-
-
 def done(path) -> set[str]:
   """The hashes of the trials that are finished."""
-  tables = (table for table, _ in _origins(path))
-  return {trial for table in tables for trial in table[columns.TRIAL].unique().to_pylist()}
+  return {trial for tile in _tiles(path) for trial in tile.trials}
 
 
 def provenance(path) -> list[dict[str, Any]]:
-  """What each file says of how it came to be: command, commit, versions, device, seconds."""
-  return [origin for _, origin in _origins(path)]
+  """What each tile says of how it came to be: command, commit, versions, device, seconds."""
+  return [tile.origin for tile in _tiles(path)]
 
 
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
-  counts = [(numerics.of(origin), len(t[columns.TRIAL].unique())) for t, origin in _origins(path)]
+  counts = [(tile.origin['numerics'], len(tile.trials)) for tile in _tiles(path)]
   line = numerics.unused(counts)
   return [f'{folder(path)}: {line}'] if line else []
 
 
-def _origin(table: pa.Table) -> dict[str, Any]:
-  origin = json.loads((table.schema.metadata or {}).get(_KEY, b'{}'))
-  return {**origin, 'numerics': numerics.of(origin)}
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-  frame = table.to_pandas()
-  frame.attrs.clear()  # what the writer's frame carried is not what the file says
-  return frame.assign(**{columns.NUMERICS: _origin(table)['numerics']})
+def _tiles(path) -> list[stored.Tile]:
+  """All tiles in the order of their names, wherever they are stored."""
+  tiles = [tile for file in stored.files(folder(path)).values() for tile in file.tiles]
+  return sorted(tiles, key=lambda tile: tile.name)

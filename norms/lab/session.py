@@ -90,6 +90,8 @@ def run(
   frame = sweep.results(study, workdir)
   if not frame.empty:
     failed += timing.guarded(study, workdir)
+  if groups:
+    records.compact_if_many(workdir)
   frame.attrs[columns.FAILED] = failed
   tell(failed, workdir)
   return frame

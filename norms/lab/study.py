@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+import functools
 import os
 import pathlib
 from typing import Any
 
 from ml_collections import config_dict
 
-from norms.lab import columns, config_file, grid, narrowing, overrides, trial, turns, values
+from norms.lab import asked, columns, config_file, grid, narrowing, overrides, trial, turns, values
 from norms.lab import data as data_sets
 from norms.lab.updates import CONSTANT, KERNELS, check_used
 from norms.lab.written import lin as lin
@@ -18,9 +19,6 @@ from norms.lab.written import log as log
 AXES = ('norm', 'batch_size', 'init_scale', 'weight_scale', 'head_scale', 'learning_rate', 'seed',
         'model', 'optimizer', 'epochs', 'eval_stats')  # fmt: skip
 
-# What belongs to a study and not to its trials.
-UNSWEPT = ('name', 'question', 'expectation', 'chunk', 'sweep', 'claims', 'labels', 'references',
-           'timing', 'task', 'metrics', 'probes', 'keep', 'checkpoint')  # fmt: skip
 DATA = data_sets.OPTIONS  # of config.data
 
 
@@ -72,7 +70,7 @@ def defaults() -> config_dict.ConfigDict:
     'checkpoint': 0.0,
   }
   # Every key that a trial has is an axis, in this order; a dict holds axes of its own.
-  for key in dict.fromkeys([*AXES, *(key for key in config if key not in UNSWEPT)]):
+  for key in dict.fromkeys([*AXES, *(key for key in config if key not in asked.UNSWEPT)]):
     value = config[key]
     config['sweep'][key] = dict.fromkeys(value, ()) if isinstance(value, dict) else ()
   del config['sweep']['data']['manual_dir']  # no part of a trial
@@ -143,8 +141,14 @@ def from_config(
   plain = _complete(overrides.applied(_plain(config), overridden))
   manual_dir = plain['data'].pop('manual_dir', '')
   points = narrowing.points(plain['sweep'], get_hyper, overridden)
-  configs = [_at(plain, point, manual_dir) for point in points]
-  trials = turns.assign_replay_order(dict.fromkeys(map(trial.make, configs)))
+  # Of a million trials most share their data and options: these are looked at once.
+  data, known = (
+    functools.cache(lambda: asked.identified(plain['data'], manual_dir)),
+    dict[int, tuple](),
+  )
+  configs = [asked.at(plain, point, manual_dir, data) for point in points]
+  made = dict.fromkeys(asked.make(config, known) for config in configs)
+  trials = turns.assign_replay_order(made)
   check_used(configs, trials)
   return Study(
     name=values.folder('config.name', plain['name']),
@@ -184,17 +188,3 @@ def _complete(plain: values.Settings) -> dict[str, Any]:
   for norm, options in plain['norm_options'].items():
     values.mapping(f'config.norm_options.{norm}', options)
   return plain | {'data': dict(plain['data'])}
-
-
-def _at(plain: dict, point: values.Settings, manual_dir: str) -> dict:
-  """The config with a point's values, each key known and dotted keys reaching inside.
-
-  Data of a user's own bring the sha256 of their content, so that other data are other trials.
-  """
-  config = dict(plain)
-  for key, value in point.items():
-    path = overrides.parts(key)
-    trial.one_of('swept key', path[0], [k for k in plain if k not in UNSWEPT])
-    config = overrides.put(config, path, value)
-  data = {k: v for k, v in config['data'].items() if k == 'name' or v != DATA.get(k)}
-  return config | {'data': data_sets.identified(data, manual_dir)}

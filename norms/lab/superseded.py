@@ -3,10 +3,7 @@
 from collections.abc import Iterable
 import os
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from norms.lab import checked, columns, records
+from norms.lab import packed, records, stored
 from norms.lab.trial import Trial
 
 
@@ -15,17 +12,10 @@ def withdraw(path: str | os.PathLike, trials: Iterable[Trial]) -> None:
 
   But for the file of these trials alone, which is replaced when they are written.
   """
-  trials = list(trials)
+  trials, where = list(trials), records.folder(path)
   own, hashes = records.tile_hash(trials), {trial.hash for trial in trials}
-  for file in records.files(path):
-    if file.stem == own:
-      continue
-    named = checked.read(file, [columns.TRIAL])[columns.TRIAL].to_pylist()
-    if hashes.isdisjoint(named):
-      continue
-    if hashes.issuperset(named):
-      file.unlink()
-    else:
-      table = checked.read(file)
-      others = pc.invert(pc.is_in(table[columns.TRIAL], pa.array(sorted(hashes))))
-      checked.write(file, table.filter(others))
+  packed.clear(where)  # what a file replaces counts again where that file is gone
+  for name, file in stored.files(where).items():
+    held = (trial for tile in file.tiles for trial in tile.trials)
+    if name != f'{own}.parquet' and not hashes.isdisjoint(held):
+      packed.without(where / name, hashes)

@@ -7,16 +7,8 @@ import math
 from typing import Any
 
 from norms.lab import numerics, updates
-from norms.lab.source import digest as _source
 from norms.lab.source import hash_of
-from norms.lab.values import dotted as _dotted
-from norms.lab.values import mapping as _mapping
-from norms.lab.values import names as _names
 from norms.lab.values import one_of as one_of
-from norms.lab.values import pairs as _pairs
-from norms.lab.values import positive as _positive
-from norms.lab.values import text as _text
-from norms.lab.values import whole as _whole
 
 # Traced: may differ between the lanes of one compiled group. So may the optimizer's float options,
 # and how the rate, clipping and decay are set, though not whether they are. Every other key is
@@ -83,7 +75,9 @@ class Trial:
   @functools.cached_property
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
-    row = {k: v for k, v in dataclasses.asdict(self).items() if not _as_before(k, v)}
+    # Not dataclasses.asdict, which copies all that it finds: a study may have a million trials.
+    each = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+    row = {k: v for k, v in each if not _as_before(k, v)}
     if numerics.NUMERICS != numerics.BEFORE:
       row['numerics'] = numerics.NUMERICS
     return digest(json.dumps(row, sort_keys=True))  # sorted, so that fields may change places
@@ -139,51 +133,6 @@ class Trial:
         row[field.name] = math.nan if value is None else value
     row['data'] = row.pop('data.name')
     return row
-
-
-def make(config: dict[str, Any]) -> Trial:
-  """The trial of a plain config dict; ValueError, one line, at the first thing that is wrong."""
-  scales = (config['init_scale'], config['weight_scale'])
-  if None not in scales:
-    raise ValueError(f'init_scale={scales[0]} and weight_scale={scales[1]}: give exactly one')
-  norm, model, head = config['norm'], config['model'], config['head_scale']
-  task, optimizer = (_text(key, config[key]) for key in ('task', 'optimizer'))
-  metrics = tuple(_text('metrics', name) for name in _names(config['metrics']))
-  probes = tuple(_dotted('probes', name) for name in _names(config['probes']))
-  options = _mapping('model_options', config['model_options'])
-  if head is not None and ':' in str(model):
-    raise ValueError(f'head_scale={head} is for the own models, not {model!r}: drop it')
-  if config['replay'] and ':' in str(model):
-    raise ValueError(f'replay={config["replay"]!r} is for the own models, not {model!r}: drop it')
-  made = Trial(
-    data=_pairs(config['data'], 'data'),
-    model=_text('model', model),
-    model_options=_pairs(options, 'model_options'),
-    norm=_text('norm', norm),
-    norm_options=_pairs(_mapping('norm_options', config['norm_options']).get(norm, {}),
-                        f'norm_options.{norm}'),
-    optimizer=optimizer,
-    optimizer_options=_pairs(config['optimizer_options'], 'optimizer_options'),
-    learning_rate=_positive('learning_rate', config['learning_rate'], optional=False),
-    batch_size=_whole('batch_size', config['batch_size'], 1),
-    epochs=_whole('epochs', config['epochs'], 1),
-    init_scale=_positive('init_scale', 1.0 if scales == (None, None) else scales[0]),
-    weight_scale=_positive('weight_scale', scales[1]),
-    seed=_whole('seed', config['seed'], 0),
-    eval_stats=one_of('eval_stats', config['eval_stats'], ('exact', 'running')),
-    eval_examples=_whole('eval_examples', config['eval_examples'], 0),
-    augment=tuple(one_of('augment', each, AUGMENTATIONS) for each in _names(config['augment'])),
-    replay=one_of('replay', config['replay'], REPLAYS),
-    head_scale=_positive('head_scale', head),
-    probe=_whole('probe', config['probe'], 0),
-    task=task if ':' in task else one_of('task', task, TASKS),
-    task_options=_pairs(config['task_options'], 'task_options'),
-    metrics=metrics,
-    probes=probes,
-    patience=_whole('patience', config['patience'], 0),
-    **updates.fields(config),
-  )  # fmt: skip
-  return dataclasses.replace(made, code=''.join(map(_source, made.objects)))
 
 
 def _as_before(key: str, value: object) -> bool:

@@ -105,6 +105,8 @@ def check_used(
 
 def _options(name: str, given: Settings) -> tuple:
   """Those options that the schedule takes, as pairs: a study may have others for its others."""
+  if not given and not SCHEDULES[name]:  # as of most trials, of which there may be many
+    return ()
   known = {schedule: _names(options) for schedule, options in SCHEDULES.items()}
   every = sorted(set().union(*known.values()))
   for option in values.mapping('schedule_options', given):

@@ -1,4 +1,4 @@
-"""Runs the benchmarks named on the command line, or all; --keep writes results/benchmarks/ too."""
+"""Runs the benchmarks named on the command line, or all; --keep writes results/ too."""
 
 import argparse
 import contextlib
@@ -10,7 +10,7 @@ import sys
 # Before numerical libraries start: as many threads for every side as the machine has cores.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
-from tests.benchmarks import cnn, eager, lab, library, memory, models  # noqa: E402
+from tests.benchmarks import cnn, eager, lab, library, memory, models, store  # noqa: E402
 
 BENCHMARKS = {
   'cnn': cnn.run,
@@ -19,8 +19,10 @@ BENCHMARKS = {
   'library': library.run,
   'memory': memory.run,
   'models': models.run,
+  'store': store.run,
 }
-KEPT = pathlib.Path(__file__).parents[2] / 'results' / 'benchmarks'
+RESULTS = pathlib.Path(__file__).parents[2] / 'results'
+FOLDERS = {'store': 'reliability'}  # in results/; of the others benchmarks
 
 
 class Tee:
@@ -48,8 +50,9 @@ def keep(name: str, **options) -> None:
   chosen = f' --only={",".join(options["only"])}' if options.get('only') else ''
   command = f'python -m tests.benchmarks {name} --keep{chosen}'
   origin = provenance(command)
-  KEPT.mkdir(parents=True, exist_ok=True)
-  with (KEPT / f'{name}.txt').open('w', encoding='utf-8') as file:
+  kept = RESULTS / FOLDERS.get(name, 'benchmarks')
+  kept.mkdir(parents=True, exist_ok=True)
+  with (kept / f'{name}.txt').open('w', encoding='utf-8') as file:
     print(command, file=file)
     print(f'{origin["started"]}, commit {origin["commit"]}, {origin["device"]}, '
           f'{origin["cores"]} cores', file=file)  # fmt: skip
@@ -58,7 +61,7 @@ def keep(name: str, **options) -> None:
       figures = BENCHMARKS[name](tiny=False, **options)
   if figures is not None:
     text = json.dumps({'command': command, 'provenance': origin, **figures}, indent=1)
-    (KEPT / f'{name}.json').write_text(text + '\n', encoding='utf-8')
+    (kept / f'{name}.json').write_text(text + '\n', encoding='utf-8')
 
 
 def main() -> None:
@@ -66,7 +69,7 @@ def main() -> None:
   parser = argparse.ArgumentParser(prog='python -m tests.benchmarks')
   parser.add_argument('names', nargs='*', choices=[[], *BENCHMARKS], default=[])
   parser.add_argument('--tiny', action='store_true', help='the code once, at a tiny size')
-  parser.add_argument('--keep', action='store_true', help='in results/benchmarks/ too')
+  parser.add_argument('--keep', action='store_true', help='in results/ too')
   parser.add_argument('--only', default='', help='of models, those of these names: resnet,vit')
   given = parser.parse_args()
   only = [name for name in given.only.split(',') if name]

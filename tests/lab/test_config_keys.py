@@ -3,7 +3,7 @@
 import invented
 import pytest
 
-from norms.lab import config_keys, study
+from norms.lab import asked, config_keys, study
 
 TABLES = {'parity': config_keys.PARITY, 'parity_drift': config_keys.PARITY_DRIFT}
 
@@ -11,7 +11,7 @@ TABLES = {'parity': config_keys.PARITY, 'parity_drift': config_keys.PARITY_DRIFT
 def test_every_key_of_a_study_has_a_line_and_no_more():
   config = study.defaults()
   assert sorted(config_keys.names(config, ('sweep',))) == sorted(config_keys.STUDY)
-  assert set(study.AXES) < set(config.sweep) == set(config) - set(study.UNSWEPT)
+  assert set(study.AXES) < set(config.sweep) == set(config) - set(asked.UNSWEPT)
 
 
 @pytest.mark.parametrize('name', TABLES)
