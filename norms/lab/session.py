@@ -1,5 +1,6 @@
 """A study step by step from Python: what train.py does, for a notebook or a script."""
 
+from collections.abc import Callable
 import contextlib
 import multiprocessing
 import os
@@ -51,6 +52,7 @@ def run(
   processes: bool | None = None,
   fail_fast: bool = False,
   progress: bool = True,
+  heard: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
   """Trains what has no record yet, a file of records for each tile, and returns all records.
 
@@ -66,6 +68,7 @@ def run(
       notebook, and nothing of the study is defined there; else groups run in threads.
     fail_fast: whether the first group that fails ends all.
     progress: whether progress is shown.
+    heard: called after each segment with how many of all trial-steps are done: (done, all).
 
   Returns:
     The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a
@@ -81,7 +84,7 @@ def run(
   for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
-  with contextlib.closing(Progress(groups, shown=progress)) as tick:
+  with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = sweep.run(study, groups, workdir, tick=tick, fail_fast=fail_fast, spawn=spawn)
   by_label: dict[str, list[Trial]] = {}
   for group in groups:  # groups of other models may have one label

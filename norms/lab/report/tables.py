@@ -16,6 +16,7 @@ from norms.lab.report.view import View
 from norms.lab.statistics import selection, words
 
 ABSENT = '\N{EN DASH}'
+SORTED = " Choose a column's title to sort by it."
 LONG, MOST = 1000, 200  # lines: of a longer table a page shows the best ones
 Line: TypeAlias = Mapping[str, Any] | pd.Series  # of a summary: low, high, kind, n, share_trained
 
@@ -52,7 +53,7 @@ def everything(view: View) -> Table:
   """A line per cell of the sweep, of a large one per cell of the best."""
   if view.cells <= LONG:
     table = _of_cells(view, 'cells', 'Every cell', view.rows, view.axes)
-    return table._replace(note=f"{table.note} Choose a column's title to sort by it.")
+    return table._replace(note=table.note + SORTED)
   title = f'The best {MOST} of {view.cells} cells'
   table = _of_cells(view, 'cells', title, best_rows(view, [NORM, *view.axes]), view.axes)
   chosen = f'Chosen {view.chosen_on} with the seeds that are shown, which flatters them'
