@@ -5,12 +5,14 @@ command again runs only what is missing.
 """
 
 import gc
+import importlib
 import os
 import pathlib
 import re
 import shlex
 import signal
 import sys
+import threading
 
 STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
 
@@ -43,6 +45,11 @@ ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
 REPORT = flags.DEFINE_bool('report', False, 'Writes the report again, and trains nothing.')
+SCHEDULER = flags.DEFINE_string(
+  'scheduler', None, "tcp://HOST:8786: a Dask scheduler's workers train; $DASK_SCHEDULER_ADDRESS."
+)
+WRITE = flags.DEFINE_enum('write', 'driver', ['driver', 'workers'], 'Who writes their results.')
+VERSIONS = flags.DEFINE_bool('allow_versions', False, 'Workers may have other versions of JAX, ...')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
 
@@ -68,7 +75,7 @@ def main(argv: list[str]) -> int:
     startup.prepare()
     if line := startup.cache_compilations():
       print(line, file=sys.stderr)
-  from norms.lab import Study, columns, live, overrides, session
+  from norms.lab import Study, columns, overrides, session
 
   command = shlex.join(['python', *sys.argv])
   changed = overrides.typed(config, GIVEN)
@@ -92,11 +99,16 @@ def main(argv: list[str]) -> int:
 
     print(reporting.again(asked, asked.folder(WORKDIR.value)))
     return 0
+  from norms.lab.runner import cluster
+
   ending.in_order(STOPPED)
-  with live.Live(asked, asked.folder(WORKDIR.value)) as page_so_far:
-    frame = session.run(
-      asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, heard=page_so_far
-    )
+  # The report's imports take a second, which training hides.
+  loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
+  loading.start()
+  engine = cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value)
+  frame = session.run(
+    asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, engine=engine
+  )
   if not frame.empty:
     from norms.lab import report
     from norms.lab.runner import workers

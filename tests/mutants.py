@@ -1359,6 +1359,24 @@ MUTANTS = (
     'without_words', within=('faults',),
   ),
   Mutant(
+    'a task that compiles for half of its time', 'lab/runner/parts.py',
+    'COMPILING = 0.1',
+    'COMPILING = 0.5',
+    'compiling_is_a_tenth', within=('parts',),
+  ),
+  Mutant(
+    'a record of other trials taken for those of a task', 'lab/runner/received.py',
+    'if set(found.trials) != {trial.hash for trial in tiles[name].trials}:',
+    'if False:',
+    'what_comes_back_is_checked', within=('parts',),
+  ),
+  Mutant(
+    'data that came along looked for again', 'lab/data/own.py',
+    "(content := GIVEN.get(chosen['sha256'])) is None",
+    '(content := None) is None',
+    'own_data_go_along', within=('parts',),
+  ),
+  Mutant(
     'each claim as if it were the only one', 'lab/statistics/judging.py',
     "comparison.outcome != 'undecided' and p > several.ALPHA",
     "comparison.outcome != 'undecided' and comparison.p > several.ALPHA",

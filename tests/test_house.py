@@ -54,7 +54,7 @@ LAB = (
   {'sweep'},
   {'session'},
   {'parity', 'reproduce'},
-  {'live', 'reporting'},
+  {'reporting'},
 )
 # The lab's rooms; the report stands apart, since it reads records only.
 ROOMS = {
@@ -81,7 +81,12 @@ ROOMS = {
     {'keeping', 'resuming', 'rows'},
     {'checks'},
     {'execution'},
-    {'workers', 'timing'},
+    {'serving', 'timing'},
+    {'workers'},
+    {'parcel', 'parts', 'received', 'seats'},  # of a cluster
+    {'seat', 'member'},
+    {'driving'},
+    {'cluster'},
   ),
   'lab/parity': (
     {'cases', 'exact', 'study', 'training'},
@@ -105,7 +110,7 @@ ROOMS = {
     },
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
-    {'live', 'parity'},
+    {'parity'},
   ),
   'lab/report/figures': (
     {'drawing', 'pointed', 'scales', 'sheets'},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import contextlib
+import functools
 import multiprocessing
 import os
 import sys
@@ -13,6 +14,9 @@ from norms.lab.runner import checks, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
 from norms.lab.trial import Trial
+
+# Called as sweep.run is, without `spawn`.
+Engine = Callable[..., list[str]]
 
 
 def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame:
@@ -52,7 +56,7 @@ def run(
   processes: bool | None = None,
   fail_fast: bool = False,
   progress: bool = True,
-  heard: Callable[[int, int], None] | None = None,
+  engine: Engine | None = None,
 ) -> pd.DataFrame:
   """Trains what has no record yet, a file of records for each tile, and returns all records.
 
@@ -68,7 +72,7 @@ def run(
       notebook, and nothing of the study is defined there; else groups run in threads.
     fail_fast: whether the first group that fails ends all.
     progress: whether progress is shown.
-    heard: called after each segment with how many of all trial-steps are done: (done, all).
+    engine: what runs the groups in place of this machine, as norms.lab.runner.cluster.Cluster.
 
   Returns:
     The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a
@@ -84,8 +88,9 @@ def run(
   for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
-  with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
-    failed = sweep.run(study, groups, workdir, tick=tick, fail_fast=fail_fast, spawn=spawn)
+  runs = engine or functools.partial(sweep.run, spawn=spawn)
+  with contextlib.closing(Progress(groups, shown=progress)) as tick:
+    failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   by_label: dict[str, list[Trial]] = {}
   for group in groups:  # groups of other models may have one label
     by_label.setdefault(group.label, []).extend(group.trials)

@@ -26,27 +26,40 @@ def digest(name: str) -> str:
 
   A module without imports of its own is known by its file alone, as it was before imports counted.
   """
-  module, colon, attribute = name.partition(':')
+  module, _, attribute = name.partition(':')
   if module == '__main__':
     return _of_main(attribute)
+  files = {imported: _read(path) for imported, path in modules(name).items()}
+  if not files:
+    return ''  # one that does not exist is named, with what to do, where it is loaded
+  parts = [f'{imported} {hash_of(raw)}' for imported, raw in sorted(files.items()) if raw]
+  return hash_of('\n'.join(parts).encode()) if len(parts) > 1 else hash_of(files[module])
+
+
+def modules(name: str) -> dict[str, pathlib.Path]:
+  """The modules that a package.module:object is made of, its own first, each with its file."""
+  module, colon, _ = name.partition(':')
   path = next(iter(_files(module)), None) if colon else None
   if path is None:
-    return ''  # one that does not exist is named, with what to do, where it is loaded
-  files = {module: _read(path)}
-  waiting = [*_parents(module), *_imports(files[module], module, _is_package(path))]
+    return {}
+  files = {module: path}
+  waiting, seen = [*_parents(module), *_imports_of(module, path)], {module}
   while waiting:
     imported = waiting.pop()
     top = imported.partition('.')[0]
-    if imported in files or top in NOT_OWN or _is_package_of_others(top, tuple(sys.path)):
+    if imported in seen or top in NOT_OWN or _is_package_of_others(top, tuple(sys.path)):
       continue
-    files[imported] = b''  # also where there is no file: it is not looked for again
+    seen.add(imported)  # also where there is no file: it is not looked for again
     waiting += _parents(imported)
     for path in _files(imported):
       if not _installed(path):
-        files[imported] = _read(path)
-        waiting += _imports(files[imported], imported, _is_package(path))
-  parts = [f'{imported} {hash_of(raw)}' for imported, raw in sorted(files.items()) if raw]
-  return hash_of('\n'.join(parts).encode()) if len(parts) > 1 else hash_of(files[module])
+        files[imported] = path
+        waiting += _imports_of(imported, path)
+  return files
+
+
+def _imports_of(module: str, path: pathlib.Path) -> tuple[str, ...]:
+  return _imports(_read(path), module, _is_package(path))
 
 
 def _of_main(attribute: str) -> str:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -60,12 +61,17 @@ class Lifted(nn.Module):
     return nn.Dense(self.classes, name='head')(x)
 
 
+def _in_a_worker():
+  """Of this machine's processes, or of a cluster's."""
+  return multiprocessing.parent_process() is not None or sys.argv[0].endswith('seat.py')
+
+
 class Breaks(nn.Module):
   """Raises where groups run: in a worker process, and not where the sweep is planned."""
 
   @nn.compact
   def __call__(self, x):
-    if multiprocessing.parent_process() is not None:
+    if _in_a_worker():
       raise RuntimeError('out of luck')
     return x
 
@@ -89,7 +95,7 @@ class Dies(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    if multiprocessing.parent_process() is not None:
+    if _in_a_worker():
       os._exit(9)
     return x
 
@@ -99,7 +105,7 @@ class DiesAt128(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    if len(x) == 128 and multiprocessing.parent_process() is not None:
+    if len(x) == 128 and _in_a_worker():
       os._exit(9)
     return x
 

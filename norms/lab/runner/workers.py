@@ -14,15 +14,12 @@ import os
 import pathlib
 import signal
 import threading
-from typing import Any
 
-import jax
-
-from norms._src.xla_cpu import plain_formulas, special_formulas_allowed
-from norms.lab import columns, failures, output, startup
+from norms._src.xla_cpu import special_formulas_allowed
+from norms.lab import columns, failures
 from norms.lab.grouping import Group
-from norms.lab.runner import execution
-from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner import execution, serving
+from norms.lab.runner.execution import Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
 
@@ -64,10 +61,7 @@ class Process:
   def __call__(self, group: Group, tick: Tick) -> str:
     """Runs a group: '', or its failure as one line."""
     try:
-      self._pipe.send(group)
-      while not isinstance(said := self._pipe.recv(), str):
-        self._pipe.send(_goes_on(tick, group, said))
-      return said
+      return serving.ask(self._pipe, group, tick)
     except (EOFError, OSError):
       if self._ended:
         return ''
@@ -165,36 +159,7 @@ def _uninterrupted() -> Iterator[None]:
     signal.raise_signal(signal.SIGINT)
 
 
-def _goes_on(tick: Tick, group: Group, said: Any) -> bool:
-  try:
-    tick(group, *said)
-  except Stopped:
-    return False
-  return True
-
-
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
-  """The process: runs each group that is sent, and asks at each epoch whether to go on."""
+  """The process."""
   _end_with_who_asked()  # an epoch of a large network may take minutes
-  output.outlive()
-  os.environ['NPROC'] = str(threads)  # what XLA takes for the number of cores, when it starts
-  startup.cache_compilations(threads)
-  device, once = jax.local_devices()[0], Once()
-  gc.freeze()  # what is imported stays: to look through it takes 0.1 s, often while tracing
-
-  def tick(group: Group, done: int, diverged: int) -> None:
-    try:
-      pipe.send((done, diverged))
-      going = pipe.recv()
-    except (EOFError, OSError):
-      os._exit(1)  # who asked is gone, killed perhaps: leave no process behind
-    if not going:
-      raise Stopped
-
-  with plain_formulas(plain):
-    while True:
-      try:
-        group = pipe.recv()
-      except EOFError:
-        return
-      pipe.send(execution.guarded(group, study, workdir, once, device, tick))
+  serving.serve(pipe, study, workdir, threads, plain)

@@ -1,0 +1,105 @@
+"""A study's groups on the workers of a Dask scheduler: python train.py --scheduler=tcp://HOST:8786
+
+The scheduler decides which worker runs what. `parts` cuts the tasks, `driving` asks for them and
+counts what is lost, `received` writes what comes back; a worker has `member`, `seats` and `seat`.
+"""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import logging
+import os
+import pathlib
+import socket
+from typing import Any
+
+from norms.lab import data as data_sets
+from norms.lab import records
+from norms.lab.grouping import Group
+from norms.lab.runner import parcel
+from norms.lab.runner.execution import Tick
+from norms.lab.study import Study
+
+WRITERS = ('driver', 'workers')
+PATIENCE = 5  # seconds in which a scheduler must answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+  """The workers of a scheduler, as an engine of norms.lab.session.run.
+
+  address: the scheduler's, as tcp://HOST:8786.
+  write: who writes the files of results, 'driver' or 'workers', who then need the same folder.
+  allow_versions: whether workers may have other versions of what makes figures.
+  """
+
+  address: str
+  write: str = WRITERS[0]
+  allow_versions: bool = False
+
+  def __call__(
+    self,
+    study: Study,
+    groups: tuple[Group, ...],
+    workdir: str | os.PathLike,
+    *,
+    tick: Tick,
+    fail_fast: bool = False,
+  ) -> list[str]:
+    """Runs the groups and records each tile as its task ends; a line per group that failed.
+
+    Raises:
+      ValueError: of one line, where the scheduler or a worker cannot be used, or is gone.
+    """
+    if study.checkpoint and self.write == WRITERS[0]:
+      raise ValueError(
+        f'config.checkpoint={study.checkpoint} needs a folder that workers share: give '
+        '--write=workers, or set it to 0'
+      )
+    if not groups:
+      return []
+    records.prepare(workdir)
+    for options in dict.fromkeys(group.static.data for group in groups):
+      data_sets.load(options, study.manual_dir)
+    with connected(self.address) as client:
+      from norms.lab.runner import driving  # which needs the package
+
+      folder = '' if self.write == WRITERS[0] else str(pathlib.Path(workdir).absolute())
+      facts = {} if self.allow_versions else parcel.facts()
+      run = driving.Run(client, study, groups, workdir, tick, folder=folder, facts=facts)
+      return run.all(fail_fast=fail_fast)
+
+
+def of(address: str | None, write: str, *, allow_versions: bool) -> Cluster | None:
+  """The cluster of this address, or of the environment's; None where neither names one."""
+  address = address or os.environ.get('DASK_SCHEDULER_ADDRESS')
+  return Cluster(address, write, allow_versions) if address else None
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Any]:
+  """A client of the scheduler; ValueError, one line, where there is none."""
+  try:
+    import distributed
+    from distributed.comm.addressing import get_address_host_port
+  except ImportError as error:
+    raise ValueError(
+      f"--scheduler={address} needs the package distributed: pip install 'norms[cluster]'"
+    ) from error
+  for name in list(logging.root.manager.loggerDict):
+    if name.startswith('distributed'):  # what it says in many lines is said here in one
+      logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+  try:
+    # A client would try for long, and go on to do so after it has given up.
+    socket.create_connection(get_address_host_port(address), PATIENCE).close()
+    client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+  except (OSError, ValueError) as error:
+    raise ValueError(
+      f'no scheduler answers at {address} ({error}): start one by `dask scheduler`, and give the '
+      'address that it prints, as tcp://HOST:8786'
+    ) from error
+  try:
+    yield client
+  finally:
+    with contextlib.suppress(Exception):  # whatever is said by one that is gone
+      client.close(timeout=1)

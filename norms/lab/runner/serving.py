@@ -1,0 +1,65 @@
+"""What a process does that runs groups for another one: it asks at each epoch whether to go on."""
+
+import gc
+import os
+import pathlib
+
+import jax
+
+from norms._src.xla_cpu import plain_formulas
+from norms.lab import output, startup
+from norms.lab.grouping import Group
+from norms.lab.runner import execution
+from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.once import Once
+from norms.lab.study import Study
+
+
+def ask(pipe, group: Group, tick: Tick) -> str:
+  """Has the process at the pipe's other end run a group: '', or its failure as one line.
+
+  Raises:
+    EOFError, OSError: where that process has ended.
+  """
+  pipe.send(group)
+  while not isinstance(said := pipe.recv(), str):
+    pipe.send(_goes_on(tick, group, said))
+  return said
+
+
+def _goes_on(tick: Tick, group: Group, said: tuple[int, int]) -> bool:
+  try:
+    tick(group, *said)
+  except Stopped:
+    return False
+  return True
+
+
+def serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
+  """Runs each group that is sent, and asks at each epoch whether to go on.
+
+  threads: what XLA takes for the number of cores, when it starts; 0: what it finds.
+  """
+  output.outlive()
+  if threads:
+    os.environ['NPROC'] = str(threads)
+  startup.cache_compilations(threads)
+  device, once = jax.local_devices()[0], Once()
+  gc.freeze()  # what is imported stays: to look through it takes 0.1 s, often while tracing
+
+  def tick(group: Group, done: int, diverged: int) -> None:
+    try:
+      pipe.send((done, diverged))
+      going = pipe.recv()
+    except (EOFError, OSError):
+      os._exit(1)  # who asked is gone, killed perhaps: leave no process behind
+    if not going:
+      raise Stopped
+
+  with plain_formulas(plain):
+    while True:
+      try:
+        group = pipe.recv()
+      except EOFError:
+        return
+      pipe.send(execution.guarded(group, study, workdir, once, device, tick))
