@@ -13,7 +13,7 @@ from norms.lab import columns, failures, records, statistics, sweep
 from norms.lab.runner import checks, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
-from norms.lab.trial import Trial
+from norms.lab.trial import Trial, one_per_setting
 
 # Called as sweep.run is, without `spawn`.
 Engine = Callable[..., list[str]]
@@ -106,7 +106,10 @@ def run(
 
 
 def _not_judged(study: Study) -> list[str]:
-  return statistics.not_judged(study.claims, (trial.columns() for trial in study.trials))
+  # A claim may ask for a seed; else many seeds say what one of them says.
+  by_seed = any(columns.SEED in (options.get('at') or {}) for _, options in study.claims)
+  trials = study.trials if by_seed else one_per_setting(study.trials)
+  return statistics.not_judged(study.claims, (trial.columns() for trial in trials))
 
 
 def set_aside(workdir: str | os.PathLike) -> None:

@@ -1,9 +1,11 @@
 """A trial: one network trained once. Plain data, validated, known by the hash of itself."""
 
+from collections.abc import Iterable
 import dataclasses
 import functools
 import json
 import math
+import operator
 from typing import Any
 
 from norms.lab import numerics, updates
@@ -76,8 +78,9 @@ class Trial:
   def hash(self) -> str:
     """Of everything that can change the result, and of nothing else."""
     # Not dataclasses.asdict, which copies all that it finds: a study may have a million trials.
-    each = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
-    row = {k: v for k, v in each if not _as_before(k, v)}
+    row = dict(zip(FIELDS, _values(self), strict=True))
+    for key in [key for key in HASH_EXEMPT if _as_before(key, row[key])]:
+      del row[key]
     if numerics.NUMERICS != numerics.BEFORE:
       row['numerics'] = numerics.NUMERICS
     return digest(json.dumps(row, sort_keys=True))  # sorted, so that fields may change places
@@ -133,6 +136,19 @@ class Trial:
         row[field.name] = math.nan if value is None else value
     row['data'] = row.pop('data.name')
     return row
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Trial))
+_values = operator.attrgetter(*FIELDS)
+_but_for_seed = operator.attrgetter(*(name for name in FIELDS if name != 'seed'))
+
+
+def one_per_setting(trials: Iterable[Trial]) -> list[Trial]:
+  """The first of those trials that differ in their seed alone."""
+  first: dict[tuple, Trial] = {}
+  for trial in trials:
+    first.setdefault(_but_for_seed(trial), trial)
+  return list(first.values())
 
 
 def _as_before(key: str, value: object) -> bool:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ COLUMNS = (columns.TRIAL, columns.EPOCH, columns.NORM, columns.SEED, columns.TES
 EPOCHS = 5
 MEASURED = ('train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'test_accuracy_running',
             'minibatch_loss', 'first_loss', 'grad_norm')  # fmt: skip
-SIZES = ((10**5, 10), (10**6, 90))  # (trials, trials in a tile)
+SIZES = ((10**5, 90), (10**6, 256))  # (trials, trials in a tile)
 
 
 def arguments(trials: int) -> list[str]:
@@ -72,11 +73,19 @@ def timed(what: str) -> Iterator[None]:
   """Prints the seconds of what is within."""
   begun = time.perf_counter()
   yield
-  print(f'  {what:58} {time.perf_counter() - begun:8.2f} s', flush=True)
+  print(f'  {what:40} {time.perf_counter() - begun:8.2f} s', flush=True)
 
 
-def command(*given: str) -> tuple[float, float]:
-  """Seconds and GiB of a process: the largest memory that it had at any moment."""
+class Used(NamedTuple):
+  """What a process took."""
+
+  seconds: float  # by the clock
+  cpu: float  # seconds of all cores, which other processes beside it hardly change
+  memory: float  # GiB, the most that it had at any moment
+
+
+def command(*given: str) -> Used:
+  """Runs a process of Python."""
   begun = time.perf_counter()
   process = subprocess.Popen(
     [sys.executable, *given], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -87,7 +96,8 @@ def command(*given: str) -> tuple[float, float]:
   process.returncode = os.waitstatus_to_exitcode(status)
   if process.returncode:
     raise RuntimeError(f'{given[0]} ends with exit status {process.returncode}')
-  return time.perf_counter() - begun, used.ru_maxrss / 2**20
+  cpu = used.ru_utime + used.ru_stime
+  return Used(time.perf_counter() - begun, cpu, used.ru_maxrss / 2**20)
 
 
 def measure(trials: int, tile: int) -> None:
@@ -113,9 +123,10 @@ def measure(trials: int, tile: int) -> None:
     show('load of all columns, compacted', command('-c', f'{alone}({name!r})'))
 
 
-def show(what: str, used: tuple[float, float]) -> None:
+def show(what: str, used: Used) -> None:
   """One line: seconds and memory of a process of its own, imports included."""
-  print(f'  {what:58} {used[0]:8.2f} s {used[1]:6.2f} GiB', flush=True)
+  figures = f'{used.seconds:8.2f} s {used.cpu:8.2f} s of CPU {used.memory:6.2f} GiB'
+  print(f'  {what:40} {figures}', flush=True)
 
 
 def run(*, tiny: bool) -> None:
