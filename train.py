@@ -5,14 +5,12 @@ command again runs only what is missing.
 """
 
 import gc
-import importlib
 import os
 import pathlib
 import re
 import shlex
 import signal
 import sys
-import threading
 
 STOPPED = 'train.py: stopped; what is finished is kept, run the same command to go on'
 
@@ -75,7 +73,7 @@ def main(argv: list[str]) -> int:
     startup.prepare()
     if line := startup.cache_compilations():
       print(line, file=sys.stderr)
-  from norms.lab import Study, columns, overrides, session
+  from norms.lab import Study, columns, live, overrides, session
 
   command = shlex.join(['python', *sys.argv])
   changed = overrides.typed(config, GIVEN)
@@ -102,13 +100,11 @@ def main(argv: list[str]) -> int:
   from norms.lab.runner import cluster
 
   ending.in_order(STOPPED)
-  # The report's imports take a second, which training hides.
-  loading = threading.Thread(target=importlib.import_module, args=('norms.lab.report',))
-  loading.start()
-  engine = cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value)
-  frame = session.run(
-    asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, engine=engine
-  )
+  with live.Live(asked, asked.folder(WORKDIR.value)) as page_so_far:
+    frame = session.run(
+      asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, heard=page_so_far,
+      engine=cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value),
+    )  # fmt: skip
   if not frame.empty:
     from norms.lab import report
     from norms.lab.runner import workers

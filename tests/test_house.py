@@ -54,7 +54,7 @@ LAB = (
   {'sweep'},
   {'session'},
   {'parity', 'reproduce'},
-  {'reporting'},
+  {'live', 'reporting'},
 )
 # The lab's rooms; the report stands apart, since it reads records only.
 ROOMS = {
@@ -110,7 +110,7 @@ ROOMS = {
     },
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
-    {'parity'},
+    {'live', 'parity'},
   ),
   'lab/report/figures': (
     {'drawing', 'pointed', 'scales', 'sheets'},

@@ -23,7 +23,7 @@ A config becomes a study, its trials, groups of trials that share a program, and
     sweep                      the loop over what has no record yet
     reproduce                  one trial again, alone
     startup                    the cache of compiled programs, and where processes come from
-    session, reporting         the steps above, which train.py takes too, and its reports
+    session, reporting, live   the steps above, which train.py takes too, its pages
     evidence                   the two files of a report from which it can be written again
     figure, timed, two_studies what is made of records, beside statistics and report
 

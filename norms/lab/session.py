@@ -56,6 +56,7 @@ def run(
   processes: bool | None = None,
   fail_fast: bool = False,
   progress: bool = True,
+  heard: Callable[[int, int], None] | None = None,
   engine: Engine | None = None,
 ) -> pd.DataFrame:
   """Trains what has no record yet, a file of records for each tile, and returns all records.
@@ -72,6 +73,7 @@ def run(
       notebook, and nothing of the study is defined there; else groups run in threads.
     fail_fast: whether the first group that fails ends all.
     progress: whether progress is shown.
+    heard: called after each segment with how many of all trial-steps are done: (done, all).
     engine: what runs the groups in place of this machine, as norms.lab.runner.cluster.Cluster.
 
   Returns:
@@ -89,7 +91,7 @@ def run(
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
   runs = engine or functools.partial(sweep.run, spawn=spawn)
-  with contextlib.closing(Progress(groups, shown=progress)) as tick:
+  with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   by_label: dict[str, list[Trial]] = {}
   for group in groups:  # groups of other models may have one label

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from norms.lab.report.tables import ABSENT, Table
+
+WIDTH = 120  # of what is said above a table
 
 
 def titled(table: Table) -> str:
   """A table with its title and note, for the terminal."""
-  return f'{table.title}. {table.note}\n{plain(table)}'
+  return f'{textwrap.fill(f"{table.title}. {table.note}", WIDTH)}\n{plain(table)}'
 
 
 def plain(table: Table) -> str:

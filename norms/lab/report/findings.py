@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from norms.lab import columns as schema
@@ -22,7 +23,7 @@ from norms.lab.columns import (
 from norms.lab.report import measurements, search, tables, timing, trained_ranges
 from norms.lab.report.probes import at_start
 from norms.lab.report.view import View
-from norms.lab.statistics import design, rules, words
+from norms.lab.statistics import design, rules, selection, words
 
 
 def sentences(view: View) -> list[str]:
@@ -94,9 +95,20 @@ def _lead(view: View, rows: pd.DataFrame) -> str:
   most = 'highest' if view.sign > 0 else 'lowest'
   first = f'It scores {most} of all; its' if centres[best] == centres.max() else 'Its'
   lead = f'{first} lead {apart} be told from zero with {words.count(comparison.n, "seed")}'
-  # A norm that is chosen on the data that it is judged on leads by luck, too.
-  flatters = ', which flatters it' if view.choice == view.score else ''
-  return f'{sentence}. {lead}. The norm was chosen {view.chosen_on}{flatters}.'
+  return f'{sentence}. {lead}. The norm was chosen {view.chosen_on}{_flattered(view, rows)}.'
+
+
+def _flattered(view: View, rows: pd.DataFrame) -> str:
+  """What the lead of a norm is that the seeds which judge it had no part in choosing."""
+  leads = selection.leads(*selection.tables(rows, [NORM], view.choice, view.score))
+  same = ', with the seeds that are shown, which flatters it'
+  if not len(leads) or not np.isfinite(leads).all():
+    return same
+  lead = float(leads.mean())
+  return (
+    f'{same}: judged by each seed in turn, and chosen with the others, the best is '
+    f'{"behind" if lead < 0 else "ahead of"} the second by {words.signed(abs(lead))}'
+  )
 
 
 def failures(view: View) -> Iterator[str]:

@@ -81,10 +81,15 @@ def publish(
   text = csv.to_csv(index=False, float_format=f'%.{digits}g', lineterminator='\n')
   put(folder / 'summary.csv', text)
   table_files.write(shown, folder)
-  environment = _templates()
   for name, template in (('report.md', 'report.md.j2'), ('index.html', 'page.html.j2')):
-    put(folder / name, environment.get_template(templates + template).render(content))
+    put(folder / name, rendered(templates + template, content))
   return folder / 'index.html'
+
+
+def rendered(template: str, content: Mapping[str, Any]) -> str:
+  """A template of this folder, filled."""
+  colours = {'light': style.css_colours(dark=False), 'dark': style.css_colours(dark=True)}
+  return _templates().get_template(template).render({**colours, **content})
 
 
 def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -140,8 +145,6 @@ def shared(
     'badges': BADGES,
     'configs': origins.configs(provenance),
     'facts': [('report', getattr(study, 'command', '')), *origins.facts(provenance)],
-    'light': style.css_colours(dark=False),
-    'dark': style.css_colours(dark=True),
   }
 
 
@@ -171,5 +174,8 @@ def _templates() -> jinja2.Environment:
 
 
 def put(path: pathlib.Path, text: str) -> None:
-  """Writes a text with the same line ends on every machine."""
-  path.write_text(text, encoding='utf-8', newline='\n')
+  """Writes a text with the same line ends on every machine, whole or not at all."""
+  # A browser may load the page again while it is written.
+  written = path.with_name(f'.{path.name}.tmp')
+  written.write_text(text, encoding='utf-8', newline='\n')
+  written.replace(path)

@@ -13,9 +13,10 @@ from norms.lab import statistics
 from norms.lab.columns import NORM, RUNNING, TRAINED
 from norms.lab.report import naming
 from norms.lab.report.view import View
-from norms.lab.statistics import words
+from norms.lab.statistics import selection, words
 
 ABSENT = '\N{EN DASH}'
+SORTED = " Choose a column's title to sort by it."
 LONG, MOST = 1000, 200  # lines: of a longer table a page shows the best ones
 Line: TypeAlias = Mapping[str, Any] | pd.Series  # of a summary: low, high, kind, n, share_trained
 
@@ -52,7 +53,7 @@ def everything(view: View) -> Table:
   """A line per cell of the sweep, of a large one per cell of the best."""
   if view.cells <= LONG:
     table = _of_cells(view, 'cells', 'Every cell', view.rows, view.axes)
-    return table._replace(note=f"{table.note} Choose a column's title to sort by it.")
+    return table._replace(note=table.note + SORTED)
   title = f'The best {MOST} of {view.cells} cells'
   table = _of_cells(view, 'cells', title, best_rows(view, [NORM, *view.axes]), view.axes)
   chosen = f'Chosen {view.chosen_on} with the seeds that are shown, which flatters them'
@@ -78,18 +79,17 @@ def sweep(view: View) -> Table:
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
     best = own.loc[(view.sign * by_choice[own.index]).idxmax()]
-    rows.append(TableRow([*key, *_over_cells(view, own, trials, best)], not trials[TRAINED].all()))
+    texts = [*key, *_over_cells(view, own, trials, best), _chosen_by_others(view, trials)]
+    rows.append(TableRow(texts, not trials[TRAINED].all()))
   score = words.label(view.score)
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
-  columns += [
-    'diverged',
-    f"{score}, mean of the cells' {_centres(scored)}",
-    f'best cell {view.chosen_on}',
-    'at',
-  ]
-  note = f'A cell is trained if every seed in it trained. The best cell is chosen {view.chosen_on}'
-  note += ', which flatters it: ' if view.choice == view.score else ': '
-  note += f'its {score} is shown.'
+  columns += ['diverged', f"{score}, mean of the cells' {_centres(scored)}"]
+  columns += [f'best cell {view.chosen_on}', 'at', 'by others']
+  note = (
+    f'A cell is trained if every seed in it trained. The best cell is chosen {view.chosen_on} with '
+    f'the seeds whose {score} is shown, which flatters it. By others: each seed in turn judges the '
+    'cell that is best for the other seeds; the mean.'
+  )
   return Table('sweep', 'Norms over the whole sweep', note, columns, rows)
 
 
@@ -168,6 +168,12 @@ def _over_cells(
   yield words.score(own['value'].mean())
   yield words.score(best['value'])
   yield words.place(place) if place else ABSENT
+
+
+def _chosen_by_others(view: View, trials: pd.DataFrame) -> str:
+  axes = [axis for axis in view.axes if axis not in view.texts] or [NORM]
+  found = selection.scores(*selection.tables(trials, axes, view.choice, view.score))
+  return words.score(view.sign * float(found.mean())) if len(found) else ABSENT
 
 
 def _matching(view: View, key: tuple[words.Scalar, ...]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Progress of a sweep: one bar on a terminal, a line per finished group elsewhere."""
 
+from collections.abc import Callable
 import sys
 import threading
 import time
@@ -15,15 +16,21 @@ class Progress:
   """Counts trial-steps of several groups that run at once; called from their threads."""
 
   def __init__(
-    self, groups: tuple[Group, ...], *, stream: TextIO | None = None, shown: bool = True
+    self,
+    groups: tuple[Group, ...],
+    *,
+    stream: TextIO | None = None,
+    shown: bool = True,
+    heard: Callable[[int, int], None] | None = None,
   ):
     self._stream, self._shown = sys.stdout if stream is None else stream, shown
-    self._groups, self._ended = len(groups), 0
+    self._groups, self._ended, self._heard = len(groups), 0, heard
     self._left = {group: sum(steps(group)) for group in groups}
+    self._total = sum(self._left.values())
     self._diverged: dict[Group, int] = {}
     self._lock, self._begun = threading.Lock(), time.perf_counter()
     self._bar = tqdm.tqdm(
-      total=sum(self._left.values()), file=self._stream, unit='step', unit_scale=True,
+      total=self._total, file=self._stream, unit='step', unit_scale=True,
       disable=not (shown and self._stream.isatty()), dynamic_ncols=True, smoothing=0.05,
       desc=f'group 0/{len(groups)}: compiling',
     )  # fmt: skip
@@ -35,6 +42,8 @@ class Progress:
       self._left[group] -= done
       self._diverged[group] = diverged
       self._bar.update(done)
+      if self._heard:
+        self._heard(self._total - sum(self._left.values()), self._total)
       if self._left[group] <= 0 < before:
         self._ended += 1
         self._line(group, diverged)

@@ -35,8 +35,8 @@ def above(
   verb = 'reaches' if cells.metric_sign(metric) > 0 else 'comes down to'
   return comparison, (
     f'{words.norm_name(norm)} {verb} {words.score(own)} in {words.label(metric)} and '
-    f'{words.norm_name(than)}{aside} {words.score(other)}: paired by seed, the lead of '
-    f'{words.norm_name(norm)} is {spread_of(comparison)}{within(margin)}'
+    f'{words.norm_name(than)}{aside} {words.score(other)}: paired by seed, '
+    f'{lead(comparison, norm, than)}{within(margin)}'
   )
 
 
@@ -69,10 +69,22 @@ def spread_of(comparison: Comparison) -> str:
 
 def direction(comparison: Comparison, more: str, less: str) -> str:
   """'better by +0.0044 (...)', or where that would have a minus 'worse by +0.0044 (...)'."""
+  word = less if comparison.effect < 0 else more
+  return f'{word} by {spread_of(_ahead(comparison))}'
+
+
+def lead(comparison: Comparison, norm: str, than: str) -> str:
+  """'the lead of batch norm is +0.0044 (...)', of the side that is ahead."""
+  ahead = than if comparison.effect < 0 else norm
+  return f'the lead of {words.norm_name(ahead)} is {spread_of(_ahead(comparison))}'
+
+
+def _ahead(comparison: Comparison) -> Comparison:
+  """The comparison as the side sees it that is ahead."""
   if not comparison.effect < 0:
-    return f'{more} by {spread_of(comparison)}'
-  effect, low, high = -comparison.effect, -comparison.high, -comparison.low
-  return f'{less} by {spread_of(comparison._replace(effect=effect, low=low, high=high))}'
+    return comparison
+  low, high = -comparison.high, -comparison.low
+  return comparison._replace(effect=-comparison.effect, low=low, high=high)
 
 
 def undecided(why: str) -> Finding:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from norms.lab.columns import NORM, SEED, TEST_ACCURACY, VALIDATION_ACCURACY, settings
 from norms.lab.statistics import cells, design, words
-from norms.lab.statistics.comparing import Finding, spread_of, undecided
+from norms.lab.statistics.comparing import Finding, lead, undecided
 from norms.lab.statistics.intervals import Comparison, compare, estimate
 
 Point = tuple[Any, ...]  # a value of each tuned axis
@@ -99,8 +99,8 @@ def best_against_best(
   others = words.count(len(scored.choosing), 'other seed')
   return comparison, (
     f'each at its own best {names}, chosen by {words.label(scored.chosen_by)} with {others}: {own} '
-    f'{verb} {reached} in {words.label(metric)} and {other} {rival}; paired by seed, the lead of '
-    f'{words.norm_name(norm)} is {spread_of(comparison)}'
+    f'{verb} {reached} in {words.label(metric)} and {other} {rival}; paired by seed, '
+    f'{lead(comparison, norm, than)}'
   )
 
 
