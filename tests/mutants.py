@@ -794,13 +794,13 @@ MUTANTS = (
     'test_spectral_norm_keeps',
   ),
   Mutant(
-    'kernels by fan-out', 'lab/engine/training.py',
+    'kernels by fan-out', 'lab/engine/starting.py',
     'math.prod(kernel.shape[repeated.stacked(path) : -1])',
     'kernel.shape[-1]',
     'test_init_scale_is_times',
   ),
   Mutant(
-    'stacked kernels by the number of blocks, too', 'lab/engine/training.py',
+    'stacked kernels by the number of blocks, too', 'lab/engine/starting.py',
     'math.prod(kernel.shape[repeated.stacked(path) : -1])',
     'math.prod(kernel.shape[:-1])',
     'test_it_says_the_same_before', ('repeated',),
@@ -824,13 +824,13 @@ MUTANTS = (
     'test_bfloat16_is_of_the_layers', ('model_options',),
   ),
   Mutant(
-    'one scale for all kernels', 'lab/engine/training.py',
+    'one scale for all kernels', 'lab/engine/starting.py',
     "hyper['head' if path == paths[-1] else 'scale']",
     "hyper['scale']",
     'test_the_last_kernel',
   ),
   Mutant(
-    'weight norm starts with lengths of 1', 'lab/engine/training.py',
+    'weight norm starts with lengths of 1', 'lab/engine/starting.py',
     "if last == 'scale' and kernel is not None",
     "if last == 'none' and kernel is not None",
     'test_weight_norm_starts',
@@ -885,8 +885,8 @@ MUTANTS = (
   ),
   Mutant(
     'gradients of one device', 'lab/engine/training.py',
-    'grads, new = jax.lax.pmean((grads, new), axis_name)',
-    'new = jax.lax.pmean(new, axis_name)',
+    'grads, new = jax.lax.pmean((grads, new), devices.AXIS)',
+    'new = jax.lax.pmean(new, devices.AXIS)',
     'test_pmap_of_the_step',
   ),
   Mutant(

@@ -34,7 +34,7 @@ LIBRARY = (
 LAB = (
   {'config_file', 'numerics', 'columns', 'source', 'values'}  # parts of what is below
   | {'durable', 'ending', 'output'},
-  {'mistakes', 'startup'},
+  {'job', 'mistakes', 'startup'},
   {'checked'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
@@ -70,8 +70,9 @@ ROOMS = {
   ),
   'lab/engine': (
     {'schedules'},
-    {'chunks', 'optimizer'},
+    {'chunks', 'devices', 'optimizer'},
     {'training'},
+    {'starting'},
     {'probes', 'own_probes', 'evaluation'},
     {'program'},
     {'replay'},
@@ -80,6 +81,7 @@ ROOMS = {
     {'epochs', 'identity', 'memory', 'once', 'options', 'progress', 'provenance'},
     {'keeping', 'resuming', 'rows'},
     {'checks'},
+    {'planned'},
     {'execution'},
     {'serving', 'timing'},
     {'workers'},

@@ -22,7 +22,8 @@ A config becomes a study, its trials, groups of trials that share a program, and
     kept, checkpoints          what is saved of networks: parameters, and states to go on from
     sweep                      the loop over what has no record yet
     reproduce                  one trial again, alone
-    startup                    the cache of compiled programs, and where processes come from
+    startup, job               the cache of compiled programs, where processes come from, and other
+                               processes of one job
     session, reporting, live   the steps above, which train.py takes too, its pages
     evidence                   the two files of a report from which it can be written again
     figure, timed, two_studies what is made of records, beside statistics and report

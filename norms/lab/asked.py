@@ -81,6 +81,9 @@ def make(config: dict[str, Any], known: dict[int, tuple] | None = None) -> Trial
     metrics=metrics,
     probes=probes,
     patience=values.whole('patience', config['patience'], 0),
+    devices=values.whole('devices', config['devices'], 1),
+    # One device has the whole batch's statistics either way: one trial, and not two.
+    sync_batch_stats=config['devices'] == 1 or values.flag('sync_batch_stats', config),
     **updates.fields(config),
   )  # fmt: skip
   code = ''.join(map(source.digest, made.objects))

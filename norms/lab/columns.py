@@ -2,8 +2,8 @@
 
 Statistics, reports and `records.load` read this table; no other file spells the name of a column,
 but those that write it. To add a column: write it where it is measured, and add a row here (see
-"A new column" in CONTRIBUTING.md). A column without a row is a measurement of a user, with the
-defaults of `Column`. What the parity studies record has a table of its own, parity_columns.py.
+"A new column" in CONTRIBUTING.md). A column without a row is a measurement of a user, as `Column`
+has it. The parity studies have a table of their own, parity_columns.py.
 """
 
 from collections.abc import Iterable
@@ -25,17 +25,15 @@ SCALE, RANGE, AFTER_START = 'scale', 'range', 'after_start'
 # line for each group that failed.
 AXES, COMPARED_BY, FAILED = 'axes', 'compared_by', 'failed'
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
-
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
 NORM, SEED, REPLAY, NUMERICS = 'norm', 'seed', 'replay', 'numerics'
-BATCH_SIZE, LEARNING_RATE = 'batch_size', 'learning_rate'
-INIT_SCALE, EVAL_STATS = 'init_scale', 'eval_stats'
+BATCH_SIZE, LEARNING_RATE, EVAL_STATS = 'batch_size', 'learning_rate', 'eval_stats'
+INIT_SCALE, TEST_GAINED, TEST_LOST = 'init_scale', 'test_gained', 'test_lost'
 TEST_ACCURACY, TEST_RUNNING = 'test_accuracy', 'test_accuracy_running'
 TRAIN_ACCURACY, VALIDATION_ACCURACY = 'train_accuracy', 'validation_accuracy'
 TRAIN_LOSS, TEST_LOSS, FINAL_LOSS = 'train_loss', 'test_loss', 'final_loss'
 MINIBATCH_LOSS, FIRST_LOSS, GRAD_NORM = 'minibatch_loss', 'first_loss', 'grad_norm'
 TRAINED, DIVERGED_AT, EPOCH_SECONDS = 'trained', 'diverged_at', 'epoch_seconds'
-TEST_GAINED, TEST_LOST = 'test_gained', 'test_lost'
 TRIVIAL_LOSS = 'trivial_loss'  # of tasks that are judged against a predictor without input
 SCORE = TEST_ACCURACY  # what norms are compared by, where nothing else is named
 CORE = (TEST_ACCURACY, TRAIN_ACCURACY, TEST_LOSS, TRAIN_LOSS)  # of every trial; NaN: it diverged
@@ -114,6 +112,8 @@ COLUMNS: tuple[Column, ...] = (
   Column('*_options.*', SETTING, 'any', shown=AXIS),
   Column('eval_examples', SETTING, 'int', shown=AXIS, unit='examples'),
   Column('augment', SETTING, 'text', shown=AXIS),
+  Column('devices', SETTING, 'int', shown=AXIS, absent=1),
+  Column('sync_batch_stats', SETTING, 'bool', 'synchronised statistics', shown=AXIS, absent=True),
   Column('patience', SETTING, 'int', shown=AXIS, traits=(AFTER_START,), unit='epochs', absent=0),
   # Measurements in the order in which tables print them.
   Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),

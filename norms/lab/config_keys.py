@@ -53,6 +53,8 @@ STUDY: Mapping[str, str] = {
   'task_options': "arguments of the task, such as {'smoothing': 0.1} of classification",
   'metrics': 'what else is measured of each split: names of norms.lab.tasks.METRICS, or your own',
   'patience': 'a trial ends after so many epochs with no better score on validation data; 0: never',
+  'devices': 'how many devices share each batch, those of all processes counted',
+  'sync_batch_stats': "whether batch statistics are those of all devices; False: each device's own",
   'probes': "functions of one's own that measure after each epoch, as docs/parameters.md says",
   'replay': "numpy_legacy: kernels and batches as NumPy's legacy generator draws them; "
   'numpy_legacy_zeros: running statistics start at 0, too, the variance as well',

@@ -63,6 +63,8 @@ class Group:
       'scheduled': static.schedule != updates.CONSTANT,
       'clipped': static.clip_norm is not None,
       'decayed': static.weight_decay is not None,
+      f'{static.devices} devices': static.devices > 1,
+      'statistics of each device': not static.sync_batch_stats,
       'by running statistics': static.eval_stats == 'running',
     }
     how = [words for words, holds in unusual.items() if holds]

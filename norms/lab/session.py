@@ -6,11 +6,12 @@ import functools
 import multiprocessing
 import os
 import sys
+import tempfile
 
 import pandas as pd
 
-from norms.lab import columns, failures, records, statistics, sweep
-from norms.lab.runner import checks, timing
+from norms.lab import columns, failures, job, records, statistics, sweep
+from norms.lab.runner import planned, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
 from norms.lab.trial import Trial, one_per_setting
@@ -38,7 +39,7 @@ def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame
     ValueError: of one line, at the first thing that is wrong.
   """
   workdir = study.folder(workdir)
-  return checks.table(sweep.pending(study, workdir), workdir)
+  return planned.table(sweep.pending(study, workdir), workdir)
 
 
 def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
@@ -46,7 +47,7 @@ def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
   workdir = study.folder(workdir)
   lines = [f'{file} is damaged: its trials run again' for file in records.damaged(workdir)]
   lines += _not_judged(study)
-  return '\n'.join([checks.describe(study, sweep.pending(study, workdir), workdir), *lines])
+  return '\n'.join([planned.describe(study, sweep.pending(study, workdir), workdir), *lines])
 
 
 def run(
@@ -85,8 +86,17 @@ def run(
     OSError: where nothing can be written to workdir; also before that.
   """
   workdir = study.folder(workdir)
-  set_aside(workdir)
+  if any(trial.devices > 1 for trial in study.trials):
+    job.join(checkpoint=study.checkpoint, timing=study.timing)
+  if job.leads():
+    set_aside(workdir)
+  job.agree('records are whole')
   groups = sweep.pending(study, workdir)
+  job.agree(' '.join(trial.hash for group in groups for trial in group.trials))
+  if not job.leads():
+    with tempfile.TemporaryDirectory() as aside:  # what the leader writes, too
+      failed = sweep.run(study, groups, aside, tick=lambda *_: None, fail_fast=fail_fast)
+    return _nothing(failed)
   for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
@@ -104,6 +114,13 @@ def run(
     records.compact_if_many(workdir)
   frame.attrs[columns.FAILED] = failed
   tell(failed, workdir)
+  return frame
+
+
+def _nothing(failed: list[str]) -> pd.DataFrame:
+  """What a process returns that writes no records."""
+  frame = pd.DataFrame()
+  frame.attrs[columns.FAILED] = failed
   return frame
 
 

@@ -23,10 +23,7 @@ DATA = data_sets.OPTIONS  # of config.data
 
 
 def defaults() -> config_dict.ConfigDict:
-  """A fresh config with every key; a config file changes what its study needs.
-
-  norms/lab/config_keys.py says what each key means.
-  """
+  """A fresh config with every key, which config_keys.py explains; a file changes what it needs."""
   config: dict = {
     'name': '',
     'question': '',
@@ -59,6 +56,8 @@ def defaults() -> config_dict.ConfigDict:
     'metrics': (),
     'probes': (),
     'patience': 0,
+    'devices': 1,
+    'sync_batch_stats': True,
     'replay': '',
     'chunk': 0,
     'sweep': {},

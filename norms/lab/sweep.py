@@ -1,5 +1,6 @@
 """The loop: plan, skip what is done, run the groups side by side, record, tell."""
 
+from collections.abc import Sequence
 from concurrent import futures
 import contextlib
 import contextvars
@@ -36,7 +37,7 @@ def pending(study: Study, workdir: str | os.PathLike) -> tuple[grouping.Group, .
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if failures.there_is(workdir, group.trials)]
-  return grouping.share_programs(groups, at_once(len(groups)), apart=before)
+  return grouping.share_programs(groups, at_once(groups), apart=before)
 
 
 def results(study: Study, workdir: str | os.PathLike) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def run(
           stop.set()
 
   with contextlib.ExitStack() as stack:
-    idle = _team(study, workdir, at_once(len(groups)), spawn)
+    idle = _team(study, workdir, at_once(groups), spawn)
     team = [stack.enter_context(contextlib.closing(worker)) for worker in idle]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
       try:  # from the first job on: the pool waits for what was begun
@@ -106,14 +107,17 @@ def run(
   return failed
 
 
-def at_once(groups: int) -> int:
+def at_once(groups: Sequence[grouping.Group]) -> int:
   """How many groups run at once: one per core on a CPU, one per device elsewhere."""
-  return min(groups, cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
+  if any(group.static.devices > 1 for group in groups):
+    return 1  # two that wait for each other's devices would wait for ever
+  return min(len(groups), cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
 
 
 def _team(study: Study, workdir: str | os.PathLike, size: int, spawn: bool) -> list[Worker]:
   """So many workers."""
-  if spawn and size and jax.default_backend() == 'cpu':
+  shared = any(trial.devices > 1 for trial in study.trials)  # which this process has joined
+  if spawn and size and jax.default_backend() == 'cpu' and not shared:
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
     threads = 1 if study.chunk == 1 else cores() // size
     if threads < cores():

@@ -26,7 +26,7 @@ TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 # Keys that came later: at these values they change no old trial.
 HASH_EXEMPT: dict[str, Any] = {
   'head_scale': None, 'probe': 0, 'task': TASKS[0], 'task_options': (), 'metrics': (),
-  'probes': (), 'patience': 0,
+  'probes': (), 'patience': 0, 'devices': 1, 'sync_batch_stats': True,
   'schedule': updates.CONSTANT, 'schedule_options': (), 'clip_norm': None, 'weight_decay': None,
   'decay_mask': updates.KERNELS,
 }  # fmt: skip
@@ -66,6 +66,8 @@ class Trial:
   task_options: tuple = ()
   metrics: tuple[str, ...] = ()  # beside the task's own
   patience: int = 0  # epochs without a better score on validation data, which end it; 0: none
+  devices: int = 1  # that share each batch
+  sync_batch_stats: bool = True  # over them; else each device normalises by its own share's
   probes: tuple[str, ...] = ()  # of one's own, by dotted name: norms.lab.engine.own_probes
   schedule: str = updates.CONSTANT  # of the rate, whose peak is the learning rate
   schedule_options: tuple = ()
@@ -131,7 +133,9 @@ class Trial:
       elif field.name in ('augment', 'metrics', 'probes'):
         row[field.name] = '+'.join(value)
       elif isinstance(value, tuple):
-        row |= {f'{field.name}.{key}': _plain(option) for key, option in value}
+        for key, option in value:
+          plain = isinstance(option, str | int | float)
+          row[f'{field.name}.{key}'] = option if plain else json.dumps(option)
       else:
         row[field.name] = math.nan if value is None else value
     row['data'] = row.pop('data.name')
@@ -154,10 +158,6 @@ def one_per_setting(trials: Iterable[Trial]) -> list[Trial]:
 def _as_before(key: str, value: object) -> bool:
   """Whether a key that came later is as if it had not come."""
   return key in HASH_EXEMPT and value == HASH_EXEMPT[key]
-
-
-def _plain(option):
-  return option if isinstance(option, str | int | float) else json.dumps(option)
 
 
 def digest(text: str) -> str:

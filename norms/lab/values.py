@@ -75,6 +75,11 @@ def whole(what: str, value: object, least: int, most: int = 2**31 - 1) -> int:
   return value
 
 
+def flag(key: str, config: Settings) -> bool:
+  """The value of a key of a config, if it is True or False."""
+  return bool(one_of(key, config[key], (True, False)))
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
   """Whether a value is an int or a float, which True is not."""
   return isinstance(value, int | float) and not isinstance(value, bool)

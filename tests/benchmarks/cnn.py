@@ -47,7 +47,7 @@ def _ours(steps: int):
 
   from norms.lab import study
   from norms.lab.data import Split
-  from norms.lab.engine import training
+  from norms.lab.engine import starting, training
 
   made = study.defaults()
   made.name, made.model, made.norm, made.optimizer_options = (
@@ -66,8 +66,8 @@ def _ours(steps: int):
   data = jax.device_put(data)
   order = jax.device_put(draw.integers(0, IMAGES, (steps, BATCH)))
   variables = setup.train.init(jax.random.key(0), data.x[:1], train=True)
-  drawn = draw.normal(size=training.kernel_size(variables['params'])).astype(np.float32)
-  state = training.initial(setup, variables, drawn, hyper)
+  drawn = draw.normal(size=starting.kernel_size(variables['params'])).astype(np.float32)
+  state = starting.initial(setup, variables, drawn, hyper)
 
   @jax.jit
   def loop(state, data, order):

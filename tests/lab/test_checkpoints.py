@@ -15,7 +15,7 @@ import small
 
 import norms.lab
 from norms.lab import checkpoints, kept, records, study, sweep
-from norms.lab.runner import checks, execution, resuming
+from norms.lab.runner import execution, planned, resuming
 
 ROOT = pathlib.Path(__file__).parents[2]
 OFTEN = 1e-9  # minutes: after each epoch
@@ -71,7 +71,7 @@ def test_more_epochs_cost_the_new_ones_only(chunk, undisturbed, tmp_path, monkey
   assert there(tmp_path) == [(2, 4)]
   longer = study.from_config(config(epochs=4, chunk=chunk, keep='final'))
   groups = sweep.pending(longer, tmp_path)
-  plan = checks.describe(longer, groups, tmp_path)
+  plan = planned.describe(longer, groups, tmp_path)
   assert '4 of these go on from epoch 2, by a checkpoint' in plan and 'anew' not in plan
   assert [group.start for group in groups] == [2]
   trained = []
@@ -127,7 +127,7 @@ def test_without_the_key_nothing_goes_on_and_what_is_later_is_of_no_use(tmp_path
   for made in (config(epochs=4, checkpoint=0.0), config(epochs=1)):
     asked = study.from_config(made)
     assert {group.start for group in sweep.pending(asked, tmp_path)} == {0}
-  assert '4 of these are trained anew' in checks.describe(
+  assert '4 of these are trained anew' in planned.describe(
     asked, sweep.pending(asked, tmp_path), tmp_path
   )
 
@@ -159,7 +159,7 @@ def test_what_cannot_go_on_is_trained_anew_and_the_plan_says_why(first, then, sa
   checkpoints.save(tmp_path, shorter.trials, 1, shorter.keep, {'nothing': np.zeros(1)})
   longer = study.from_config(config(epochs=2, **then))
   groups = sweep.pending(longer, tmp_path)
-  plan = checks.describe(longer, groups, tmp_path)
+  plan = planned.describe(longer, groups, tmp_path)
   assert {group.start for group in groups} == {0} and says in plan and 'go on' not in plan
 
 

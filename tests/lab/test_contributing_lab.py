@@ -14,7 +14,7 @@ import norms
 from norms.lab import data as data_sets
 from norms.lab import models, statistics
 from norms.lab.data import known
-from norms.lab.engine import training
+from norms.lab.engine import starting
 from norms.lab.statistics import claims
 
 TEXT = (pathlib.Path(__file__).parents[2] / 'CONTRIBUTING.md').read_text()
@@ -74,7 +74,7 @@ def test_norms_fit_the_model_and_its_kernels_come_in_order(model, norm):
   variables = jax.eval_shape(lambda: made.init(jax.random.key(0), x, train=True))
   logits, _ = jax.eval_shape(lambda v: made.apply(v, x, train=True, mutable=True), variables)
   assert logits.shape == (6, 10)
-  paths = training.kernel_paths(traverse_util.flatten_dict(variables['params']))
+  paths = starting.kernel_paths(traverse_util.flatten_dict(variables['params']))
   assert [path[-2] for path in paths] == ['layer_0', 'layer_1', 'layer_2']
 
 

@@ -10,7 +10,7 @@ import small
 
 import norms.lab
 from norms.lab import columns, data, kept, records, study, superseded, sweep
-from norms.lab.runner import checks, epochs
+from norms.lab.runner import epochs, planned
 
 DATA = {'name': 'digits', 'validation': 100}
 
@@ -85,7 +85,7 @@ def test_a_trial_without_the_parameters_asked_for_runs_again_and_the_plan_says_s
   """It has one record, also where its tile was another; the others of that tile keep theirs."""
   wide, _, _ = small.run(small.config(seed=(0, 1, 2)), tmp_path)
   made = study.from_config(small.config(seed=(0, 1), keep='final'))
-  plan = checks.describe(made, sweep.pending(made, tmp_path), tmp_path)
+  plan = planned.describe(made, sweep.pending(made, tmp_path), tmp_path)
   assert '2 to run' in plan and '2 of these have a record and run again, since not all' in plan
   _, failed, groups = small.run(made, tmp_path)
   assert not failed and sum(len(group.trials) for group in groups) == 2
@@ -98,7 +98,7 @@ def test_a_trial_without_the_parameters_asked_for_runs_again_and_the_plan_says_s
   assert sum(len(group.trials) for group in sweep.pending(best, tmp_path)) == 2
   (_, failed, _), less = small.run(best, tmp_path), sweep.pending(made, tmp_path)
   assert not failed and less == () and len(records.files(tmp_path)) == 2
-  assert 'run again' not in checks.describe(made, less, tmp_path)
+  assert 'run again' not in planned.describe(made, less, tmp_path)
 
 
 def test_older_rows_leave_no_empty_file(tmp_path):

@@ -14,7 +14,7 @@ import small
 import norms
 from norms.lab import models
 from norms.lab.data import Split
-from norms.lab.engine import training
+from norms.lab.engine import starting, training
 from norms.lab.models import activations
 
 SMALL = {
@@ -51,7 +51,7 @@ def drawn(model):
   variables = made(model).init(jax.random.key(0), inputs(model), train=True)
   flat = traverse_util.flatten_dict(variables['params'])
   keys = jax.random.split(jax.random.key(1), len(flat))
-  for path, key in zip(training.kernel_paths(flat), keys, strict=False):
+  for path, key in zip(starting.kernel_paths(flat), keys, strict=False):
     usual = np.sqrt(2 / np.prod(flat[path].shape[:-1]))
     flat[path] = usual * jax.random.normal(key, flat[path].shape)
   return {**variables, 'params': traverse_util.unflatten_dict(flat)}
@@ -211,7 +211,7 @@ def shapes(model, **options):
   module = models.factory(model, options)(models.Norm(norms.NORMS['none']), 10)
   start = functools.partial(module.init, train=True)
   flat = traverse_util.flatten_dict(jax.eval_shape(start, jax.random.key(0), X)['params'])
-  return [flat[path].shape for path in training.kernel_paths(flat)]
+  return [flat[path].shape for path in starting.kernel_paths(flat)]
 
 
 def test_width_and_depth_are_short_for_lists_of_widths():

@@ -14,7 +14,7 @@ import small
 import norms
 from norms.lab import data as data_sets
 from norms.lab import models
-from norms.lab.engine import training
+from norms.lab.engine import starting, training
 from norms.lab.models import transformer, vit
 
 IMAGES = {'name': 'digits', 'layout': 'image'}
@@ -70,7 +70,7 @@ def test_kernels_are_numbered_in_the_order_of_the_layers(model, norm):
     'decoder': {'depth': 2},
   }.get(model, {})
   _, variables = built(model, norm, options=options)
-  paths = training.kernel_paths(traverse_util.flatten_dict(variables['params']))
+  paths = starting.kernel_paths(traverse_util.flatten_dict(variables['params']))
   assert [path[-2] for path in paths] == [f'layer_{i}' for i in range(len(paths))]
   assert len(paths) > 10 or model in ('mlp', 'cnn')
 
@@ -83,7 +83,7 @@ def test_models_draw_nothing(model):
            for s in (0, 1)]  # fmt: skip
   chex.assert_trees_all_equal(*start)
   flat = traverse_util.flatten_dict(start[0]['params'])
-  assert not any(np.any(flat[path]) for path in training.kernel_paths(flat))
+  assert not any(np.any(flat[path]) for path in starting.kernel_paths(flat))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def _drawn(module):
   variables = module.init(jax.random.key(0), X, train=True)
   flat = traverse_util.flatten_dict(variables['params'])
   keys = jax.random.split(jax.random.key(1), len(flat))
-  for path, key in zip(training.kernel_paths(flat), keys, strict=False):
+  for path, key in zip(starting.kernel_paths(flat), keys, strict=False):
     flat[path] = jax.random.normal(key, flat[path].shape)
   return {**variables, 'params': traverse_util.unflatten_dict(flat)}
 
@@ -188,7 +188,7 @@ def test_a_decoder_sees_no_later_token():
   made = models.factory('decoder', SMALL['decoder'])(models.Norm(norms.NORMS['layer']), 10)
   flat = traverse_util.flatten_dict(made.init(jax.random.key(0), TOKENS, train=True)['params'])
   keys = jax.random.split(jax.random.key(1), len(flat))
-  for path, key in zip(training.kernel_paths(flat), keys, strict=False):
+  for path, key in zip(starting.kernel_paths(flat), keys, strict=False):
     flat[path] = jax.random.normal(key, flat[path].shape)
   variables = {'params': traverse_util.unflatten_dict(flat)}
   other = TOKENS.copy()
@@ -220,10 +220,10 @@ def test_one_seeds_kernels_are_equal_to_the_bit_across_norms():
     setup = training.TrainSetup.of(trial.static, 10)
     x = data_sets.load(trial.data).train.x[:1]
     variables = setup.train.init(jax.random.key(0), x, train=True)
-    draws = np.arange(training.kernel_size(variables['params']), dtype=np.float32)
-    state = training.initial(setup, variables, draws, trial.hyper)
+    draws = np.arange(starting.kernel_size(variables['params']), dtype=np.float32)
+    state = starting.initial(setup, variables, draws, trial.hyper)
     flat = traverse_util.flatten_dict(state.variables['params'])
-    found.append([flat[path] for path in training.kernel_paths(flat)])
+    found.append([flat[path] for path in starting.kernel_paths(flat)])
   chex.assert_trees_all_equal(*found)
 
 

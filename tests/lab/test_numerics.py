@@ -12,7 +12,7 @@ import reference
 import small
 
 from norms.lab import checked, numerics, parity, records, report, study, sweep
-from norms.lab.runner import checks
+from norms.lab.runner import planned
 
 # Relative. An ulp in every initial kernel moves a loss by 3e-7 in these 33 steps, and processors
 # differ by as little; one part in 1e4 of the learning rate moves it by 6e-5 and more.
@@ -105,7 +105,7 @@ def test_older_records_are_kept_named_and_not_used(tmp_path):
   assert sum(len(group.trials) for group in groups) == 2
   not_used = f'2 trials of numerics 1 not used: numerics is {numerics.NUMERICS} now'
   line = f'{tmp_path}/records: {not_used}'
-  assert checks.describe(asked, groups, tmp_path).splitlines()[-1] == line
+  assert planned.describe(asked, groups, tmp_path).splitlines()[-1] == line
 
   frame, failed, _ = small.run(made, tmp_path)
   assert not failed and set(frame['numerics']) == {numerics.NUMERICS}
@@ -113,7 +113,7 @@ def test_older_records_are_kept_named_and_not_used(tmp_path):
   whole = records.load(tmp_path)
   assert whole.groupby('numerics')['trial'].nunique().to_dict() == {1: 2, numerics.NUMERICS: 2}
   assert sweep.pending(asked, tmp_path) == ()
-  assert line in checks.describe(asked, (), tmp_path)
+  assert line in planned.describe(asked, (), tmp_path)
 
   page = report.write(frame, asked, records.provenance(tmp_path), tmp_path / 'report')
   told = page.with_name('report.md').read_text(encoding='utf-8')

@@ -13,7 +13,7 @@ from norms.lab import data as data_sets
 from norms.lab import grouping, numerics, statistics, study
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
-from norms.lab.engine import probes, program, training
+from norms.lab.engine import probes, program, starting, training
 from norms.lab.runner import execution
 from norms.lab.runner.once import Once
 from norms.lab.xla_cpu.loss import cross_entropy
@@ -37,8 +37,8 @@ def begun(model='mlp', norm='none'):
   (trial,) = study.from_config(made).trials
   setup, train = training.TrainSetup.of(trial.static, 10), data_sets.load(trial.data).train
   variables = jax.jit(program.init(setup))(np.uint32(0), train.x[:1])
-  drawn = program.draws(np.zeros(1, np.uint32), training.kernel_size(variables['params']))[0]
-  return setup, training.initial(setup, variables, drawn, trial.hyper), train
+  drawn = program.draws(np.zeros(1, np.uint32), starting.kernel_size(variables['params']))[0]
+  return setup, starting.initial(setup, variables, drawn, trial.hyper), train
 
 
 @functools.cache
@@ -113,7 +113,7 @@ def test_every_layer_of_every_model_is_seen(model, norm):
     return cross_entropy(setup.train.apply(variables, train.x[:N], **options)[0], train.y[:N])
 
   grads = traverse_util.flatten_dict(jax.jit(jax.grad(loss))(state.variables['params']))
-  kernels = training.kernel_paths(grads)
+  kernels = starting.kernel_paths(grads)
   assert len(found) == 3 * len(kernels) and np.isfinite(list(found.values())).all()
   for path in kernels:
     length = float(np.linalg.norm(np.asarray(grads[path], np.float64)))

@@ -15,7 +15,7 @@ from norms import catalogue
 from norms.lab import data as data_sets
 from norms.lab import study
 from norms.lab.data import Split
-from norms.lab.engine import evaluation, probes, program, training
+from norms.lab.engine import evaluation, probes, program, starting, training
 from norms.lab.models import repeated
 
 SMALL = {
@@ -44,11 +44,11 @@ def begun(of, batch):
   setup = training.TrainSetup.of(of.static, 16)
   hyper = of.hyper | {'seed': np.uint32(0)}
   shapes = jax.eval_shape(program.init(setup), 0, batch.x)
-  draws = program.draws(np.zeros(1, np.uint32), training.kernel_size(shapes['params']))[0]
+  draws = program.draws(np.zeros(1, np.uint32), starting.kernel_size(shapes['params']))[0]
 
   @jax.jit
   def start(x):
-    return training.initial(setup, program.init(setup)(0, x), draws, hyper)
+    return starting.initial(setup, program.init(setup)(0, x), draws, hyper)
 
   return setup, start(batch.x), hyper
 
@@ -56,7 +56,7 @@ def begun(of, batch):
 def by_layer(tree):
   """The kernels of a tree of parameters, by the names of their layers."""
   flat = traverse_util.flatten_dict(tree)
-  return repeated.by_layer({path: flat[path] for path in training.kernel_paths(flat)})
+  return repeated.by_layer({path: flat[path] for path in starting.kernel_paths(flat)})
 
 
 @pytest.mark.parametrize('model', SMALL)
@@ -181,7 +181,7 @@ def size(model, norm, options):
 
   def step(x, y):
     variables = program.init(setup)(0, x)
-    state = training.initial(setup, variables, jnp.zeros(2 * 10**6), hyper)
+    state = starting.initial(setup, variables, jnp.zeros(2 * 10**6), hyper)
     return training.step(setup, state, Split(x, y), hyper)
 
   with norms.plain_formulas():  # others pad arrays of some sizes and not of others

@@ -12,7 +12,7 @@ import pytest
 import small
 
 from norms.lab import grouping, study
-from norms.lab.engine import replay, training
+from norms.lab.engine import replay, starting, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -72,7 +72,7 @@ def test_running_statistics_start_at_zero_where_the_replay_asks_and_training_is_
     stats = {'layer': {'mean': np.float32([3]), 'var': np.float32([1]), 'u': np.float32([5])}}
     variables = {'params': {'kernel': np.ones((1, 1), np.float32)}, 'batch_stats': stats}
     hyper = {**tile.trials[0].hyper, 'seed': 231}
-    begun = training.initial(setup, variables, np.ones(1, np.float32), hyper).variables
+    begun = starting.initial(setup, variables, np.ones(1, np.float32), hyper).variables
     start = jax.tree.map(float, jax.tree.map(np.squeeze, begun['batch_stats']['layer']))
     zero = name.endswith('zeros')
     assert start == {'mean': 0 if zero else 3, 'var': 0 if zero else 1, 'u': 5}

@@ -14,7 +14,7 @@ import pytest
 import small
 
 from norms.lab import records, study, sweep
-from norms.lab.runner import checks, execution
+from norms.lab.runner import execution, planned
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {
@@ -226,7 +226,7 @@ def test_earlier_runs_estimate_the_time_of_the_same_program(tmp_path):
 
   def plan(**changes):
     asked = study.from_config(small.config(norm='none', epochs=1, **changes))
-    return checks.describe(asked, sweep.pending(asked, tmp_path), tmp_path)
+    return planned.describe(asked, sweep.pending(asked, tmp_path), tmp_path)
 
   assert '1 to run' in plan(seed=(0, 1)) and 'unknown' not in plan(seed=(0, 1))
   assert 'estimated run time unknown' in plan(model_options={'features': (5,)})

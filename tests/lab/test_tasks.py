@@ -11,7 +11,7 @@ from norms.lab import data as data_sets
 from norms.lab import measured, numerics, statistics, study, tasks, trial
 from norms.lab.columns import HIGHER
 from norms.lab.data import Data, Split
-from norms.lab.engine import training
+from norms.lab.engine import starting, training
 from norms.lab.tasks import metrics, standard
 
 RNG = np.random.default_rng(0)
@@ -199,8 +199,8 @@ def test_the_step_minimises_the_objective():
     x = np.zeros((1, 64), np.float32)
     variables = setup.train.init(jax.random.key(0), x, train=True)
     hyper = {'scale': 1.0, 'head': 1.0, 'learning_rate': 0.1, 'momentum': 0.9, 'seed': 0}
-    size = training.kernel_size(variables['params'])
-    state = training.initial(setup, variables, jax.random.normal(jax.random.key(1), (size,)), hyper)
+    size = starting.kernel_size(variables['params'])
+    state = starting.initial(setup, variables, jax.random.normal(jax.random.key(1), (size,)), hyper)
     _, seen = training.step(setup, state, batch, hyper)
     logits = setup.train.apply(state.variables, batch.x, train=True)
     q = np.eye(10)[batch.y] * (1 - options.get('smoothing', 0)) + options.get('smoothing', 0) / 10

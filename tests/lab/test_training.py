@@ -1,8 +1,10 @@
 """Promises of one trial and of its group: keys, reproducibility, devices."""
 
+import dataclasses
 import functools
 
 import chex
+from flax import traverse_util
 import jax
 import numpy as np
 import optax
@@ -12,7 +14,7 @@ import small
 from norms.lab import data as data_sets
 from norms.lab import grouping, study
 from norms.lab.data import Split
-from norms.lab.engine import chunks, program, replay, training
+from norms.lab.engine import chunks, program, replay, starting, training
 
 DATA = data_sets.load({'name': 'digits'})
 
@@ -50,8 +52,8 @@ def first_lane(made):
 
 
 def kernels(variables):
-  flat = training.traverse_util.flatten_dict(variables['params'])
-  return {path: np.asarray(flat[path]) for path in training.kernel_paths(flat)}
+  flat = traverse_util.flatten_dict(variables['params'])
+  return {path: np.asarray(flat[path]) for path in starting.kernel_paths(flat)}
 
 
 def test_an_epochs_curves_are_the_first_loss_and_the_means_of_its_steps():
@@ -160,8 +162,8 @@ def test_pmap_of_the_step_equals_one_device_on_the_whole_batch(norm):
   batch = Split(DATA.train.x[:64], DATA.train.y[:64])
   whole, seen = jax.jit(functools.partial(training.step, setup))(state, batch, hyper)
   (trial,) = study.from_config(small.config(norm=norm)).trials
-  synchronised = training.TrainSetup.of(trial.static, 10, axis_name='devices')
-  step = functools.partial(training.step, synchronised, axis_name='devices')
+  static = dataclasses.replace(trial.static, devices=2)
+  step = functools.partial(training.step, training.TrainSetup.of(static, 10))
   parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
   both, seen_by_both = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
   for device in range(2):
@@ -188,7 +190,7 @@ def test_pmap_without_synchronisation_differs():
   batch = Split(DATA.train.x[:64], DATA.train.y[:64])
   whole, _ = training.step(setup, state, batch, hyper)
   parts = jax.tree.map(lambda a: a.reshape(2, 32, *a.shape[1:]), batch)
-  step = functools.partial(training.step, setup, axis_name='devices')
+  step = functools.partial(training.step, dataclasses.replace(setup, devices=2))
   both, _ = jax.pmap(step, 'devices', in_axes=(None, 0, None))(state, parts, hyper)
 
   def kernel(state):

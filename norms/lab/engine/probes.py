@@ -23,7 +23,7 @@ import jax.numpy as jnp
 
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
-from norms.lab.engine import training
+from norms.lab.engine import starting, training
 from norms.lab.engine.training import State, TrainSetup
 from norms.lab.models import repeated
 
@@ -34,7 +34,7 @@ def probe(setup: TrainSetup, state: State, train: Split) -> dict[str, jax.Array]
   """`<quantity>.<layer>` for each quantity of PROBED and each layer; nothing is changed."""
   batch = Split(train.x[: setup.probe], train.y[: setup.probe])
   params = traverse_util.flatten_dict(state.variables['params'])
-  paths = training.kernel_paths(params)
+  paths = starting.kernel_paths(params)
   passed, grads = signals_and_gradients(setup, state, batch, [path[:-1] for path in paths])
   # By the names of layers, of which those of one nn.scan of the lab's have their kernels stacked.
   signals = repeated.by_layer({path: passed.get(path[:-1], jnp.nan) for path in paths})

@@ -11,7 +11,7 @@ import numpy as np
 
 from norms.lab import grouping
 from norms.lab.data import Data
-from norms.lab.engine import chunks, own_probes, probes, training
+from norms.lab.engine import chunks, devices, own_probes, probes, starting, training
 from norms.lab.engine import evaluation as judge
 from norms.lab.engine.training import Named, State, TrainSetup
 from norms.lab.xla_cpu import compiler
@@ -56,6 +56,7 @@ def segment(
     rows = lax.dynamic_slice_in_dim(order, done * size, size)
     batch = jax.tree.map(lambda a: a[rows], data.train)
     batch = training.augmented(setup, batch, seed, jnp.ravel(carry.step)[0])
+    batch = devices.share(batch, setup.devices)
     new, seen = step(carry, batch, hyper)
     return (new, *training.tally(mean, first, seen, (carry.step, begun, steps))), None
 
@@ -74,7 +75,8 @@ def segments(
 
   Their loops over parameters are the same, which XLA compiles once where it sees them together.
   """
-  of = [functools.partial(segment, setup, chunk, size) for size in sizes]
+  each = [functools.partial(segment, setup, chunk, size) for size in sizes]
+  of = [devices.over(setup.devices, one) for one in each]
   return lax.switch(which, of, *args)
 
 
@@ -122,13 +124,14 @@ def shared(setup: TrainSetup, tile: grouping.Tile, data: Data, *, chunk: int) ->
   own = jax.jit(variables)  # the lab's models draw nothing: one template serves every seed
   zero: training.Variables = own(np.uint32(0), x) if setup.own else {}
   shapes = jax.eval_shape(variables, 0, x)
-  size = training.kernel_size(shapes['params'])
-  initial = functools.partial(training.initial, setup)
-  start = jax.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)))
+  size = starting.kernel_size(shapes['params'])
+  initial = functools.partial(starting.initial, setup)
+  start = devices.jit(initial if chunk == 1 else jax.vmap(initial, (None, None, 0)), setup.devices)
   drawn = jax.ShapeDtypeStruct((size,), jnp.float32)
-  carry = jax.eval_shape(start, shapes, drawn, block.hyper)
+  carry = devices.shapes(jax.eval_shape(start, shapes, drawn, block.hyper), setup.devices)
   inputs = jax.eval_shape(functools.partial(judge.eval_inputs, setup), data)
-  evaluate = jax.jit(functools.partial(evaluation, setup, chunk)).lower(carry, data, inputs)
+  inputs = devices.shapes(inputs, setup.devices)
+  judged = devices.jit(functools.partial(evaluation, setup, chunk), setup.devices)
   # A program of its own: with a probe all else stays as it is without, to the bit.
   probe = jax.jit(functools.partial(probed, setup, chunk)) if setup.probe or setup.probes else None
   return Shared(
@@ -136,7 +139,7 @@ def shared(setup: TrainSetup, tile: grouping.Tile, data: Data, *, chunk: int) ->
     kernel_size=size,
     start=start,
     state=carry,
-    evaluate=evaluate.compile(compiler.options()),
+    evaluate=judged.lower(carry, data, inputs).compile(compiler.options()),
     probe=probe.lower(carry, data).compile(compiler.options()) if probe else lambda *_: {},
   )
 
@@ -152,7 +155,8 @@ def compiled(
 ) -> dict[int, Callable]:
   """Batch size -> its segment, all of them one program, compiled from shapes alone."""
   chunk = chunks.size(chunk, tile.width)
-  which, order = (jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape[:1]))
+  both = [jax.ShapeDtypeStruct(s, jnp.int32) for s in ((), data.train.y.shape[:1])]
+  which, order = devices.shapes(both, setup.devices)
   # The old state is given away: XLA may write the new one in its place.
   run = jax.jit(functools.partial(segments, setup, chunk, sizes), donate_argnums=1)
   lowered = run.lower(which, parts.state, data, order, chunks.blocks(tile, chunk)[0].hyper)

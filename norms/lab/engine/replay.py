@@ -2,7 +2,7 @@
 
 `Keyed` draws them from the trial's seed and a purpose, so that trials of one seed share them.
 `Legacy` replays the experiments of NumPy's legacy generator, which trials share in turn; where
-running statistics start is settled in `training.initial`.
+running statistics start is settled in `starting.initial`.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ import numpy as np
 
 from norms.lab import data as data_sets
 from norms.lab import grouping, tasks
-from norms.lab.engine import chunks, program, training
+from norms.lab.engine import chunks, program, starting, training
 from norms.lab.trial import Trial
 
 
@@ -67,7 +67,7 @@ def kernel_size(trial: Trial) -> int:
   sizes = data_sets.sizes(trial.data)
   setup = training.TrainSetup.of(trial.static, tasks.outputs(trial.static))
   x = tasks.shapes(setup.task, sizes, 1).x
-  return training.kernel_size(jax.eval_shape(program.init(setup), 0, x)['params'])
+  return starting.kernel_size(jax.eval_shape(program.init(setup), 0, x)['params'])
 
 
 def batches(generator: np.random.RandomState, trial: Trial) -> np.ndarray:

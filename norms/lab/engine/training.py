@@ -1,15 +1,13 @@
 """One trial: pure functions to start it and to take a step.
 
-Nothing here knows of lanes, groups or devices; `axis_name` makes the step one of several devices'
-(jax.pmap, jax.shard_map), each with its share of the batch.
+Nothing here knows of lanes or groups; under an axis `devices.AXIS` (jax.pmap, jax.shard_map) a step
+is one of several devices', each with its share of the batch.
 """
 
 from collections.abc import Callable, Mapping
 import dataclasses
-import math
 from typing import Any, NamedTuple
 
-from flax import traverse_util
 import flax.linen as nn
 import jax
 from jax import Array
@@ -20,8 +18,8 @@ import optax
 from norms import catalogue
 from norms.lab import models, tasks, trial
 from norms.lab.data import Split, augment
+from norms.lab.engine import devices
 from norms.lab.engine import optimizer as optimizers
-from norms.lab.models import repeated
 from norms.lab.xla_cpu import gathering
 from norms.lab.xla_cpu.compact import compact
 
@@ -61,15 +59,18 @@ class TrainSetup:
   augment: tuple[str, ...] = ()
   probes: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
   from_zeros: bool = False  # whether running means and variances start at 0
+  devices: int = 1  # that share each batch
 
   @classmethod
-  def of(cls, static: trial.Trial, classes: int, axis_name: str | None = None) -> 'TrainSetup':
+  def of(cls, static: trial.Trial, classes: int) -> 'TrainSetup':
     """The setup that a trial's static part asks for; classes: the size of the last layer."""
     row = catalogue.find(static.norm)
     make = models.factory(static.model, dict(static.model_options))
-    norm = models.Norm(row, static.norm_options, axis_name=axis_name)
+    norm = models.Norm(row, static.norm_options)
+    synchronised = static.devices > 1 and static.sync_batch_stats
+    over = dataclasses.replace(norm, axis_name=devices.AXIS) if synchronised else norm
     return cls(
-      train=make(norm, classes),
+      train=make(over, classes),
       running=make(dataclasses.replace(norm, training=False), classes),
       exact=make(dataclasses.replace(norm, momentum=0.0), classes),
       optimizer=optimizers.Update.of(static),
@@ -86,67 +87,13 @@ class TrainSetup:
       augment=static.augment,
       probes={name: catalogue.load(name, 'probe') for name in static.probes},
       from_zeros=static.replay.endswith('_zeros'),
+      devices=static.devices,
     )
 
 
 def key(seed: ArrayLike, purpose: str) -> jax.Array:
   """The key of a seed for a purpose; of nothing else, so trials of one seed share their draws."""
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
-
-
-def initial(setup: TrainSetup, variables: Variables, draws: jax.Array, hyper: Named) -> State:
-  """The state before the first step: kernels of the wanted scale, all else as the model has it.
-
-  `draws` are standard normal, one flat array that the kernels share out by layer index.
-  """
-  params = traverse_util.flatten_dict(variables['params'])
-  paths = kernel_paths(params)
-  drawn = repeated.shared_out(draws, {path: params[path].shape for path in paths})
-  for path in paths:
-    kernel = params[path]
-    usual = math.sqrt(2 / max(1, math.prod(kernel.shape[repeated.stacked(path) : -1])))
-    if setup.own or setup.absolute:
-      kernel = drawn[path].astype(kernel.dtype)
-      kernel = kernel if setup.absolute else kernel * usual
-    params[path] = kernel * hyper['head' if path == paths[-1] else 'scale']
-  params = traverse_util.unflatten_dict(_with_lengths(params))
-  opt_state = setup.optimizer(hyper).init(params)
-  rest = statistics_at_zero(variables) if setup.from_zeros else variables
-  return State({**rest, 'params': params}, opt_state, jnp.int32(0), jnp.int32(-1))
-
-
-def statistics_at_zero(variables: Variables) -> Variables:
-  """The variables, running means and variances 0: the first steps' accuracies by them are others,
-  though nothing else of training is."""
-  flat = traverse_util.flatten_dict(dict(variables))
-  for path in flat:
-    if path[0] == 'batch_stats' and path[-1] in ('mean', 'var'):
-      flat[path] = jnp.zeros_like(flat[path])
-  return traverse_util.unflatten_dict(flat)
-
-
-def kernel_paths(params: Mapping[tuple, object]) -> list[tuple]:
-  """The paths of the kernels, layer_2 before layer_10."""
-  return sorted((path for path in params if path[-1] == 'kernel'), key=repeated.order)
-
-
-def kernel_size(params: Variables) -> int:
-  """How many numbers all kernels take."""
-  flat = traverse_util.flatten_dict(params)
-  return sum(flat[path].size for path in kernel_paths(flat))
-
-
-def _with_lengths(params: dict[tuple, Array]) -> dict[tuple, Array]:
-  """Weight norm starts as the net without it: g is the length of the kernel drawn."""
-  for path in params:
-    layer, _, last = path[-1].rpartition('/kernel/')
-    kernel = params.get((*path[:-2], *layer.split('/'), 'kernel'))
-    if last == 'scale' and kernel is not None:
-      lengths = jnp.sqrt(
-        jnp.sum(jnp.square(kernel), range(repeated.stacked(path), kernel.ndim - 1))
-      )
-      params[path] = lengths if lengths.shape == params[path].shape else params[path]
-  return params
 
 
 def augmented(setup: TrainSetup, batch: Split, seed: ArrayLike, step: ArrayLike) -> Split:
@@ -158,25 +105,31 @@ def augmented(setup: TrainSetup, batch: Split, seed: ArrayLike, step: ArrayLike)
 
 
 def step(
-  setup: TrainSetup, state: State, batch: Split, hyper: Named, axis_name: str | None = None
+  setup: TrainSetup, state: State, batch: Split, hyper: Named
 ) -> tuple[State, dict[str, jax.Array]]:
-  """One step on one batch: the new state, the loss and the norm of the gradient."""
+  """One step on one batch: the new state, the loss and the norm of the gradient.
+
+  With several devices it is that of each, with its share of the batch, under `devices.AXIS`.
+  """
+  several = setup.devices > 1
   rest = {k: v for k, v in state.variables.items() if k != 'params'}
   rngs = None
   if setup.drops:
     rngs = {'dropout': jax.random.fold_in(key(hyper['seed'], 'dropout'), state.step)}
+    if several:  # each device drops others
+      rngs = {k: jax.random.fold_in(v, jax.lax.axis_index(devices.AXIS)) for k, v in rngs.items()}
 
   def objective(params):
     variables = {'params': params, **rest}
     outputs, new = setup.train.apply(variables, batch.x, train=True, mutable=[*rest], rngs=rngs)
     loss = setup.task.objective(outputs, batch.y)
-    return (loss if axis_name is None else jax.lax.pmean(loss, axis_name)), new
+    return (jax.lax.pmean(loss, devices.AXIS) if several else loss), new
 
   params = state.variables['params']
   (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(params)
-  if axis_name is not None:
+  if several:
     # The loss is a mean over devices already; without that shard_map's gradient is a sum.
-    grads, new = jax.lax.pmean((grads, new), axis_name)
+    grads, new = jax.lax.pmean((grads, new), devices.AXIS)
   updates, opt_state = setup.optimizer(hyper, state.step).update(grads, state.opt_state, params)
   variables = {**rest, **new, 'params': gathering.applied(params, updates)}
   squares = gathering.squares(grads)

@@ -15,7 +15,7 @@ import numpy as np
 
 from norms.lab import data as data_sets
 from norms.lab.data import Data
-from norms.lab.engine import evaluation, program, training
+from norms.lab.engine import evaluation, program, starting, training
 from norms.lab.engine.training import State, TrainSetup
 from norms.lab.trial import Trial
 
@@ -102,9 +102,9 @@ def _hyper(trial: Trial) -> dict[str, Any]:
 def _begin(trial: Trial, data: Data) -> State:
   setup = _setup(trial.static, data.classes)
   variables = program.init(setup)(trial.seed, data.train.x[:1])
-  size = training.kernel_size(variables['params'])
+  size = starting.kernel_size(variables['params'])
   draws = program.draws(_seeds(trial), size)[0]
-  return training.initial(setup, variables, draws, _hyper(trial))
+  return starting.initial(setup, variables, draws, _hyper(trial))
 
 
 def _variable_shapes(trial: Trial):

@@ -79,8 +79,9 @@ def sweep(view: View) -> Table:
   for key in sorted(tables, key=lambda key: view.norms.index(key[0])):
     own, trials = tables[key], _matching(view, key)
     best = own.loc[(view.sign * by_choice[own.index]).idxmax()]
-    texts = [*key, *_over_cells(view, own, trials, best), _chosen_by_others(view, trials)]
-    rows.append(TableRow(texts, not trials[TRAINED].all()))
+    place = list(map(words.number, key))  # a switch is an axis of texts, too
+    over = [*_over_cells(view, own, trials, best), _chosen_by_others(view, trials)]
+    rows.append(TableRow(place + over, not trials[TRAINED].all()))
   score = words.label(view.score)
   columns = [NORM, *map(words.label, view.texts), 'cells trained', 'trials trained']
   columns += ['diverged', f"{score}, mean of the cells' {_centres(scored)}"]
@@ -177,9 +178,8 @@ def _chosen_by_others(view: View, trials: pd.DataFrame) -> str:
 
 
 def _matching(view: View, key: tuple[words.Scalar, ...]) -> pd.DataFrame:
-  values = dict(zip([NORM, *view.texts], key, strict=True))
   rows = view.rows
-  for column, value in values.items():
+  for column, value in zip([NORM, *view.texts], key, strict=True):
     rows = rows[rows[column] == value]
   return rows
 

@@ -2,19 +2,16 @@
 
 import dataclasses
 import functools
-import math
-import os
 
 import flax.linen as nn
 import jax
 import numpy as np
-import pandas as pd
 
 from norms import catalogue
-from norms.lab import checkpoints, grouping, mistakes, records, tasks
 from norms.lab import data as data_sets
+from norms.lab import mistakes, tasks
 from norms.lab.data import Data, Sizes, augment
-from norms.lab.engine import chunks, evaluation, own_probes, training
+from norms.lab.engine import chunks, evaluation, own_probes, starting
 from norms.lab.engine.training import TrainSetup
 from norms.lab.mistakes import LayerError
 from norms.lab.runner import identity, memory, options
@@ -23,8 +20,6 @@ from norms.lab.trial import Trial
 
 # A tile is one call and one file: what a kill can lose at most.
 MOST_LANES = 256
-NUMBERS = ('lanes', 'memory', 'run time')  # of the table of a dry run
-PLANNED = ['group', 'trials', 'tiles', 'seeds', 'lanes', 'memory_mb', 'seconds']
 
 
 def check(study: Study) -> int:
@@ -51,10 +46,17 @@ def check(study: Study) -> int:
         f'batch_size={static.batch_size} is more than the {examples} training examples of '
         f'{dict(static.data)["name"]}: use at most that'
       )
+    if static.devices > jax.device_count():
+      raise ValueError(
+        f'devices={static.devices}, and JAX has {jax.device_count()}: use at most that; on a CPU '
+        f'XLA_FLAGS=--xla_force_host_platform_device_count={static.devices} makes more'
+      )
+    if static.batch_size % static.devices:
+      raise ValueError(f'batch_size={static.batch_size} is no multiple of devices={static.devices}')
     if static.weight_scale is not None and ':' in static.model:
       raise ValueError(f'weight_scale is for the own models, not {static.model!r}: use init_scale')
     if catalogue.find(static.norm).exact:  # its statistics are of parts of the batch, or move
-      shapes(TrainSetup.of(static, outputs), sizes, examples=static.batch_size)
+      shapes(_setup(static, outputs), sizes, examples=static.batch_size)
     if static.probes:
       _check_probes(one, sizes)
     largest = max(largest, lane_bytes(static))
@@ -64,15 +66,20 @@ def check(study: Study) -> int:
 
 def _check_probes(one: Trial, sizes: Sizes) -> None:
   """Traces a trial's own probes on shapes; a ValueError of one line says what they may not give."""
-  setup = TrainSetup.of(one.static, tasks.outputs(one.static))
+  setup = _setup(one.static, tasks.outputs(one.static))
   variables, _ = shapes(setup, sizes)
-  draws = jax.ShapeDtypeStruct((training.kernel_size(variables['params']),), np.float32)
-  start = functools.partial(training.initial, setup)
+  draws = jax.ShapeDtypeStruct((starting.kernel_size(variables['params']),), np.float32)
+  start = functools.partial(starting.initial, setup)
   state = jax.eval_shape(start, variables, draws, chunks.traced(one))
   seen = functools.partial(tasks.shapes, setup.task, sizes)
   held_out = seen(sizes.validation) if sizes.validation else None
   data = Data(seen(sizes.train), seen(sizes.test), held_out)
   jax.eval_shape(functools.partial(own_probes.measure, setup), state, data)
+
+
+def _setup(static: Trial, outputs: int) -> TrainSetup:
+  """Of one device, since shapes are looked at outside of a mesh."""
+  return TrainSetup.of(dataclasses.replace(static, devices=1), outputs)
 
 
 def lane_bytes(static: Trial) -> int:
@@ -86,7 +93,7 @@ def lane_bytes(static: Trial) -> int:
 @functools.cache
 def _bytes(static: Trial) -> tuple[int, int]:
   sizes = data_sets.sizes(static.data)
-  variables, layers = shapes(TrainSetup.of(static, tasks.outputs(static)), sizes)
+  variables, layers = shapes(_setup(static, tasks.outputs(static)), sizes)
   return 4 * size(variables), 2 * size(layers)
 
 
@@ -120,74 +127,3 @@ def _name_the_layer(next_method, args, kwargs, context):
 def size(tree: object) -> int:
   """Bytes of all leaves."""
   return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
-
-
-def table(groups: tuple[grouping.Group, ...], workdir: str | os.PathLike) -> pd.DataFrame:
-  """A row per group: arithmetic, and seconds of earlier runs, NaN where there are none."""
-  past = _seconds_per_trial(workdir)
-  rows = [
-    {
-      'group': group.label,
-      'trials': len(group.trials),
-      'tiles': len(group.tiles),
-      'seeds': len(group.tiles[0].rows),
-      'lanes': group.tiles[0].width,
-      'memory_mb': _bytes_of_tile(group) / 2**20,
-      'seconds': past.get(group.static.hash, math.nan) * len(group.trials),
-    }
-    for group in groups
-  ]
-  return pd.DataFrame(rows, columns=PLANNED)
-
-
-def _bytes_of_tile(group: grouping.Group) -> int:
-  tile = group.tiles[0]
-  return lane_bytes(group.static) * len(tile.rows) * tile.width
-
-
-def describe(study: Study, groups: tuple[grouping.Group, ...], workdir: str | os.PathLike) -> str:
-  """The plan in words, for --dry_run: its table, and what that comes to."""
-  planned = table(groups, workdir)
-  wide = max(map(len, planned['group']), default=5)
-  heads = ('group'.ljust(wide), f'{"trials":>6}', f'{"tiles":>5}', *map('{:>9}'.format, NUMBERS))
-  lines = [' '.join(heads)]
-  for row in planned.itertuples():
-    lines.append(
-      f'{row.group:{wide}} {row.trials:6d} {row.tiles:5d} {f"{row.seeds}x{row.lanes}":>9} '
-      f'{row.memory_mb:6.0f} MB {_seconds(row.seconds, 1):>9}'
-    )
-  trials = int(planned['trials'].sum())
-  programs = {(group.family, group.sizes) for group in groups}
-  lines.append(
-    f'{study.name}: {len(study.trials)} trials, {len(study.trials) - trials} done, {trials} to run '
-    f'in {len(groups)} groups, compiled as {len(programs)} programs; lanes are seeds x others; '
-    f'estimated run time {_seconds(planned["seconds"].sum(skipna=False), 0)}'
-  )
-  lines += _again(study, groups, workdir)
-  if study.checkpoint:
-    starts = {trial: group.start for group in groups for trial in group.trials}
-    lines += checkpoints.told(workdir, starts, study.keep)
-  return '\n'.join([*lines, *records.unused(workdir)])
-
-
-def _again(
-  study: Study, groups: tuple[grouping.Group, ...], workdir: str | os.PathLike
-) -> list[str]:
-  """A line where trials run though they are on record."""
-  done = records.done(workdir)
-  again = sum(trial.hash in done for group in groups for trial in group.trials)
-  if not again:
-    return []
-  return [
-    f'{again} of these have a record and run again, since not all parameters that '
-    f'config.keep={study.keep!r} asks for were kept'
-  ]
-
-
-def _seconds(value: float, digits: int) -> str:
-  return 'unknown' if math.isnan(value) else f'{value:.{digits}f} s'
-
-
-def _seconds_per_trial(workdir: str | os.PathLike) -> dict[str, float]:
-  seen = [p for p in records.provenance(workdir) if p.get('trials') and 'program' in p]
-  return {p['program']: p['run_seconds'] / p['trials'] for p in seen}

@@ -13,7 +13,7 @@ import numpy as np
 from norms.lab import data as data_sets
 from norms.lab import failures, grouping, measured, records, statistics, superseded, tasks
 from norms.lab.data import Data
-from norms.lab.engine import chunks, evaluation, program, replay
+from norms.lab.engine import chunks, devices, evaluation, program, replay
 from norms.lab.engine.training import State, TrainSetup
 from norms.lab.runner import identity
 from norms.lab.runner.epochs import last_epochs
@@ -43,10 +43,12 @@ class CompiledGroup(NamedTuple):
   inputs: tuple[jax.Array, ...]
   parts: program.Shared
   segment: Callable
+  devices: int  # that share each batch
 
   def begin(self, tile: grouping.Tile) -> list[State]:
     """Each block's state before the first step."""
     draws = self.source.draws(tile, self.parts.kernel_size)
+    draws = [devices.placed(each, self.devices) for each in draws]
     return program.begin(self.parts, tile, chunks.blocks(tile, self.chunk), draws)
 
   def judge(self, carries: list[State]) -> list[program.Curves]:
@@ -57,6 +59,7 @@ class CompiledGroup(NamedTuple):
 def compile_group(group: grouping.Group, study: Study, once: Once, device) -> CompiledGroup:
   """Loads and compiles; what groups share is made once."""
   static, first = group.static, group.tiles[0]
+  device = devices.placement(static.devices, device)
   identity.check_objects(static)
   setup = TrainSetup.of(static, tasks.outputs(static))
   host = tasks.examples(setup.task, data_sets.load(static.data, study.manual_dir))
@@ -71,7 +74,7 @@ def compile_group(group: grouping.Group, study: Study, once: Once, device) -> Co
   segment = _segment(group, functools.partial(compiled, chunk=study.chunk), once, device)
   chunk = chunks.size(study.chunk, first.width)
   source = replay.source(study.trials, group)
-  return CompiledGroup(source, chunk, host, data, inputs, parts, segment)
+  return CompiledGroup(source, chunk, host, data, inputs, parts, segment, static.devices)
 
 
 def _segment(group: grouping.Group, compiled: Callable, once: Once, device) -> Callable:
@@ -148,7 +151,8 @@ def train(
   cut, examples = chunks.blocks(tile, compiled.chunk), len(compiled.data.train.y)
   steps, changes = examples // group.static.batch_size, Changes()
   if resumed:
-    start, carries, history = resumed.epoch, list(resumed.carries), list(resumed.curves)
+    start, history = resumed.epoch, list(resumed.curves)
+    carries = [devices.placed(carry, compiled.devices) for carry in resumed.carries]
     changes(jax.device_get(compiled.judge(compiled.begin(tile))))
     yield Stand(cut, carries, resumed.curves[-1])
   else:

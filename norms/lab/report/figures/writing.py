@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 import io
 import pathlib
+import pickle
 import re
 from typing import NamedTuple
 
@@ -70,11 +71,17 @@ def begin_writing(
 def _submit(helper: futures.Executor, *job) -> futures.Future[list[WrittenFigure]]:
   """Asks the helper to write its share; if it is gone already, that shows in `_collect`."""
   try:
-    return helper.submit(_saved, *job)
+    # Pickled here: the executor's own thread would do it while this one goes on with the same
+    # objects, of which some remember what they have computed.
+    return helper.submit(_unpickled, pickle.dumps(job))
   except futures.BrokenExecutor as gone:
     failed: futures.Future[list[WrittenFigure]] = futures.Future()
     failed.set_exception(gone)
     return failed
+
+
+def _unpickled(job: bytes) -> list[WrittenFigure]:
+  return _saved(*pickle.loads(job))
 
 
 def _collect(submitted: futures.Future[list[WrittenFigure]], *job) -> list[WrittenFigure]:
