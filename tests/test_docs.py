@@ -101,6 +101,7 @@ def test_the_table_of_studies_is_that_of_the_committed_reports(monkeypatch):
     *studies.table(results, page.parent), '', *studies.gallery(results, page.parent)
   ])  # fmt: skip
   assert studies.insert_section(page.read_text(), section) == page.read_text()
+  assert studies.index(results) == (results / 'index.html').read_text()
 
 
 def test_every_norm_says_when_it_is_used(monkeypatch):

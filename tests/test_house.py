@@ -96,7 +96,7 @@ ROOMS = {
     {'agreement', 'drift'},
   ),
   'lab/report': (
-    {'naming', 'style', 'studies', 'trained_rule'},
+    {'naming', 'style', 'trained_rule'},
     {'view', 'answer'},
     {'tables'},
     {'figures'},
@@ -112,7 +112,8 @@ ROOMS = {
     },
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
-    {'live', 'parity'},
+    {'live', 'parity', 'studies_index'},
+    {'studies'},
   ),
   'lab/report/figures': (
     {'drawing', 'pointed', 'scales', 'sheets'},

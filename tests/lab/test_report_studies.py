@@ -334,3 +334,34 @@ def test_a_page_without_marks_is_refused(tmp_path):
   page.write_text('nothing')
   with pytest.raises(ValueError, match='has no lines <!-- studies'):
     studies.main([str(page)], tmp_path)
+
+
+def test_the_index_has_question_answer_figure_verdicts_and_cost_of_each_study(tmp_path):
+  """Those of STUDIES in their order, then any other that has a report; links lead to files."""
+  provenance = [{'compile_seconds': 1.5, 'run_seconds': 60.0, 'cores': 2, 'numerics': 2}]
+  for name in ('mnist_mlp', 'fashion_cnn'):
+    made = invented.asked(name)
+    report.write(invented.records(made), made, provenance, tmp_path / name / 'report')
+  other = types.SimpleNamespace(name='a_study', question='Is <this> so?', command='train')
+  (tmp_path / 'a_study' / 'report').mkdir(parents=True)
+  text = summary_json.plain(other, [], otherwise=['It is.'])
+  (tmp_path / 'a_study' / 'report' / 'summary.json').write_text(text)
+  (tmp_path / 'a_study' / 'report' / 'index.html').write_text('')
+  (tmp_path / 'README.md').write_text(f'{studies.BEGIN}\n{studies.END}\n')
+  studies.main([str(tmp_path / 'README.md')], tmp_path)
+  html = (tmp_path / 'index.html').read_text()
+  assert re.findall(r'<article class="card study" id="(\w+)"', html) == [
+    'fashion_cnn', 'mnist_mlp', 'a_study',
+  ]  # fmt: skip
+  assert 'Is &lt;this&gt; so?' in html and 'It is.' in html
+  for name in ('mnist_mlp', 'fashion_cnn'):
+    article = html.split(f'id="{name}"')[1].split('</article>')[0]
+    summary = json.loads((tmp_path / name / 'report' / 'summary.json').read_text())
+    assert f'href="{name}/report/index.html"' in article and summary['command'] in article
+    assert f'{summary["trials"]} trials, 61.5 s of computing on 2 cores' in article
+    assert f'src="{name}/report/{summary["figure"]}"' in article
+    outcomes = re.findall(r'<li class="(\w+)"', article)
+    assert outcomes == [verdict['outcome'] for verdict in summary['verdicts']]
+    assert summary['answer'][0].split('? ')[0] in article
+  for link in re.findall(r'(?:href|src)="(?!data:)([^"]+)"', html):
+    assert (tmp_path / link).is_file(), link

@@ -41,12 +41,12 @@ def facts(provenance: Sequence[Recorded]) -> list[tuple[str, str]]:
 
 
 def cost(provenance: Sequence[Recorded]) -> str:
-  """'54.2 s on 2 cores': compilation and training, '' where the files do not say."""
+  """'54.2 s of computing on 2 cores': all workers together, '' where the files do not say."""
   seconds = sum(
     line.get(key) or 0 for line in used(provenance) for key in ('compile_seconds', 'run_seconds')
   )
   machines = dict.fromkeys(map(_cores, used(provenance)))
-  return f'{_seconds(seconds)} on {words.listed(machines)}' if seconds else ''
+  return f'{_seconds(seconds)} of computing on {words.listed(machines)}' if seconds else ''
 
 
 def files(provenance: Sequence[Recorded]) -> tables.Table:

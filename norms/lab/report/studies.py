@@ -1,7 +1,8 @@
-"""The table of the studies in results/README.md, from their reports.
+"""The table of the studies in results/README.md and results/index.html, from their reports.
 
 `python -m norms.lab.report.studies results/README.md` writes the table and the gallery between the
-two marks of that page, with links from its folder; without a file it prints them.
+two marks of that page, with links from its folder, and index.html beside it; without a file it
+prints them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import pathlib
 import sys
 
+from norms.lab.report import page as page_writing
+from norms.lab.report import studies_index
 from norms.lab.statistics import words
 from norms.lab.statistics.judging import AGAINST
 from norms.lab.values import Recorded
@@ -32,7 +35,8 @@ STUDIES = {
   'cifar_group_norm': ('Wu and He 2018', 'test_accuracy_by_batch_size'),
   'cifar_learning_rate': ('Bjorck et al. 2018', 'test_accuracy_by_learning_rate'),
 }
-COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 'report')
+COLUMNS = ('study', 'question', "the reference's figure", 'ours', 'verdict', 'cost', 'report')
+FIRST = ['sweep', *STUDIES, 'parity']  # of the index
 
 
 def main(arguments: list[str], results: pathlib.Path = pathlib.Path('results')) -> int:
@@ -44,7 +48,14 @@ def main(arguments: list[str], results: pathlib.Path = pathlib.Path('results')) 
     print(section)
     return 0
   path.write_text(insert_section(path.read_text(encoding='utf-8'), section), encoding='utf-8')
+  page_writing.put(path.with_name('index.html'), index(path.parent))
   return 0
+
+
+def index(results: pathlib.Path) -> str:
+  """The text of index.html."""
+  figures = {study: figure for study, (_, figure) in STUDIES.items()}
+  return studies_index.html(results, FIRST, lambda study: figures.get(study, ''))
 
 
 def insert_section(text: str, section: str) -> str:
@@ -72,6 +83,7 @@ def table(results: pathlib.Path, page: pathlib.Path = pathlib.Path()) -> list[st
     about = f'{STUDIES[study][0]}: {study}<br>`{summary["command"]}`'
     theirs, ours = _figures(summary)
     cells = [about, summary['question'], theirs, ours, _verdicts(summary)]
+    cells.append(studies_index.cost(summary))
     cells.append(f'[report]({_link(folder / "report.md", page)})')
     # A vertical bar in a text would end its cell.
     lines.append(f'| {" | ".join(cell.replace("|", "/") for cell in cells)} |')
