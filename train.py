@@ -42,6 +42,11 @@ FAIL_FAST = flags.DEFINE_bool('fail_fast', False, 'Stops at the first group that
 ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
+COMPARE = flags.DEFINE_string(
+  'compare',
+  None,
+  'A,B: what changed from one results folder of a study to another; trains nothing.',
+)
 REPORT = flags.DEFINE_bool('report', False, 'Writes the report again, and trains nothing.')
 SCHEDULER = flags.DEFINE_string(
   'scheduler', None, "tcp://HOST:8786: a Dask scheduler's workers train; $DASK_SCHEDULER_ADDRESS."
@@ -65,6 +70,11 @@ def main(argv: list[str]) -> int:
 
   output.outlive()
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
+  if COMPARE.value is not None:
+    from norms.lab import reporting
+
+    print(reporting.compared(COMPARE.value))
+    return 0
   file = config_file.read(config_flags.get_config_filename(flags.FLAGS['config']))
   config = CONFIG.value
   if not isinstance(config, config_dict.ConfigDict):

@@ -112,7 +112,7 @@ ROOMS = {
     },
     {'findings', 'summary_json', 'which_figures'},
     {'page'},
-    {'live', 'parity', 'studies_index'},
+    {'compared', 'live', 'parity', 'studies_index'},
     {'studies'},
   ),
   'lab/report/figures': (

@@ -3,9 +3,13 @@
 It imports norms.lab.report only where it writes: to plan a study needs none of that.
 """
 
+import json
 import pathlib
+from typing import Any
 
-from norms.lab import evidence, parity, records, sweep
+import pandas as pd
+
+from norms.lab import durable, evidence, parity, records, sweep
 from norms.lab.study import Study
 
 
@@ -25,6 +29,43 @@ def again(study: Study, workdir: pathlib.Path) -> str:
   else:
     page = report.of_run(frame, study, workdir)
   return f'{report.terminal(frame, study, page)}\n\nreport: {page}'
+
+
+def compared(text: str) -> str:
+  """Of 'A,B', two results folders of a study: writes B/comparison.md, returns the terminal's text.
+
+  Raises:
+    ValueError: where these are not two folders with records, or what is kept of them.
+  """
+  folders = [pathlib.Path(part.strip()) for part in text.split(',') if part.strip()]
+  if len(folders) != 2:
+    raise ValueError(f'compare={text!r}: name two results folders, as in results/a,results/b')
+  from norms.lab import two_studies
+  from norms.lab.report import compared as report
+
+  before, after = (report.Side(str(folder), *_kept(folder)) for folder in folders)
+  changes = two_studies.compare(before.frame, after.frame)
+  written = folders[1] / 'comparison.md'
+  with durable.replacing(written) as path:
+    path.write_text(report.markdown(before, after, changes), encoding='utf-8', newline='\n')
+  return f'{report.terminal(before, after, changes)}\n\ncomparison: {written}'
+
+
+def _kept(folder: pathlib.Path) -> tuple[pd.DataFrame, list[dict[str, Any]] | None]:
+  """The records of a folder, or what is kept of them beside its report; the report's verdicts."""
+  if not folder.is_dir():
+    raise ValueError(f'compare={str(folder)!r} is no folder: name one that a study wrote')
+  places = [folder / name for name in ('report', 'reference', '.')]
+  frame = records.load(folder)
+  if frame.empty:
+    kept = [place for place in places if (place / evidence.RECORDS).is_file()]
+    if not kept:
+      raise ValueError(f'compare={str(folder)!r} has no records: run the study first')
+    frame = evidence.load(kept[0]).frame
+  summaries = [place / 'summary.json' for place in places if (place / 'summary.json').is_file()]
+  if not summaries:
+    return frame, None
+  return frame, json.loads(summaries[0].read_text(encoding='utf-8'))['verdicts']
 
 
 def of_comparison(study: parity.ParityStudy, workdir: pathlib.Path, kept: bool) -> str:
