@@ -91,7 +91,7 @@ def test_commands_name_files_and_keys_that_exist(command):
   for flag in given:
     key = flag.removeprefix('config.')
     options = any(key.startswith(f'{name}.') for name in known if name.endswith('_options'))
-    assert flag in ('workdir', 'dry_run', 'only') or key in known or options, flag
+    assert flag in ('workdir', 'dry_run', 'only', 'scheduler') or key in known or options, flag
 
 
 def test_the_table_of_studies_is_that_of_the_committed_reports(monkeypatch):
