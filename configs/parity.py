@@ -33,8 +33,8 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
   )
   config.expectation = (
     'Outputs of fresh layers agree within 5e-8 on average (the rounding of one float32), gradients '
-    'within 1e-6 of their largest entry. No library beats us by more than a factor of 2 where our '
-    'error is above 2 ulp; none of our rows holds a NaN for finite input.'
+    'within 1e-6 of their largest entry. Where our error is above 2 ulp, no library has less than '
+    'half of it; none of our rows holds a NaN for finite input.'
   )
   config.peers = (
     'linen', 'nnx', 'keras', 'haiku', 'equinox', 'pytorch', 'tensorflow',

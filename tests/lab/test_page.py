@@ -212,10 +212,20 @@ def test_the_design_says_what_varied_and_what_was_fixed():
   assert facts['Fixed'].startswith('data digits; model mlp; optimizer sgd')
   assert 'learning rate 0.1' in facts['Fixed'] and 'batch size' not in facts['Fixed']
   assert 'augment' not in facts['Fixed']  # which is empty: nothing is done to the examples
+  facts = dict(varied.facts(view.of(frame.assign(eval_examples=0), study())))
+  assert 'eval examples' not in facts['Fixed']  # 0 of them are all of them
   assert facts['Tuned'].startswith('nothing')
   tuned = ('best_against_best', {'norm': 'batch', 'than': 'none', 'tuned': 'learning_rate'})
   facts = dict(varied.facts(view.of(records(), study(claims=(tuned,)))))
   assert facts['Tuned'].startswith('learning rate: each norm at its own best')
+
+
+def test_the_words_of_the_page_are_explained_on_it(html):
+  assert '<a href="#words">Words</a>' in html
+  _, _, glossary = html.partition('<details id="words" open>')
+  for word in ('trial', 'seed', 'cell', 'trained', 'diverged', 'p, corrected', 'no norm'):
+    assert f'<dt>{word}</dt>' in glossary
+  assert 'undecided' in glossary and not re.search(r'\blanes?\b', html)
 
 
 def test_the_table_of_trials_is_the_records(lines):

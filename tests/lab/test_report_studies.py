@@ -125,6 +125,16 @@ def test_values_have_the_decimals_of_the_reference():
   assert first[4:6] == ['0.123456', '0.210000'] and second[4:6] == ['0.500000', '0.410000']
 
 
+@pytest.mark.parametrize(
+  ('reference', 'said'),
+  [(0.41, '0.0000'), (0.4094, '+0.0006'), (0.42, '-0.0100'), (4e-8, '+0.4100')],
+)
+def test_a_difference_has_the_decimals_of_what_it_is_between(reference, said):
+  (row,) = comparison.table(only(values={2: reference})).rows
+  assert row.cells[-1] == said
+  assert f'({said})' in ' '.join(comparison.sentences(only(values={2: reference})))
+
+
 def test_study_c_stands_beside_its_reference(tmp_path):
   made = invented.asked('mnist_mlp')
   frame = invented.records(made)

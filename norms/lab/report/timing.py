@@ -41,7 +41,7 @@ def table(view: View) -> tables.Table | None:
   columns = [NORM, 'rounds', 'ms per epoch, median', 'range', 'microseconds per step']
   columns += [f'times {first}, median', 'range of the ratio', 'compilation s, apart']
   note = (
-    'One lane of each norm, an epoch of each in turn, so that what slows the machine slows all; '
+    'One trial of each norm, an epoch of each in turn, so that what slows the machine slows all; '
     'compilation and evaluation are not in it. '
     f'Device: {view.timing.get("device", "unknown")}, {view.timing.get("threads", "unknown")}.'
   )

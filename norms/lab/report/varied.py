@@ -35,7 +35,8 @@ def facts(view: View) -> list[tuple[str, str]]:
 
 def _is_fixed(view: View, name: str) -> bool:
   values = view.rows[name]
-  return bool(values.nunique() == 1 and values.notna().all() and values.iloc[0] != '')
+  # What is 0 or empty, as the number of examples to evaluate on, is left as it is by default.
+  return bool(values.nunique() == 1 and values.notna().all() and values.iloc[0] not in ('', 0))
 
 
 def _values(view: View, name: str) -> str:

@@ -55,7 +55,7 @@ class Progress:
     if self._shown and self._bar.disable:
       seconds = time.perf_counter() - self._begun
       print(
-        f'group {self._ended}/{self._groups}: {group.label}: {len(group.trials)} lanes, '
+        f'group {self._ended}/{self._groups}: {group.label}: {len(group.trials)} trials, '
         f'{diverged} diverged, {seconds:.1f} s',
         file=self._stream,
         flush=True,

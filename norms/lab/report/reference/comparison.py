@@ -138,21 +138,32 @@ def _cells(line: ReferenceComparison) -> list[str]:
   spread = f'{low} to {high} ({words.spread_name(line.ours.kind)})' if line.ours.n > 1 else ''
   flag = '' if line.trained else ' (did not train)'
   cells += [like(line, line.ours.value) + flag, spread or tables.ABSENT, str(line.ours.n)]
-  return [*cells, words.signed(line.difference)]
+  return [*cells, _difference(line)]
 
 
 def like(line: ReferenceComparison, value: float) -> str:
   """A value with as many decimals as the reference gives."""
-  plain = 1e-3 <= abs(value) < 1e3  # neither too small for them, nor not a number
-  return f'{value:.{line.digits}f}' if plain else words.score(value)
+  return f'{value:.{line.digits}f}' if _is_plain(value) else words.score(value)
+
+
+def _is_plain(value: float) -> bool:
+  """Neither too small for decimals, nor not a number."""
+  return 1e-3 <= abs(value) < 1e3
+
+
+def _difference(line: ReferenceComparison) -> str:
+  """With a sign, and with the decimals of the two that it is between."""
+  if not (math.isfinite(line.difference) and _is_plain(line.value)):
+    return words.signed(line.difference)
+  text = f'{line.difference:+.{line.digits}f}'
+  return text if float(text) else text[1:]
 
 
 def _against(line: ReferenceComparison) -> str:
   flag = '' if line.trained else ', did not train'
   assert line.ours is not None
   return (
-    f'{like(line, line.ours.value)} against {like(line, line.value)} '
-    f'({words.signed(line.difference)}{flag})'
+    f'{like(line, line.ours.value)} against {like(line, line.value)} ({_difference(line)}{flag})'
   )
 
 
@@ -166,7 +177,7 @@ def _furthest(lines: list[ReferenceComparison]) -> str:
     for own in by_norm.values()
   ]
   return words.listed(
-    f'{words.signed(line.difference)} with {words.norm_name(line.norm)} '
+    f'{_difference(line)} with {words.norm_name(line.norm)} '
     f'(epoch {line.epoch}: {_against(line).partition(" (")[0]})'
     for line in worst
   )
