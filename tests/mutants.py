@@ -1420,7 +1420,8 @@ def files(mutant: Mutant) -> tuple[str, ...]:
   return tuple(f'tests/{"lab/" * lab}test_{name}.py' for name in names)
 
 
-def _copy(root: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+def copied(root: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+  """A copy of what a test needs."""
   ignored = shutil.ignore_patterns('__pycache__') if root == ROOT else None
   for name in ('norms', 'tests', 'configs'):
     shutil.copytree(root / name, folder / name, ignore=ignored)
@@ -1431,7 +1432,7 @@ def _copy(root: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def _applied(mutant: Mutant, whole: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
   """A copy of its own. Two files of one size and second would share what Python compiles of them:
   the mutant's finds none."""
-  path = _copy(whole, folder) / 'norms' / mutant.file
+  path = copied(whole, folder) / 'norms' / mutant.file
   text = path.read_text()
   if mutant.old not in text:
     sys.exit(f'{mutant.name}: does not apply: its line has changed')
@@ -1455,7 +1456,8 @@ def _unbroken(folder: pathlib.Path, mutants: Sequence[Mutant]) -> None:
       sys.exit(f'the tests fail without any mutant:\n{outcome.output[-2000:]}')
 
 
-def _fate(outcome: forks.Outcome) -> str:
+def fate(outcome: forks.Outcome) -> str:
+  """What became of a mutant."""
   # 1: a test failed; anything else but 0 is an error of this script's, such as no test of the name.
   other = f'status {outcome.status}: {outcome.output[-500:]}'
   return {0: 'SURVIVED', 1: 'killed'}.get(outcome.status, other)
@@ -1473,14 +1475,14 @@ def main(mutants: Sequence[Mutant]) -> int:
   killed = 0
   with tempfile.TemporaryDirectory() as name:
     place = pathlib.Path(name)
-    whole = _copy(ROOT, place / 'unbroken')
+    whole = copied(ROOT, place / 'unbroken')
     _unbroken(whole, mutants)  # and leaves compiled files, which the copies take with them
     runs = (
       forks.Run(m.name, _applied(m, whole, place / str(i)), ('-x', '-q', '-k', m.tests, *files(m)))
       for i, m in enumerate(mutants)
     )
     for run, outcome in forks.outcomes(runs, os.cpu_count() or 1):
-      found = _fate(outcome)
+      found = fate(outcome)
       killed += found == 'killed'
       print(f'{found:9} {outcome.seconds:5.1f} s  {run.name}{_by(outcome)}', flush=True)
       shutil.rmtree(run.folder)

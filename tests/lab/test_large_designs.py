@@ -189,6 +189,7 @@ def test_bars_and_table_are_the_shares(seen, drawings):
   np.testing.assert_allclose(ends, found[['low', 'high']])
   shown = [row.cells for row in search.importance(seen).rows]
   assert [row[0] for row in shown] == names
+  assert not any(row.failed for row in search.importance(seen).rows)
   assert [row[1] for row in shown] == [search.percent(share) for share in found['alone']]
   assert [row[2] for row in shown] == [search.percent(share) for share in found['total']]
   assert list(map(search.percent, (0.5, 0.052, 0.0002, 0.9985))) == [

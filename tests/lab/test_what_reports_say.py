@@ -1,0 +1,131 @@
+"""Sentences, titles and orders of a report, in the cases that a broken line would get wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_figures_are_data import recorded
+from test_parity_figures_are_data import trained
+from test_report import records, study
+import test_report_why as probed
+
+from norms.lab.report import findings, questions, varied, view
+from norms.lab.report.figures import sheets, writing
+from norms.lab.report.parity.drift import tables, verdicts
+from norms.lab.report.probes import at_start, layer_figures
+from norms.lab.statistics import design
+from norms.lab.statistics.intervals import compare
+
+
+def test_the_drift_that_is_told_is_the_farthest_of_all_libraries_and_seeds():
+  frame = trained()
+  drift = tables.drift(frame)
+  found = {verdict.claim: verdict for verdict in verdicts.verdicts(tables.curves(frame), drift)}
+  said = found['drift_is_rounding'].sentence
+  for family in ('batch', 'layer'):
+    for step in (1, 100):
+      own = drift[(drift['family'] == family) & (drift['step'] == step)]
+      assert f'{own["largest"].max():.1e}' in said
+
+
+def test_each_question_has_its_title_and_the_finding_of_its_claims():
+  names = ['reference_points', 'layers_by_depth', 'time_per_epoch', 'heat_batch_size']
+  names += ['accuracy_by_seed', 'test_accuracy_by_batch_size', 'importance', 'entropy_by_epoch']
+  fields = len(writing.WrittenFigure._fields)
+  figures = [writing.WrittenFigure(*[name] * fields) for name in names]
+  groups = questions.arranged(figures, (), {questions.WHERE: 'Here.'})
+  assert [(group.title, group.figures[0].name, group.finding) for group in groups] == [
+    ('Which settings matter?', 'importance', ''),
+    ('How near is the reference?', 'reference_points', ''),
+    ('What was recorded in the layers?', 'layers_by_depth', ''),
+    ('What does it cost?', 'time_per_epoch', ''),
+    ('Where does each norm train?', 'heat_batch_size', 'Here.'),
+    ('Which norm is better?', 'accuracy_by_seed', ''),
+    ('What changes along an axis?', 'test_accuracy_by_batch_size', ''),
+    ('What else was measured?', 'entropy_by_epoch', ''),
+  ]
+
+
+def test_a_value_that_is_missing_is_a_value_of_an_axis():
+  frame = recorded()
+  decay = frame['batch_size'].map({4: np.nan, 16: 0.1, 64: 0.1})
+  assert 'weight_decay' in design.varied(frame.assign(weight_decay=decay, batch_size=4))
+  steps = np.arange(60.0)
+  points = pd.DataFrame({'a': steps, 'b': [np.nan] + [1.0] * 59, 'c': steps**2})
+  assert design.scattered(points, ['a', 'b', 'c']) == ['a', 'b', 'c']
+
+
+@pytest.mark.parametrize('norms', [('layer', 'none'), ('layer', 'none', 'batch')])
+def test_who_trains_in_the_most_cells(norms):
+  said = findings.sentences(view.of(records(norms=norms), study(claims=())))
+  each = ', '.join({'layer': 'layer 6 of 6', 'none': 'no norm 2 of 6', 'batch': 'batch 6 of 6'}[n]
+                   for n in ('layer', 'none', 'batch') if n in norms)  # fmt: skip
+  who = 'Layer norm trains' if len(norms) == 2 else 'Layer norm and batch norm train'
+  assert f'{who} in the most cells with every seed ({each}).' in said
+  alone = findings.sentences(view.of(records(norms=('layer',)), study(claims=())))
+  assert not any('cells' in each for each in alone)
+
+
+def test_replayed_trials_are_no_seeds_of_ours():
+  frame = records(norms=('layer',))
+  replayed = frame['trial'] == frame['trial'].iloc[0]
+  some = frame.assign(replay=np.where(replayed, 'theirs', ''))
+  every = frame[replayed].assign(replay='theirs')
+  (said,) = [s for s in findings.sentences(view.of(some, study())) if 'replay the draws' in s]
+  assert said.endswith(' only. All else is of 2 to 3 seeds of our own draws.')
+  (said,) = [s for s in findings.sentences(view.of(every, study())) if 'replay the draws' in s]
+  assert said.endswith('in replay.json.')
+
+
+def test_seeds_and_numbers_are_listed_in_their_order():
+  mixed = records(norms=('layer',)).sort_values('seed', ascending=False)
+  facts = dict(varied.facts(view.of(mixed, study())))
+  assert (
+    'seed: 0, 1 and 2' in facts['Varied'] and 'initial scale: 0.01, 1 and 100' in facts['Varied']
+  )
+  many = records(norms=('layer',), batches=(4,), scales=(1.0,), seeds=12)
+  assert dict(varied.facts(view.of(many, study())))['Varied'].endswith('seed: 12 values')
+
+
+def test_panels_stand_side_by_side():
+  figure, axes = sheets.sheet(5, columns=3, high=2.0)
+  boxes = [ax.get_position() for ax in axes]
+  assert all(0 < box.x0 < box.x1 < 1 and 0 < box.y0 < box.y1 < 1 for box in boxes)
+  assert boxes[0].x1 < boxes[1].x0 < boxes[1].x1 < boxes[2].x0
+  assert boxes[3].x0 == boxes[0].x0 and boxes[3].y1 < boxes[0].y0
+  assert len({round(box.width, 9) for box in boxes}) == 1 and figure.get_figheight() > 4
+
+
+def test_axes_of_layers_end_beyond_what_nets_trained_with():
+  frame = probed.records()
+  blown = (frame['norm'] == 'none') & (frame['init_scale'] == 1.0) & (frame['epoch'] == 0)
+  frame.loc[blown, [name for name in frame if name.startswith('activation.')]] = 1e30
+  drawing = {d.name: d for d in layer_figures.draw(probed.of(frame))}['layers_by_init_scale']
+  trained_ = frame[frame['trained'].astype(bool) & (frame['epoch'] == 0)]
+  most = trained_[[f'activation.layer_{i}' for i in range(3)]].to_numpy().max()
+  low, high = drawing.figure.axes[0].get_ylim()
+  assert 1e4 * most <= high < 1e6 * most and low < 0.01
+
+
+@pytest.mark.parametrize(('values', 'lines'), [(8, 8), (9, 5)])
+def test_eight_values_have_a_line_each_and_of_nine_the_edges(values, lines):
+  frame = probed.records(norms=('batch',), scales=tuple(np.geomspace(1e-3, 10, values)))
+  (table,) = at_start.tables_of(probed.of(frame))
+  assert len(table.rows) == lines
+
+
+def test_where_no_seed_is_shared_nothing_is_decided():
+  none = compare(pd.Series([0.9], [0]), pd.Series([0.8], [1]))
+  assert none.outcome == 'undecided' and none.n == 0 and np.isnan(none.effect)
+
+
+@pytest.mark.parametrize(
+  ('left', 'right', 'p'),
+  [
+    ([3, 4, 5, 6, np.inf], [0, 1, 1, 2, 2.5], 2 / 252),
+    ([0, 1, 1, 2, 2.5], [3, 4, 5, 6, np.inf], 2 / 252),
+    ([3, 4, 5, 6, np.inf], [0, 1, 1, 2, 3.5], 1),
+    ([0, 1, 1, 2, 3.5], [3, 4, 5, 6, np.inf], 1),
+  ],
+)
+def test_values_that_are_not_finite_are_judged_by_ranks_that_lie_apart(left, right, p):
+  assert compare(pd.Series(left), pd.Series(right)).p == pytest.approx(p)
