@@ -1377,6 +1377,24 @@ MUTANTS = (
     'own_data_go_along', within=('parts',),
   ),
   Mutant(
+    'a task that loses worker after worker', 'lab/runner/driving.py',
+    'LOST = 3',
+    'LOST = 5',
+    'given_up_after_three', within=('driving',),
+  ),
+  Mutant(
+    'a progress that goes back', 'lab/runner/driving.py',
+    'max(before, done)',
+    'done',
+    'never_goes_back', within=('driving',),
+  ),
+  Mutant(
+    'the groups of a lost task stay together', 'lab/runner/driving.py',
+    'for group in part.groups]',
+    'for group in part.groups[:1]]',
+    'tried_apart', within=('driving',),
+  ),
+  Mutant(
     'each claim as if it were the only one', 'lab/statistics/judging.py',
     "comparison.outcome != 'undecided' and p > several.ALPHA",
     "comparison.outcome != 'undecided' and comparison.p > several.ALPHA",

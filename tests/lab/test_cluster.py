@@ -159,6 +159,14 @@ def test_a_worker_of_another_version_is_refused_unless_that_is_allowed(cluster, 
   assert [each['versions']['norms'] for each in origins] == ['9.9.9', '9.9.9']
 
 
+def test_a_worker_that_joins_later_is_refused_by_its_task():
+  task = member.Task('job', 0, (), '', {'jax': '0.0.1'})
+  with pytest.raises(
+    seats.Refused, match=r'worker: jax .* \(here 0.0.1\): install .*allow_versions'
+  ):
+    member.check(task, 'worker')
+
+
 def test_a_worker_without_the_drivers_folder_is_refused(tmp_path):
   task = member.Task('job', 0, (), str(tmp_path), {})
   with pytest.raises(seats.Refused, match=f'worker: has no {tmp_path}: give --write=driver'):
@@ -194,14 +202,16 @@ def seated(cluster):
 def test_a_scheduler_that_is_killed_is_said_and_the_next_start_goes_on(cluster, smoke, tmp_path):
   """The last of this file: no other test has a scheduler after it."""
 
-  def kill():
-    if records.files(tmp_path):
-      cluster.scheduler.kill()
+  killed = []
 
-  begun = time.monotonic()
+  def kill():
+    if records.files(tmp_path) and not killed:
+      cluster.scheduler.kill()
+      killed.append(time.monotonic())
+
   with pytest.raises(ValueError, match=r'scheduler at tcp.* is gone: what is finished is kept'):
     run(smoke, tmp_path, cluster, kill)
-  assert time.monotonic() - begun < 40
+  assert time.monotonic() - killed[0] < 30
   done = {path: path.read_bytes() for path in records.files(tmp_path)}
   frame = session.run(smoke, tmp_path, progress=False)
   assert len(frame['trial'].unique()) == 24 and 0 < len(done) < len(records.files(tmp_path))
@@ -211,7 +221,7 @@ def test_a_scheduler_that_is_killed_is_said_and_the_next_start_goes_on(cluster, 
 def test_without_a_scheduler_there_is_one_line(tmp_path):
   begun = time.monotonic()
   done = commands.train('--scheduler=tcp://127.0.0.1:9', f'--workdir={tmp_path}')
-  assert done.returncode == 2 and time.monotonic() - begun < 30
+  assert done.returncode == 2 and time.monotonic() - begun < 60
   assert len(done.stderr.splitlines()) == 1, done.stderr
   assert 'no scheduler answers at tcp://127.0.0.1:9' in done.stderr
 

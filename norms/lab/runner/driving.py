@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from typing import Any
+import warnings
 
 from norms.lab import checked, failures, mistakes, records
 from norms.lab.grouping import Group
@@ -48,7 +49,8 @@ class Run:
     self._check_workers()
     self._client.subscribe_topic(self._job, lambda event: self._said.put(event[1]))
     packed, key = parcel.pack(self._study), f'{self._job}-study'
-    self._packed = self._client.submit(bytes, packed, key=key)
+    with warnings.catch_warnings(action='ignore'):  # of data that are large, and sent once
+      self._packed = self._client.submit(bytes, packed, key=key)
     self._quiet_until: float | None = time.monotonic() + QUIET
     try:
       self._ask(self._waiting.ready())

@@ -1,0 +1,149 @@
+"""What a driver does where workers are lost: it counts, and no task is tried for ever."""
+
+import pickle
+
+import pytest
+import small
+
+from norms.lab import failures, grouping, records, study
+from norms.lab.runner import execution, once, seats
+
+pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
+from norms.lab.runner import driving, member  # noqa: E402
+
+
+class Future:
+  """What a client gives: it ends when it is told to."""
+
+  def __init__(self):
+    self._callbacks, self._outcome = [], None
+
+  def add_done_callback(self, callback):
+    self._callbacks.append(callback)
+
+  def end(self, outcome):
+    self._outcome = outcome
+    for callback in self._callbacks:
+      callback(self)
+
+  def cancel(self):
+    self.end(RuntimeError('cancelled'))
+
+  def result(self):
+    if isinstance(self._outcome, Exception):
+      raise self._outcome
+    return self._outcome
+
+
+class Client:
+  """A scheduler whose workers do with each task what `play` says of it: it gives the outcome."""
+
+  status = 'running'
+
+  def __init__(self, play):
+    self._play, self.tasks = play, []
+
+  def scheduler_info(self):
+    return {'workers': {}}
+
+  def subscribe_topic(self, topic, handler):
+    self._handler = handler
+
+  def tell(self, task, worker, done=0):
+    said = {'part': task.part, 'group': 0, 'done': done, 'diverged': 0, 'worker': worker}
+    self._handler((0.0, said))
+
+  def run(self, *args, **options):
+    return {}
+
+  def cancel(self, futures):
+    assert not futures
+
+  def submit(self, function, packed, task=None, **options):
+    future = Future()
+    if function is member.run:
+      self.tasks.append(task)
+      add = future.add_done_callback
+
+      def added(callback):  # from here on it may end
+        add(callback)
+        if (outcome := self._play(self, task)) is not None:
+          future.end(outcome)
+
+      future.add_done_callback = added
+    return future
+
+
+def drive(tmp_path, play, told=None, **changes):
+  asked = study.from_config(small.config(epochs=1, **changes))
+  groups, client = grouping.groups(asked.trials), Client(play)
+  records.prepare(tmp_path)
+  tick = (lambda *_: None) if told is None else (lambda *said: told.append(said))
+  run = driving.Run(client, asked, groups, tmp_path, tick, folder='', facts={})
+  return run.all(fail_fast=False), client.tasks, groups, asked
+
+
+def trained(asked, folder, task):
+  """What a worker gives back of its groups."""
+  ended = []
+  for group in map(pickle.loads, task.groups):
+    line = execution.guarded(group, asked, folder, once.Once(), None, lambda *_: None)
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*.parquet')}
+    ended.append(member.Ended(line, 0, files))
+  return ended
+
+
+def test_a_task_whose_workers_are_lost_is_given_up_after_three(tmp_path):
+  """Whether the scheduler tries again by itself, or says that it does not."""
+
+  def by_scheduler(client, task):
+    for worker in ('a', 'a', 'b', 'c', 'd'):  # the fourth to begin has lost three
+      client.tell(task, worker)
+
+  def by_driver(client, task):
+    client.tell(task, 'a')
+    return seats.Gone('its process ended')
+
+  for play, times in ((by_scheduler, 1), (by_driver, 3)):
+    folder = tmp_path / play.__name__
+    (line,), tasks, (group,), _ = drive(folder, play)
+    assert len(tasks) == times and 'workers were lost with it' in line
+    assert failures.there_is(folder, group.trials)
+
+
+def test_a_lost_task_is_tried_again_and_its_progress_never_goes_back(tmp_path):
+  told = []
+
+  def play(client, task):
+    client.tell(task, 'a', 3)
+    if len(client.tasks) == 1:
+      return seats.Gone('its process ended')
+    client.tell(task, 'a', 2)
+    return trained(study.from_config(small.config(epochs=1)), tmp_path / 'there', task)
+
+  failed, tasks, (group,), asked = drive(tmp_path, play, told)
+  assert not failed and len(tasks) == 2
+  assert records.done(tmp_path) == {trial.hash for trial in asked.trials}
+  steps = [done for _, done, _ in told]
+  assert min(steps) == 0 and sum(steps) == 5 and {g for g, *_ in told} == {group}
+
+
+def test_the_groups_of_a_lost_task_are_tried_apart(tmp_path):
+  """So that the one that ends its process takes no other with it."""
+  begun = []
+
+  def play(client, task):
+    groups = [pickle.loads(group) for group in task.groups]
+    sizes = [group.static.batch_size for group in groups]
+    begun.append(sizes)
+    client.tell(task, 'a')
+    if 128 in sizes:
+      return seats.Gone('its process ended')
+    made = study.from_config(small.config(epochs=1, batch_size=(64, 128, 256)))
+    ended = trained(made, tmp_path / f'there{len(begun)}', task)
+    return ended
+
+  failed, *_ = drive(tmp_path, play, batch_size=(64, 128, 256))
+  assert len(failed) == 1 and 'batch 128' in failed[0]
+  assert {64, 256} == set(records.load(tmp_path)['batch_size'])
+  assert begun[0] == [64] and sum(128 in sizes for sizes in begun) <= 3
