@@ -8,9 +8,10 @@ from test_parity_figures_are_data import trained
 from test_report import records, study
 import test_report_why as probed
 
-from norms.lab.report import findings, questions, varied, view
-from norms.lab.report.figures import sheets, writing
-from norms.lab.report.parity.drift import tables, verdicts
+from norms.lab import statistics
+from norms.lab.report import findings, measurements, origins, questions, varied, view
+from norms.lab.report.figures import heat_maps, sheets, writing
+from norms.lab.report.parity.drift import figures, tables, verdicts
 from norms.lab.report.probes import at_start, layer_figures
 from norms.lab.statistics import design
 from norms.lab.statistics.intervals import compare
@@ -129,3 +130,55 @@ def test_where_no_seed_is_shared_nothing_is_decided():
 )
 def test_values_that_are_not_finite_are_judged_by_ranks_that_lie_apart(left, right, p):
   assert compare(pd.Series(left), pd.Series(right)).p == pytest.approx(p)
+
+
+def test_curves_fill_their_axis():
+  """Its limits are those of means: of sums they would begin beyond every line."""
+  axes = figures.curves(trained()).figure.axes
+  lines = [line.get_ydata() for ax in axes for line in ax.get_lines()]
+  low, high = axes[0].get_ylim()
+  least, most = min(map(min, lines)), max(map(max, lines))
+  assert low < least < most < high and most - least > 0.7 * (high - low)
+
+
+def test_seconds_and_trials_of_files_are_added_and_what_is_missing_counts_as_none():
+  files = [
+    {'started': '2026-01-02', 'compile_seconds': 2.0, 'run_seconds': 30.0, 'trials': 5},
+    {'started': '2026-01-01'},
+    {'started': '2026-01-03', 'compile_seconds': None, 'run_seconds': 20.0, 'trials': 6},
+  ]
+  found = dict(origins.facts(files))
+  assert found['started'] == '2026-01-01 to 2026-01-03' and found['trials'] == '11'
+  assert found['compilation'].startswith('2') and found['training'].startswith('50')
+
+
+def test_a_correction_is_told_from_two_claims_on():
+  frame = records(norms=('layer', 'batch'), scales=(1.0,), seeds=6)
+  frame['test_accuracy'] += 0.001 * frame['trial'].map(lambda trial: int(trial, 16) % 7)
+  beats = ('beats', {'norm': 'batch', 'than': 'layer'})
+  (alone,) = statistics.verdicts(frame, (beats,))
+  both = statistics.verdicts(frame, (beats, ('beats', {'norm': 'layer', 'than': 'batch'})))
+  assert 'corrected' not in alone.sentence and 'p = ' in alone.sentence.replace('p < ', 'p = ')
+  assert all('corrected for 2 claims' in verdict.sentence for verdict in both)
+
+
+def test_what_is_the_same_at_every_epoch_has_no_curve():
+  frame = recorded()
+  kinds = frame.assign(steady=frame['seed'] * 1.0, moving=frame['epoch'] * 1.0, lost=np.nan)
+  names = {drawing.name for drawing in measurements.draw(view.of(kinds, study()))}
+  assert 'moving_by_epoch' in names and 'steady_by_batch_size' in names
+  assert not {'steady_by_epoch', 'lost_by_epoch', 'lost_by_batch_size'} & names
+
+
+def test_numbers_of_a_heat_map_can_be_read():
+  drawing = heat_maps.accuracy(view.of(recorded(), study()), 'batch_size', 'init_scale')
+  inks = set()
+  for ax in drawing.figure.axes[:-1]:
+    (mesh,) = ax.collections
+    colours = mesh.to_rgba(np.asarray(mesh.get_array()).reshape(3, -1))
+    for text in ax.texts:
+      x, y = (int(place) for place in text.get_position())
+      light = colours[y, x, :3] @ (0.299, 0.587, 0.114) > 0.5
+      assert text.get_color() == (heat_maps.DARK if light else heat_maps.LIGHT)
+      inks.add(text.get_color())
+  assert len(inks) == 2
