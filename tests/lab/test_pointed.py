@@ -5,7 +5,7 @@ import json
 import numpy as np
 from test_figures_are_data import SHOWN, centre, last, recorded, seen
 
-from norms.lab.report.figures import against_axis, curves, heat_maps, pointed
+from norms.lab.report.figures import against_axis, curves, drawn_points, heat_maps, pointed
 
 
 def told(drawing):
@@ -98,3 +98,16 @@ def test_a_share_that_did_not_train_is_told_as_a_count():
   texts = {text for *_, text in points}
   assert 'no norm, initial scale 100: 9 of 9 trials did not train' in texts
   assert 'batch, initial scale 0.01: 0 of 9 trials did not train' in texts and len(texts) == 9
+
+
+def test_points_of_a_large_design_name_their_trials_and_medians_hide_with_them():
+  frame = last(recorded())
+  found = told(drawing := drawn_points.scatter(seen(), 'init_scale', 'test_accuracy'))
+  for label, norm in SHOWN.items():
+    own = frame[frame['norm'] == norm]
+    assert {text for *_, text in found[label]} == {
+      f'initial scale {line.init_scale:g}: {line.test_accuracy:.4f}, trial {line.trial}'
+      for line in own.itertuples()
+    }
+  gids = [line.get_gid() for line in drawing.figure.axes[0].lines]
+  assert [gid.split('-')[1] for gid in gids] == ['0', '0', '1', '1', '2', '2']

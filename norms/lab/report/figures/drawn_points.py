@@ -11,7 +11,7 @@ import pandas as pd
 from norms.lab import statistics
 from norms.lab.columns import NORM, TRIAL
 from norms.lab.report import style
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing, finite
 from norms.lab.report.view import View
 from norms.lab.statistics import importance, words
@@ -35,11 +35,12 @@ def scatter(view: View, axis: str, metric: str) -> Drawing:
     look, own = view.looks[norm], shown[shown[NORM] == norm]
     aside = step * (i - (len(view.norms) - 1) / 2)
     dots: dict[str, Any] = {'marker': '.', 'ls': 'none', 'ms': 4, 'mew': 0, 'alpha': 0.5}
-    ax.plot(_moved(own[axis], aside, log), finite(own['score']), color=look.colour, **dots)
+    drawn = ax.plot(_moved(own[axis], aside, log), finite(own['score']), color=look.colour, **dots)
+    pointed.tell(norm, drawn, _texts(own, axis))
     x, y = _medians(rows[rows[NORM] == norm], axis)
     stroke: Any = 'none' if few else look.line
     marks: dict[str, Any] = {'marker': look.marker, 'ls': stroke, 'lw': 1.8, 'ms': 5.5}
-    ax.plot(_moved(x, aside, log), finite(y), color=look.colour, **marks)
+    pointed.tell(norm, ax.plot(_moved(x, aside, log), finite(y), color=look.colour, **marks))
   table = pd.DataFrame({'value': rows['score'], 'share_trained': rows['trained'].astype(float)})
   note = scales.fit_y([ax], metric, table.assign(low=table['value'], high=table['value']))
   scales.scale_x([ax], axis, sorted(rows[axis].unique()))
@@ -94,6 +95,12 @@ def _some(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
   places = rows[TRIAL].map(lambda trial: zlib.crc32(str(trial).encode()))
   return rows[places.rank(method='first') <= MOST]
+
+
+def _texts(rows: pd.DataFrame, axis: str) -> list[str]:
+  """What a point says: 'learning rate 0.1: 0.9412, trial 5221b8b7f46c3fef'."""
+  lines = zip(rows[axis], rows['score'], rows[TRIAL], strict=True)
+  return [f'{words.place({axis: x})}: {words.score(y)}, trial {trial}' for x, y, trial in lines]
 
 
 def _medians(rows: pd.DataFrame, axis: str) -> tuple[pd.Series, pd.Series]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from norms.lab.parity_columns import DTYPE, ERROR, INPUT, LOST, NORM, QUANTITY, TITLE
-from norms.lab.report.figures import sheets
+from norms.lab.report.figures import pointed, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page
 from norms.lab.report.parity.agreement import tables
@@ -33,7 +33,7 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   for ax, (quantity, norm) in zip(axes, cells, strict=True):
     part = rows[(rows[QUANTITY] == quantity) & (rows[NORM] == norm)]
     for title in reversed(titles):
-      _line(ax, titles.index(title), part[part[TITLE] == title])
+      _line(ax, titles.index(title), title, part[part[TITLE] == title])
     ax.set_title(f'{norm}, {quantity}', loc='left')
     ax.set_xscale('log')
     ax.set_yscale('log')
@@ -47,7 +47,10 @@ def offsets(frame: pd.DataFrame) -> Iterator[Drawing]:
   yield Drawing('error_by_offset', 'Error against the offset', caption, figure)
 
 
-def _line(ax: Axes, index: int, part: pd.DataFrame) -> None:
+def _line(ax: Axes, index: int, title: str, part: pd.DataFrame) -> None:
   part = part.assign(offset=part[INPUT].map(OFFSETS)).sort_values('offset')
   error = part[ERROR].where(part[LOST] == 0)
-  ax.plot(part['offset'], error, lw=2.2 if index == 0 else 1.2, **page.look(index))
+  width = 2.2 if index == 0 else 1.2
+  drawn = ax.plot(part['offset'], error, lw=width, **page.look(index))
+  texts = zip(part['offset'], error, strict=True)
+  pointed.tell(title, drawn, [f'offset {at:.0e}: error {value:.1e}' for at, value in texts])

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 import pandas as pd
 
 from norms.lab.parity_columns import EPOCH, FAMILY, PART, STEP, TEST_ACCURACY, TITLE
-from norms.lab.report.figures import scales, sheets
+from norms.lab.report.figures import pointed, scales, sheets
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.parity import page
 from norms.lab.statistics import words
@@ -32,7 +32,8 @@ def curves(frame: pd.DataFrame) -> Drawing:
     part = rows[(rows[FAMILY] == family) & (rows[EPOCH] > 0)]
     for title in reversed(list(part[TITLE].unique())):
       mean = part[part[TITLE] == title].groupby(EPOCH)[TEST_ACCURACY].mean()
-      ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
+      drawn = ax.plot(mean.index, mean, lw=1.4, **page.look(titles.index(title)))
+      pointed.tell(title, drawn, [f'epoch {at}: {value:.4f}' for at, value in mean.items()])
     ax.set_title(family, loc='left')
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
   # One range for all, or a reader takes the spread of one family for that of another.
@@ -67,7 +68,8 @@ def _sheet(drifts: pd.DataFrame, measure: str) -> Figure:
       median = part[part[TITLE] == title].groupby(STEP)[measure].median()
       dots: dict[str, Any] = {'markevery': max(1, len(median) // 8), 'lw': 1.4}
       line = median.where(median > 0)
-      ax.plot(line.index, line, **dots, **page.look(titles.index(title)))
+      # Nothing is said of single points: there are as many as steps.
+      pointed.tell(title, ax.plot(line.index, line, **dots, **page.look(titles.index(title))))
     ax.set_title(f'{family}, {kind}', loc='left')
     ax.set_xscale('log')
     ax.set_yscale('log')
