@@ -43,11 +43,10 @@ ONLY = flags.DEFINE_string(
   'only', None, 'The hash of a trial, or how it begins: runs that one again, and compares.'
 )
 COMPARE = flags.DEFINE_string(
-  'compare',
-  None,
-  'A,B: what changed from one results folder of a study to another; trains nothing.',
+  'compare', None, 'A,B: changes from one results folder of a study to another; trains nothing.'
 )
 REPORT = flags.DEFINE_bool('report', False, 'Writes the report again, and trains nothing.')
+SHARD = flags.DEFINE_string('shard', '', 'i/n: runs the i-th of n parts, as a job array does.')
 SCHEDULER = flags.DEFINE_string(
   'scheduler', None, "tcp://HOST:8786: a Dask scheduler's workers train; $DASK_SCHEDULER_ADDRESS."
 )
@@ -114,8 +113,9 @@ def main(argv: list[str]) -> int:
     frame = session.run(
       asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, heard=page_so_far,
       engine=cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value),
+      shard=SHARD.value,
     )  # fmt: skip
-  if not frame.empty:
+  if not frame.empty and not frame.attrs[columns.LEFT]:
     from norms.lab import report
     from norms.lab.runner import workers
 

@@ -1336,7 +1336,7 @@ MUTANTS = (
   ),
   Mutant(
     'temporary files of living processes cleared', 'lab/durable.py',
-    'return not _alive(',
+    'return not alive(',
     'return bool(',
     'what_a_kill_left', within=('records',),
   ),
@@ -1353,7 +1353,7 @@ MUTANTS = (
     'what_is_imported', within=('faults',),
   ),
   Mutant(
-    'an exit ends all groups', 'lab/runner/execution.py',
+    'an exit ends all groups', 'lab/runner/tiles.py',
     'except (Exception, SystemExit) as error:',
     'except Exception as error:',
     'without_words', within=('faults',),

@@ -21,6 +21,7 @@ A config becomes a study, its trials, groups of trials that share a program, and
     failures, superseded       groups that failed, and trials that run again, beside the records
     kept, checkpoints          what is saved of networks: parameters, and states to go on from
     sweep                      the loop over what has no record yet
+    claims, shards, left       several processes on one folder, and what is left to the others
     reproduce                  one trial again, alone
     startup, job               the cache of compiled programs, where processes come from, and other
                                processes of one job

@@ -23,7 +23,7 @@ AXIS, TABLE, SUMMARY, FIGURE, OWN, NOWHERE = 'axis', 'table', 'summary', 'figure
 SCALE, RANGE, AFTER_START = 'scale', 'range', 'after_start'
 # Of a frame's attrs: the axes of the study that its records were made for, what it compares, and a
 # line for each group that failed.
-AXES, COMPARED_BY, FAILED = 'axes', 'compared_by', 'failed'
+AXES, COMPARED_BY, FAILED, LEFT = 'axes', 'compared_by', 'failed', 'left'
 DTYPES = ('float', 'int', 'bool', 'text', 'any')
 TRIAL, EPOCH, STEP, PROBE, TURN = 'trial', 'epoch', 'step', 'probe', 'turn'
 NORM, SEED, REPLAY, NUMERICS = 'norm', 'seed', 'replay', 'numerics'

@@ -35,7 +35,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def beside(path: pathlib.Path) -> pathlib.Path:
   """A name beside `path` that no other process takes, on this host or on another."""
   # Two containers that share a folder may have equal process ids.
-  return path.with_name(f'.{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
+  return path.with_name(f'.{path.name}.{host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
 
 
 def check_writable(folder: pathlib.Path) -> None:
@@ -59,14 +59,15 @@ def _is_left(path: pathlib.Path) -> bool:
   found = _TEMPORARY.fullmatch(path.name)
   if not found:
     return False
-  if found['host'] == _host():
-    return not _alive(int(found['pid']))
+  if found['host'] == host():
+    return not alive(int(found['pid']))
   with contextlib.suppress(FileNotFoundError):
     return time.time() - path.stat().st_mtime > DAY
   return False
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+  """Whether there is a process of that number on this host."""
   try:
     os.kill(pid, 0)
   except ProcessLookupError:
@@ -76,7 +77,8 @@ def _alive(pid: int) -> bool:
   return True
 
 
-def _host() -> str:
+def host() -> str:
+  """This host's name, as file names have it."""
   return re.sub(r'\W', '_', socket.gethostname())
 
 

@@ -32,6 +32,13 @@ def there_is(path: str | os.PathLike, trials: Iterable[Hashed]) -> bool:
   return _file(path, trials).exists()
 
 
+def trials(path: str | os.PathLike) -> set[str]:
+  """The hashes of the trials whose failure is on record."""
+  texts = (file.read_text(encoding='utf-8') for file in folder(path).glob(f'*{SUFFIX}'))
+  lines = (line for text in texts for line in text.splitlines()[2:3] if line.startswith(TRIALS))
+  return {trial for line in lines for trial in line.split()[1:]}
+
+
 def forget(path: str | os.PathLike, trials: Iterable[Hashed]) -> None:
   """Removes the record of a failure."""
   _file(path, trials).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Study -> trials -> groups (a compiled function each) -> tiles (one call, one file each)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import dataclasses
 import itertools
 
@@ -28,6 +28,12 @@ class Tile:
   @property
   def trials(self) -> tuple[Trial, ...]:
     return tuple(trial for _, trial in self.places())
+
+  def only(self, hashes: Collection[str]) -> 'Tile':
+    """The tile with padding in place of all other trials: its shape and program are the same."""
+    return Tile(
+      tuple(tuple(t if t and t.hash in hashes else None for t in row) for row in self.rows)
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tempfile
 
 import pandas as pd
 
-from norms.lab import columns, failures, job, records, statistics, sweep
+from norms.lab import columns, failures, job, left, records, shards, statistics, sweep
 from norms.lab.runner import planned, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
@@ -59,6 +59,7 @@ def run(
   progress: bool = True,
   heard: Callable[[int, int], None] | None = None,
   engine: Engine | None = None,
+  shard: str = '',
 ) -> pd.DataFrame:
   """Trains what has no record yet, a file of records for each tile, and returns all records.
 
@@ -75,11 +76,14 @@ def run(
     fail_fast: whether the first group that fails ends all.
     progress: whether progress is shown.
     heard: called after each segment with how many of all trial-steps are done: (done, all).
+    shard: 'i/n': the i-th of n parts of the study, for so many processes on one workdir. Without it
+      several share what is missing, tile by tile.
     engine: what runs the groups in place of this machine, as norms.lab.runner.cluster.Cluster.
 
   Returns:
     The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a
     list with a line for each group that failed; their tracebacks are beside the records.
+    `frame.attrs['left']` has a line where other processes run, or are to run, what is missing.
 
   Raises:
     ValueError: of one line, at the first thing that is wrong, before anything is trained.
@@ -91,7 +95,8 @@ def run(
   if job.leads():
     set_aside(workdir)
   job.agree('records are whole')
-  groups = sweep.pending(study, workdir)
+  part = shards.part(study.trials, shard) if shard else study.trials
+  groups = sweep.pending(study, workdir, part)
   job.agree(' '.join(trial.hash for group in groups for trial in group.trials))
   if not job.leads():
     with tempfile.TemporaryDirectory() as aside:  # what the leader writes, too
@@ -103,6 +108,10 @@ def run(
   runs = engine or functools.partial(sweep.run, spawn=spawn)
   with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
+  # What another process began, and left when it ended, is taken over.
+  while not failed and runs is not engine and (more := left.behind(study, workdir, part)):
+    with contextlib.closing(Progress(more, shown=progress)) as tick:
+      failed = runs(study, more, workdir, tick=tick, fail_fast=fail_fast)
   by_label: dict[str, list[Trial]] = {}
   for group in groups:  # groups of other models may have one label
     by_label.setdefault(group.label, []).extend(group.trials)
@@ -112,15 +121,17 @@ def run(
     failed += timing.guarded(study, workdir)
   if groups:
     records.compact_if_many(workdir)
-  frame.attrs[columns.FAILED] = failed
+  frame.attrs |= {columns.FAILED: failed, columns.LEFT: left.lines(study, workdir)}
   tell(failed, workdir)
+  for line in frame.attrs[columns.LEFT] if progress else ():
+    print(line)
   return frame
 
 
 def _nothing(failed: list[str]) -> pd.DataFrame:
   """What a process returns that writes no records."""
   frame = pd.DataFrame()
-  frame.attrs[columns.FAILED] = failed
+  frame.attrs |= {columns.FAILED: failed, columns.LEFT: []}
   return frame
 
 

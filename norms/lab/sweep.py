@@ -1,6 +1,6 @@
 """The loop: plan, skip what is done, run the groups side by side, record, tell."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent import futures
 import contextlib
 import contextvars
@@ -11,7 +11,7 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import checkpoints, failures, grouping, kept, records, statistics, tasks
+from norms.lab import checkpoints, claims, failures, grouping, kept, records, statistics, tasks
 from norms.lab import data as data_sets
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
@@ -19,16 +19,23 @@ from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.startup import cores
 from norms.lab.study import Study
+from norms.lab.trial import Trial
 
 Worker = workers.Thread | workers.Process
 
 
-def pending(study: Study, workdir: str | os.PathLike) -> tuple[grouping.Group, ...]:
+def pending(
+  study: Study, workdir: str | os.PathLike, part: Collection[Trial] | None = None
+) -> tuple[grouping.Group, ...]:
   """The groups of the trials that have no record yet, or not the parameters that are to be kept;
-  checked, so that they can be run."""
+  checked, so that they can be run.
+
+  part: those of the trials that this process is to run; None: all.
+  """
   done = records.done(workdir)
   # Checks are for what is still to be run: a finished trial may use data that are gone by now.
-  left = (t for t in study.trials if t.hash not in done or not kept.has(workdir, t, study.keep))
+  mine = study.trials if part is None else part
+  left = (t for t in mine if t.hash not in done or not kept.has(workdir, t, study.keep))
   missing = dataclasses.replace(study, trials=tuple(left))
   statistics.check(study.claims)
   statistics.check_references(study.references)
@@ -90,6 +97,8 @@ def run(
           stop.set()
 
   with contextlib.ExitStack() as stack:
+    if groups:
+      stack.enter_context(claims.present(workdir))
     idle = _team(study, workdir, at_once(groups), spawn)
     team = [stack.enter_context(contextlib.closing(worker)) for worker in idle]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:

@@ -14,7 +14,7 @@ import pytest
 import small
 
 from norms.lab import records, study, sweep
-from norms.lab.runner import execution, planned
+from norms.lab.runner import execution, planned, tiles
 
 ROOT = pathlib.Path(__file__).parents[2]
 COLUMNS = {
@@ -91,7 +91,7 @@ def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch):
   def breaks(*_):
     raise RuntimeError('out of luck')
 
-  monkeypatch.setattr(execution, 'run', breaks)
+  monkeypatch.setattr(tiles, 'run', breaks)
   monkeypatch.setattr(sweep, 'at_once', lambda groups: 1)
   made = small.config(norm=('none', 'layer', 'batch', 'rms'))
   _, failed, _ = small.run(made, tmp_path, fail_fast=True)

@@ -2,12 +2,12 @@
 
 `checks` says before anything runs whether a study can run, and what it takes of the `memory` that
 there is; `planned` has the plan as a table and in words. `identity` holds what is imported to the
-source that a trial's hash was made of. `execution` compiles and runs one group, in a thread or a
-process of `workers`, where `once` makes what groups share, and `rows` makes records of what it
-found; `progress` shows how far they are. `provenance` is what is kept of the machine and the
-source, and `timing` times an epoch of each norm afterwards. `epochs` says which epoch of a trial is
-its best and which its last, `keeping` saves parameters, and `resuming` how a tile stands, to go on
-from.
+source that a trial's hash was made of. `execution` compiles and trains one group, `tiles` claims
+and records its tiles, in a thread or a process of `workers`, where `once` makes what groups share,
+and `rows` makes records of what it found; `progress` shows how far they are. `provenance` is what
+is kept of the machine and the source, and `timing` times an epoch of each norm afterwards. `epochs`
+says which epoch of a trial is its best and which its last, `keeping` saves parameters, and
+`resuming` how a tile stands, to go on from.
 
 `cluster` runs groups on the workers of a Dask scheduler: `parts` cuts the tasks, `parcel` is what
 they need, `driving` asks for them and `received` writes what comes back. A worker has `member`,

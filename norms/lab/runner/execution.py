@@ -3,26 +3,24 @@
 from collections.abc import Callable, Iterator
 import contextlib
 import functools
-import time
-import traceback
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import failures, grouping, measured, records, statistics, superseded, tasks
+from norms.lab import (
+  grouping,
+  tasks,
+)
 from norms.lab.data import Data
 from norms.lab.engine import chunks, devices, evaluation, program, replay
 from norms.lab.engine.training import State, TrainSetup
 from norms.lab.runner import identity
 from norms.lab.runner.epochs import last_epochs
-from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
-from norms.lab.runner.provenance import provenance
-from norms.lab.runner.resuming import Checkpoints, Resumed, restored
-from norms.lab.runner.rows import Changes, frame, rectangle
-from norms.lab.statistics import stated
+from norms.lab.runner.resuming import Resumed
+from norms.lab.runner.rows import Changes, rectangle
 from norms.lab.study import Study
 
 # Called with (group, trial-steps done, lanes that have diverged) as a group goes on.
@@ -84,51 +82,6 @@ def _segment(group: grouping.Group, compiled: Callable, once: Once, device) -> C
     with contextlib.suppress(Exception):  # of another size, perhaps: then it is that group's error
       return once((group.family, group.sizes, device), lambda: compiled(group.sizes))[size]
   return compiled((size,))[size]
-
-
-def guarded(group: grouping.Group, study: Study, workdir, once: Once, device, tick: Tick) -> str:
-  """Runs a group; its failure as one line, the traceback on record, so that others run on."""
-  try:
-    with jax.default_device(device):
-      run(group, study, workdir, once, device, tick)
-    return ''
-  except Stopped:
-    return ''
-  except (Exception, SystemExit) as error:  # a norm of one's own may even exit
-    failures.write(workdir, group.trials, group.label, traceback.format_exc())
-    return failures.line(group.label, error)
-
-
-def run(group: grouping.Group, study: Study, workdir, once: Once, device, tick: Tick) -> None:
-  """Compiles a group and runs its tiles, one file each."""
-  begun = time.perf_counter()
-  compiled = compile_group(group, study, once, device)
-  compile_seconds = time.perf_counter() - begun
-  source = data_sets.origin(group.static.data, study.manual_dir)
-  axes = once('axes', lambda: statistics.study_axes(study))
-  measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
-  told = {'group': group.label, 'program': group.static.hash, 'data': source}
-  told[stated.STATED] = stated.record(study.claims, tasks.score(group.static))
-  for tile in group.tiles:
-    begun = time.perf_counter()
-    blocks, like = chunks.blocks(tile, compiled.chunk), compiled.parts.state
-    resumed = restored(workdir, tile, group.start, blocks, like, study.keep)
-    keeping = Keeping(workdir, tile, study.keep, anew=resumed is None)
-    saving = Checkpoints(workdir, tile, study.checkpoint, study.keep)
-    curves = resumed.curves[:-1] if resumed else []
-    for stand in train(group, tile, compiled, tick, resumed):
-      curves.append(stand.curves)
-      keeping(stand.blocks, stand.carries, curves)
-      saving(stand.blocks, stand.carries, curves)
-    seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
-    origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
-    if study.keep:  # some may be on record, without parameters
-      superseded.withdraw(workdir, tile.trials)
-    records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes, measures)
-    keeping.commit(curves)
-    saving.recorded()
-    compile_seconds = 0.0
-  failures.forget(workdir, group.trials)
 
 
 class Stand(NamedTuple):

@@ -9,7 +9,7 @@ import jax
 from norms._src.xla_cpu import plain_formulas
 from norms.lab import output, startup
 from norms.lab.grouping import Group
-from norms.lab.runner import execution
+from norms.lab.runner import tiles
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
@@ -62,4 +62,4 @@ def serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) 
         group = pipe.recv()
       except EOFError:
         return
-      pipe.send(execution.guarded(group, study, workdir, once, device, tick))
+      pipe.send(tiles.guarded(group, study, workdir, once, device, tick))

@@ -18,7 +18,7 @@ import threading
 from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab import columns, failures
 from norms.lab.grouping import Group
-from norms.lab.runner import execution, serving
+from norms.lab.runner import serving, tiles
 from norms.lab.runner.execution import Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
@@ -32,7 +32,7 @@ class Thread:
 
   def __call__(self, group: Group, tick: Tick) -> str:
     """Runs a group: '', or its failure as one line."""
-    return execution.guarded(group, *self._job, tick)
+    return tiles.guarded(group, *self._job, tick)
 
   def end(self) -> None:
     """Nothing here: what runs ends where its tick raises Stopped, at its next epoch."""

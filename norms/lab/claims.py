@@ -1,0 +1,157 @@
+"""Which trials a process is at work on, so that several on one folder do each of them once.
+
+`records/.claims` is one small file of JSON, changed under a lock of the file system. A claim names
+trials, host and process, and is renewed while its process lives: one whose process has ended, or
+that nobody has renewed for STALE seconds, is taken over. Who finds the file torn takes it for
+empty; living processes renew what they hold.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import secrets
+import threading
+import time
+from typing import Any, Protocol
+
+from norms.lab import durable, records
+
+FILE = '.claims'
+BEAT, STALE = 5.0, 60.0  # seconds
+_mine: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {}  # what this process holds, by token
+_met: dict[pathlib.Path, int] = {}  # how many processes had come when this one looked last
+_lock = threading.Lock()
+
+
+class Hashed(Protocol):
+  """What is claimed, known by its hash."""
+
+  @property
+  def hash(self) -> str: ...
+
+
+@contextlib.contextmanager
+def present(workdir: str | os.PathLike) -> Iterator[None]:
+  """Says that a process, with its workers, is at work on a folder: a claim without trials."""
+  token = secrets.token_hex(8)
+  with _opened(workdir) as state:
+    state['came'] += 1
+    _claim(workdir, state, token, ())
+  try:
+    yield
+  finally:
+    _release(workdir, token)
+
+
+@contextlib.contextmanager
+def held(
+  workdir: str | os.PathLike, trials: Iterable[Hashed], done: Callable[[], set[str]]
+) -> Iterator[set[str]]:
+  """Claims those of the trials that nobody else is at work on and that are not done; their hashes.
+
+  done: the hashes of what is done, which is asked for where other processes are there, or came.
+  """
+  place, wanted = records.folder(workdir).absolute(), {trial.hash for trial in trials}
+  token = secrets.token_hex(8)
+  with _opened(workdir) as state:
+    living = _living(state)
+    wanted -= {trial for claim in living for trial in claim['trials']}
+    several = sum(not claim['trials'] for claim in living) > 1
+    if wanted and (several or _met.get(place) != state['came']):
+      wanted -= done()
+      _met[place] = state['came']
+    if wanted:
+      _claim(workdir, state, token, wanted)
+  try:
+    yield wanted
+  finally:
+    if wanted:
+      _release(workdir, token)
+
+
+def elsewhere(workdir: str | os.PathLike, trials: Iterable[Hashed]) -> dict[str, int]:
+  """How many of the trials living processes are at work on, by 'host, process n'."""
+  wanted, found = {trial.hash for trial in trials}, dict[str, int]()
+  with _opened(workdir) as state:
+    for claim in _living(state):
+      who = f'{claim["host"]}, process {claim["pid"]}'
+      found[who] = found.get(who, 0) + len(wanted.intersection(claim['trials']))
+  return {who: count for who, count in found.items() if count}
+
+
+def _claim(
+  workdir: str | os.PathLike, state: dict[str, Any], token: str, trials: Iterable[str]
+) -> None:
+  claim = {'host': durable.host(), 'pid': os.getpid(), 'beat': time.time()}
+  state['claims'][token] = claim | {'trials': sorted(trials)}
+  with _lock:
+    _mine[token] = records.folder(workdir).absolute(), state['claims'][token]
+  _beat()
+
+
+def _release(workdir: str | os.PathLike, token: str) -> None:
+  with _lock:
+    _mine.pop(token, None)
+  with contextlib.suppress(OSError), _opened(workdir) as state:  # of a folder that is gone
+    state['claims'].pop(token, None)
+
+
+def _living(state: dict[str, Any]) -> list[dict[str, Any]]:
+  """The claims that hold; the others are dropped."""
+  state['claims'] = {token: each for token, each in state['claims'].items() if _holds(each)}
+  return list(state['claims'].values())
+
+
+def _holds(claim: dict[str, Any]) -> bool:
+  if claim['host'] == durable.host() and not durable.alive(claim['pid']):
+    return False
+  return time.time() - claim['beat'] < STALE
+
+
+@contextlib.contextmanager
+def _opened(workdir: str | os.PathLike) -> Iterator[dict[str, Any]]:
+  """What the file says, which nobody else changes meanwhile; written where it has changed."""
+  path = records.folder(workdir) / FILE
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with path.open('a+', encoding='utf-8') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)  # which the end of a process frees, however it ends
+    file.seek(0)
+    before = file.read()
+    state = _parsed(before)
+    yield state
+    if (text := json.dumps(state)) != before:
+      file.seek(0)
+      file.truncate()
+      file.write(text)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+  try:
+    state = json.loads(text)
+    return {'came': int(state['came']), 'claims': dict(state['claims'])}
+  except (ValueError, KeyError, TypeError):  # new, or torn by a kill
+    return {'came': 0, 'claims': {}}
+
+
+def _beat() -> None:
+  """Renews what this process holds, for as long as it holds anything."""
+  if any(thread.name == FILE for thread in threading.enumerate()):
+    return
+
+  def renew() -> None:
+    while True:
+      time.sleep(BEAT)
+      with _lock:
+        held = dict(_mine)
+      if not held:
+        return
+      for place in {place for place, _ in held.values()}:
+        with contextlib.suppress(OSError), _opened(place) as state:
+          for token, (where, claim) in held.items():
+            if where == place and token in _mine:
+              state['claims'][token] = claim | {'beat': time.time()}
+
+  threading.Thread(target=renew, name=FILE, daemon=True).start()
