@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from norms.lab import checked, columns, measured, statistics
-from norms.lab.columns import AXES, COMPARED_BY, EPOCH, NORM, SEED, STEP, TRIAL
+from norms.lab.columns import AXES, COMPARED_BY, EPOCH, NORM, REPLAY, SEED, STEP, TRIAL
 from norms.lab.values import Recorded
 
 TRIALS, RECORDS = 'trials.csv', 'records.parquet'
@@ -43,7 +43,10 @@ def trials(frame: pd.DataFrame) -> pd.DataFrame:
   ]
   # Whether it trained and diverged is said of every trial, even where none did.
   figures = list(dict.fromkeys([*figures, columns.TRAINED, columns.DIVERGED_AT]))
-  rows = rows[[TRIAL, NORM, *settings, SEED, EPOCH, STEP, *figures]]
+  # Claims are about the others: what draws a reference's numbers again is no seed of ours.
+  replayed = REPLAY in rows and rows[REPLAY].fillna('').astype(bool).any()
+  replay = [REPLAY] if replayed else []
+  rows = rows[[TRIAL, NORM, *settings, SEED, *replay, EPOCH, STEP, *figures]]
   by = [NORM, *settings, SEED, TRIAL]
   return rows.sort_values(by, key=_sortable, kind='stable').reset_index(drop=True)
 
