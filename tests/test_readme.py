@@ -80,7 +80,7 @@ def test_the_sentences_that_the_answers_rest_on_are_in_the_reports():
   )
   assert 'all seeds of batch norm train over 3.0 decades (0.01 to 10) of initial scale' in sweep
   scale = (ROOT / 'results/cifar_init_scale/report/report.md').read_text()
-  assert 'to 0.01, 0 of 60 trials of the plain net trained: supported' in scale
+  assert 'to 0.01, 0 of 60 trials of the net with no norm trained: supported' in scale
   assert 'by a factor of 0.000455 to 0.0399' in scale
   assert 'all seeds of batch norm train over 2.7 decades' in scale
   few = (ROOT / 'results/cifar_few_features/report/report.md').read_text()
