@@ -81,7 +81,9 @@ class Used(NamedTuple):
 
   seconds: float  # by the clock
   cpu: float  # seconds of all cores, which other processes beside it hardly change
-  memory: float  # GiB, the most that it had at any moment
+  # GiB, the most that it had at any moment, or the process that started it and wrote the records:
+  # Linux lets a process inherit that, so that this is an upper bound.
+  memory: float
 
 
 def command(*given: str) -> Used:
