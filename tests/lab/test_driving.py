@@ -6,7 +6,7 @@ import pytest
 import small
 
 from norms.lab import failures, grouping, records, study
-from norms.lab.runner import execution, once, seats
+from norms.lab.runner import once, seats, tiles
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
 from norms.lab.runner import driving, member  # noqa: E402
@@ -97,7 +97,7 @@ def trained(asked, folder, task):
   """What a worker gives back of its groups."""
   ended = []
   for group in map(pickle.loads, task.groups):
-    line = execution.guarded(group, asked, folder, once.Once(), None, lambda *_: None)
+    line = tiles.guarded(group, asked, folder, once.Once(), None, lambda *_: None)
     files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*.parquet')}
     ended.append(member.Ended(line, 0, files))
   return ended
