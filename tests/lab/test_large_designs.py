@@ -87,6 +87,13 @@ def test_a_region_holds_the_optimum_and_its_score_is_that_of_other_cells():
   assert found.score.value == pytest.approx(judging['test_accuracy'].mean())
 
 
+def test_cells_that_choose_do_not_judge():
+  rows = cells(lambda r: 0.9 - 0.3 * abs(r['rate'] - 0.4), n=400, norms=('layer',))
+  lucky = rows.assign(test_loss=np.where(np.arange(400) % 2, rows['test_accuracy'], 0.0))
+  found = regions.best(lucky, 'layer', ['rate'], 'test_accuracy', 'test_loss')
+  assert found.chosen_by == 200 and found.score.low > 0.7
+
+
 def test_the_best_of_equals_is_not_flattered():
   """The best tenth of pure noise leads by 1.75 deviations; what it chooses leads by none."""
   scores = []
