@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
 
     print(reporting.again(asked, asked.folder(WORKDIR.value)))
     return 0
-  from norms.lab.runner import cluster
+  from norms.lab.cluster import cluster
 
   ending.in_order(STOPPED)
   with live.Live(asked, asked.folder(WORKDIR.value)) as page_so_far:

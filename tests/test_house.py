@@ -33,24 +33,24 @@ LIBRARY = (
 )
 LAB = (
   {'config_file', 'numerics', 'columns', 'source', 'values'}  # parts of what is below
-  | {'durable', 'ending', 'output'},
-  {'job', 'mistakes', 'startup'},
-  {'checked'},
+  | {'ending', 'output'},
+  {'job', 'mistakes'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
-  {'overrides', 'turns'},
+  {'store'},
+  {'overrides', 'startup', 'turns'},
   {'narrowing'},  # the parts of study
   {'data'},  # whose content is part of a trial's identity
   {'asked'},
   {'study'},
   {'statistics', 'config_keys'},
-  {'stored', 'grouping', 'xla_cpu'},
-  {'packed', 'united'},
+  {'grouping', 'xla_cpu'},
   {'records'},
-  {'evidence', 'timed', 'two_studies'},
-  {'models', 'peers', 'tasks', 'kept', 'superseded', 'failures'},
-  {'engine', 'checkpoints', 'claims', 'shards'},
+  {'evidence', 'timed', 'two_studies', 'workdir'},
+  {'models', 'peers', 'tasks'},
+  {'engine'},
   {'runner'},
+  {'cluster'},
   {'sweep'},
   {'left'},
   {'session'},
@@ -87,11 +87,15 @@ ROOMS = {
     {'tiles'},
     {'serving', 'timing'},
     {'workers'},
-    {'parcel', 'parts', 'received', 'seats'},  # of a cluster
+  ),
+  'lab/cluster': (
+    {'parcel', 'parts', 'received', 'seats'},
     {'seat', 'member'},
     {'driving'},
     {'cluster'},
   ),
+  'lab/store': ({'durable'}, {'checked'}, {'stored'}, {'packed', 'united'}),
+  'lab/workdir': ({'failures', 'kept', 'claims', 'shards', 'superseded'}, {'checkpoints'}),
   'lab/parity': (
     {'cases', 'exact', 'study', 'training'},
     {'measures'},
@@ -135,7 +139,7 @@ FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
   'grid', 'trial', 'overrides', 'narrowing', 'asked', 'study', 'config_keys', 'data', 'statistics',
   'evidence', 'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns',
-  'config_file', 'updates', 'durable', 'checked', 'stored', 'packed', 'united',
+  'config_file', 'updates', 'store',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -17,11 +17,7 @@ A config becomes a study, its trials, groups of trials that share a program, and
     grouping                   which trials share a program, and how many run in one call
     updates                    how parameters are updated: schedule, clipping, weight decay
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
-    stored, packed, united     the files of records: what they hold, many as one, one frame of all
-    failures, superseded       groups that failed, and trials that run again, beside the records
-    kept, checkpoints          what is saved of networks: parameters, and states to go on from
-    sweep                      the loop over what has no record yet
-    claims, shards, left       several processes on one folder, and what is left to the others
+    sweep, left                the loop over what has no record yet, and what others are at work on
     reproduce                  one trial again, alone
     startup, job               the cache of compiled programs, where processes come from, and other
                                processes of one job
@@ -37,6 +33,9 @@ Everything else has a room of its own:
     engine      one trial, and one group of trials as compiled programs
     xla_cpu     what is written for XLA on CPUs, beside its plain formula
     runner      groups side by side: checks, processes, progress, timing
+    cluster     groups on the workers of a Dask scheduler
+    store       how records are kept on disk: checksums, an index, large files of small ones
+    workdir     what lies beside them: parameters, checkpoints, failures, who trains what
     statistics  intervals, claims and verdicts
     report      pages from records; no jax
     peers       the same norms in other libraries
@@ -49,7 +48,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
   from norms.lab import figure as figure
   from norms.lab import report as report
-  from norms.lab.kept import load_params as load_params
   from norms.lab.records import load as load
   from norms.lab.reproduce import evaluate as evaluate
   from norms.lab.reproduce import network as network
@@ -60,6 +58,7 @@ if TYPE_CHECKING:
   from norms.lab.study import Study as Study
   from norms.lab.study import defaults as defaults
   from norms.lab.two_studies import compare as compare
+  from norms.lab.workdir.kept import load_params as load_params
 
 # Where each public name is; a name without a colon is a module. They load on first use, so that a
 # report or a frame of records needs nothing of what trains.
@@ -70,7 +69,7 @@ _PLACES = {
   'evaluate': 'norms.lab.reproduce:evaluate',
   'figure': 'norms.lab.figure',
   'load': 'norms.lab.records:load',
-  'load_params': 'norms.lab.kept:load_params',
+  'load_params': 'norms.lab.workdir.kept:load_params',
   'network': 'norms.lab.reproduce:network',
   'plan': 'norms.lab.session:plan',
   'report': 'norms.lab.report',

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import checked, columns, measured, statistics
+from norms.lab import columns, measured, statistics
 from norms.lab.columns import AXES, COMPARED_BY, EPOCH, NORM, REPLAY, SEED, STEP, TRIAL
+from norms.lab.store import checked
 from norms.lab.values import Recorded
 
 TRIALS, RECORDS = 'trials.csv', 'records.parquet'

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 import os
 
-from norms.lab import claims, failures, grouping, records, sweep
+from norms.lab import grouping, records, sweep
 from norms.lab.study import Study
 from norms.lab.trial import Trial
+from norms.lab.workdir import claims, failures
 
 
 def behind(

@@ -8,7 +8,8 @@ import time
 from types import TracebackType
 from typing import Any
 
-from norms.lab import durable, records, sweep
+from norms.lab import records, sweep
+from norms.lab.store import durable
 from norms.lab.study import Study
 
 EVERY, SHARE = 10.0, 0.05  # seconds between two pages, and the share of the time that they may take

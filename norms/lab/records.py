@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import checked, columns, durable, measured, numerics, packed, stored, united
+from norms.lab import columns, measured, numerics
+from norms.lab.store import checked, durable, packed, stored, united
 
 
 class Hashed(Protocol):
@@ -94,10 +95,10 @@ def set_aside(path) -> list[str]:
 
 
 def compact(path) -> list[pathlib.Path]:
-  """Puts small files together, up to norms.lab.packed.MOST tiles in one; returns the new files.
+  """Puts small files together, up to store.packed.MOST tiles in one; returns the new files.
 
   Nothing is lost whenever it is killed, and whoever reads at the same time reads the same. A run
-  that leaves more than norms.lab.packed.FROM small files does this at its end.
+  that leaves more than norms.lab.store.packed.FROM small files does this at its end.
   """
   return packed.pack(folder(path))
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from norms.lab import durable, evidence, parity, records, sweep
+from norms.lab import evidence, parity, records, sweep
+from norms.lab.store import durable
 from norms.lab.study import Study
 
 

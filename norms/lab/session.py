@@ -10,11 +10,12 @@ import tempfile
 
 import pandas as pd
 
-from norms.lab import columns, failures, job, left, records, shards, statistics, sweep
+from norms.lab import columns, job, left, records, statistics, sweep
 from norms.lab.runner import planned, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
 from norms.lab.trial import Trial, one_per_setting
+from norms.lab.workdir import failures, shards
 
 # Called as sweep.run is, without `spawn`.
 Engine = Callable[..., list[str]]
@@ -78,7 +79,7 @@ def run(
     heard: called after each segment with how many of all trial-steps are done: (done, all).
     shard: 'i/n': the i-th of n parts of the study, for so many processes on one workdir. Without it
       several share what is missing, tile by tile.
-    engine: what runs the groups in place of this machine, as norms.lab.runner.cluster.Cluster.
+    engine: what runs the groups in place of this machine, as norms.lab.cluster.cluster.Cluster.
 
   Returns:
     The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from norms.lab import durable
+from norms.lab.store import durable
 
 CACHE_BYTES = 2 * 2**30  # of compiled programs; those that were not used for longest are deleted
 WORTH_KEEPING = 0.3  # seconds of a compilation; smaller ones are compiled about as fast as read

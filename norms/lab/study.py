@@ -92,8 +92,8 @@ class Study:
   labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
   references: tuple[dict, ...] = ()
   timing: int = 0
-  keep: str = ''  # which parameters norms.lab.kept saves
-  checkpoint: float = 0.0  # minutes between those of norms.lab.checkpoints; 0: none
+  keep: str = ''  # which parameters norms.lab.workdir.kept saves
+  checkpoint: float = 0.0  # minutes between those of norms.lab.workdir.checkpoints; 0: none
   manual_dir: str = ''  # where the data's originals lie: no part of a trial
   drawn: tuple[str, ...] = ()  # columns of axes that were drawn at random, in one design
   options_for: tuple[str, ...] = ()  # the norms that config.norm_options and axes name

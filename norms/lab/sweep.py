@@ -11,8 +11,8 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import checkpoints, claims, failures, grouping, kept, records, statistics, tasks
 from norms.lab import data as data_sets
+from norms.lab import grouping, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
 from norms.lab.runner.execution import Stopped, Tick
@@ -20,6 +20,7 @@ from norms.lab.runner.once import Once
 from norms.lab.startup import cores
 from norms.lab.study import Study
 from norms.lab.trial import Trial
+from norms.lab.workdir import checkpoints, claims, failures, kept
 
 Worker = workers.Thread | workers.Process
 

@@ -4,7 +4,8 @@ import json
 import os
 from typing import Any
 
-from norms.lab import durable, records
+from norms.lab import records
+from norms.lab.store import durable
 from norms.lab.values import Recorded
 
 FILE = 'timing.json'

@@ -20,7 +20,7 @@ OPTION = 'optimizer_options.'  # before the name of one of these, where it is tr
 AUGMENTATIONS = ('pad_crop', 'flip')  # of norms.lab.data.augment
 # Of norms.lab.engine.replay; the last also starts running statistics at zero.
 REPLAYS = ('', 'numpy_legacy', 'numpy_legacy_zeros')
-# Of norms.lab.kept: each also keeps what those before it do.
+# Of norms.lab.workdir.kept: each also keeps what those before it do.
 KEPT = ('', 'final', 'best', 'epochs')
 TASKS = ('classification', 'regression', 'next_token')  # of norms.lab.tasks
 # Keys that came later: at these values they change no old trial.

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from norms.lab import columns, grouping, packed, records, study
+from norms.lab import columns, grouping, records, study
+from norms.lab.store import packed
 from norms.lab.trial import Trial
 
 ROOT = pathlib.Path(__file__).parents[2]

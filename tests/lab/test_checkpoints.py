@@ -14,8 +14,9 @@ import pytest
 import small
 
 import norms.lab
-from norms.lab import checkpoints, kept, records, study, sweep
+from norms.lab import records, study, sweep
 from norms.lab.runner import execution, planned, resuming
+from norms.lab.workdir import checkpoints, kept
 
 ROOT = pathlib.Path(__file__).parents[2]
 OFTEN = 1e-9  # minutes: after each epoch

@@ -10,8 +10,9 @@ import time
 import pytest
 import small
 
-from norms.lab import claims, left, records, session, shards, study, sweep
+from norms.lab import left, records, session, study, sweep
 from norms.lab.runner import execution, tiles
+from norms.lab.workdir import claims, shards
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -14,9 +14,10 @@ import pytest
 import small
 from test_workers import _alive, _descendants
 
-from norms.lab import kept, records, session, study
-from norms.lab.runner import member, seats
-from norms.lab.runner.cluster import Cluster
+from norms.lab import records, session, study
+from norms.lab.cluster import member, seats
+from norms.lab.cluster.cluster import Cluster
+from norms.lab.workdir import kept
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
 clusters = importlib.import_module('clusters')

@@ -5,11 +5,13 @@ import pickle
 import pytest
 import small
 
-from norms.lab import failures, grouping, records, study
-from norms.lab.runner import once, seats, tiles
+from norms.lab import grouping, records, study
+from norms.lab.cluster import seats
+from norms.lab.runner import once, tiles
+from norms.lab.workdir import failures
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
-from norms.lab.runner import driving, member  # noqa: E402
+from norms.lab.cluster import driving, member  # noqa: E402
 
 
 class Future:

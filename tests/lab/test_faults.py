@@ -8,8 +8,9 @@ import jax
 import pytest
 import small
 
-from norms.lab import failures, output, parity, records, study, sweep, values
+from norms.lab import output, parity, records, study, sweep, values
 from norms.lab.runner import execution, identity, memory, timing
+from norms.lab.workdir import failures
 
 NORM = (
   'import flax.linen as nn\nclass Mine(nn.Module):\n  def __call__(self, x):\n    return {} * x\n'

@@ -9,8 +9,9 @@ import pytest
 import small
 
 import norms.lab
-from norms.lab import columns, data, kept, records, study, superseded, sweep
+from norms.lab import columns, data, records, study, sweep
 from norms.lab.runner import epochs, planned
+from norms.lab.workdir import kept, superseded
 
 DATA = {'name': 'digits', 'validation': 100}
 

@@ -11,8 +11,9 @@ import pytest
 import reference
 import small
 
-from norms.lab import checked, numerics, parity, records, report, study, sweep
+from norms.lab import numerics, parity, records, report, study, sweep
 from norms.lab.runner import planned
+from norms.lab.store import checked
 
 # Relative. An ulp in every initial kernel moves a loss by 3e-7 in these 33 steps, and processors
 # differ by as little; one part in 1e4 of the learning rate moves it by 6e-5 and more.

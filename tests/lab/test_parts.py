@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import small
 
-from norms.lab import checked, grouping, kept, records, source, study
+from norms.lab import grouping, records, source, study
+from norms.lab.cluster import parcel, parts, received
 from norms.lab.data import own
-from norms.lab.runner import parcel, parts, received
+from norms.lab.store import checked
+from norms.lab.workdir import kept
 
 
 @pytest.fixture(scope='module')

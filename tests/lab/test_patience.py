@@ -7,8 +7,9 @@ import pytest
 import small
 
 import norms.lab
-from norms.lab import columns, grouping, kept, records, report, study, sweep
+from norms.lab import columns, grouping, records, report, study, sweep
 from norms.lab.runner import epochs
+from norms.lab.workdir import kept
 
 DATA = {'name': 'digits', 'validation': 100}
 # One trial that gets better for long, one that soon does not, and one that diverges.

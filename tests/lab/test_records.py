@@ -12,7 +12,8 @@ from pyarrow import parquet
 import pytest
 import small
 
-from norms.lab import checked, durable, records, session, study
+from norms.lab import records, session, study
+from norms.lab.store import checked, durable
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import small
 from test_train import train
 
 import norms.lab
-from norms.lab import checked, records, reproduce, study
+from norms.lab import records, reproduce, study
+from norms.lab.store import checked
 
 PROBES = ('users_probes:kernel_length', 'users_probes:steps')
 

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norms.lab import checked, packed, records, stored, superseded, united
+from norms.lab import records
+from norms.lab.store import checked, packed, stored, united
+from norms.lab.workdir import superseded
 
 A = [f'a{i:02}' for i in range(40)]
 

@@ -13,9 +13,9 @@ import shutil
 from absl import logging
 import numpy as np
 
-from norms.lab import durable
 from norms.lab.data.known import Known
 from norms.lab.data.splits import Data, Split
+from norms.lab.store import durable
 
 SUMS = 'sums.json'  # of each file: when it was written, in nanoseconds, and its sha256
 

@@ -16,8 +16,9 @@ import warnings
 import pandas as pd
 
 import norms
-from norms.lab import failures, numerics, peers, records
+from norms.lab import numerics, peers, records
 from norms.lab.runner.provenance import provenance
+from norms.lab.workdir import failures
 
 
 class Unit(Protocol):

@@ -8,8 +8,4 @@ and `rows` makes records of what it found; `progress` shows how far they are. `p
 is kept of the machine and the source, and `timing` times an epoch of each norm afterwards. `epochs`
 says which epoch of a trial is its best and which its last, `keeping` saves parameters, and
 `resuming` how a tile stands, to go on from.
-
-`cluster` runs groups on the workers of a Dask scheduler: `parts` cuts the tasks, `parcel` is what
-they need, `driving` asks for them and `received` writes what comes back. A worker has `member`,
-which keeps processes (`seats`), each a `seat` of one study; they are `serving` as those here are.
 """

@@ -6,10 +6,11 @@ import shutil
 
 import jax
 
-from norms.lab import grouping, kept
+from norms.lab import grouping
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State, Variables
 from norms.lab.runner.epochs import Curves, best_so_far, chosen_by, last_epochs
+from norms.lab.workdir import kept
 
 
 class Keeping:

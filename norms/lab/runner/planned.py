@@ -5,9 +5,10 @@ import os
 
 import pandas as pd
 
-from norms.lab import checkpoints, grouping, records
+from norms.lab import grouping, records
 from norms.lab.runner import checks
 from norms.lab.study import Study
+from norms.lab.workdir import checkpoints
 
 NUMBERS = ('lanes', 'memory', 'run time')  # of the table of a dry run
 PLANNED = ['group', 'trials', 'tiles', 'seeds', 'lanes', 'memory_mb', 'seconds']

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from norms.lab import checkpoints, grouping, mistakes
+from norms.lab import grouping, mistakes
 from norms.lab.engine.chunks import Block
 from norms.lab.engine.training import State
 from norms.lab.runner.epochs import last_epochs
 from norms.lab.trial import Trial
+from norms.lab.workdir import checkpoints
 
 Curves = dict[str, np.ndarray]  # of one epoch, each (seeds, lanes)
 

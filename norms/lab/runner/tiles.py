@@ -7,18 +7,8 @@ import traceback
 
 import jax
 
-from norms.lab import (
-  claims,
-  failures,
-  grouping,
-  kept,
-  measured,
-  records,
-  statistics,
-  superseded,
-  tasks,
-)
 from norms.lab import data as data_sets
+from norms.lab import grouping, measured, records, statistics, tasks
 from norms.lab.engine import chunks
 from norms.lab.runner import execution
 from norms.lab.runner.keeping import Keeping
@@ -28,6 +18,7 @@ from norms.lab.runner.resuming import Checkpoints, restored
 from norms.lab.runner.rows import frame
 from norms.lab.statistics import stated
 from norms.lab.study import Study
+from norms.lab.workdir import claims, failures, kept, superseded
 
 
 def guarded(

@@ -10,12 +10,13 @@ import jax
 import numpy as np
 
 from norms.lab import data as data_sets
-from norms.lab import failures, grouping, tasks, timed
+from norms.lab import grouping, tasks, timed
 from norms.lab.engine import chunks, program
 from norms.lab.engine.training import TrainSetup
 from norms.lab.runner.provenance import provenance
 from norms.lab.study import Study
 from norms.lab.trial import Trial
+from norms.lab.workdir import failures
 from norms.lab.xla_cpu import compiler
 
 LABEL = 'timing'

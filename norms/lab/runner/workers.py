@@ -16,12 +16,13 @@ import signal
 import threading
 
 from norms._src.xla_cpu import special_formulas_allowed
-from norms.lab import columns, failures
+from norms.lab import columns
 from norms.lab.grouping import Group
 from norms.lab.runner import serving, tiles
 from norms.lab.runner.execution import Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
+from norms.lab.workdir import failures
 
 
 class Thread:

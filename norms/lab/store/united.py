@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from norms.lab import checked, columns, mistakes, stored
-from norms.lab.stored import Files, Read, Tile
+from norms.lab import columns, mistakes
+from norms.lab.store import checked, stored
+from norms.lab.store.stored import Files, Read, Tile
 from norms.lab.trial import COLUMN_DEFAULTS
 
 PANDAS = {'float': 'float64', 'int': 'Int64', 'bool': 'boolean'}  # which may lack values

@@ -7,8 +7,10 @@ import shutil
 import time
 from typing import Any
 
-from norms.lab import checked, durable, failures, kept, records, stored, superseded
+from norms.lab import records
 from norms.lab.grouping import Group
+from norms.lab.store import checked, durable, stored
+from norms.lab.workdir import failures, kept, superseded
 
 LATE = 10  # seconds in which a file must be seen that another machine wrote
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import distributed
 
-from norms.lab.runner import parcel, seats
+from norms.lab.cluster import parcel, seats
 
 THREADS = 'NPROC'  # in a worker's environment: how many threads each of its tasks may use
 REFUSED = '{}: install the same there, or give --allow_versions'

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from norms.lab import checked, columns, numerics
-from norms.lab.checked import Stamp
+from norms.lab import columns, numerics
+from norms.lab.store import checked
+from norms.lab.store.checked import Stamp
 
 INDEX = '.index'
 WORTH = 16  # files that were read anew, from which on it is worth the index's own writing

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 import os
 
-from norms.lab import packed, records, stored
+from norms.lab import records
+from norms.lab.store import packed, stored
 from norms.lab.trial import Trial
 
 

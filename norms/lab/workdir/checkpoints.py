@@ -13,8 +13,10 @@ import pathlib
 import shutil
 from typing import Any, NamedTuple
 
-from norms.lab import durable, kept, records, updates
+from norms.lab import records, updates
+from norms.lab.store import durable
 from norms.lab.trial import KEPT, Trial
+from norms.lab.workdir import kept
 
 FOLDER, INDEX, STATE = 'checkpoints', 'index.json', 'state'
 

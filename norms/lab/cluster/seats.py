@@ -35,7 +35,7 @@ class Seat:
     self._workdir = pathlib.Path(workdir or pathlib.Path(self._folder.name, 'results'))
     self._pipe, theirs = multiprocessing.Pipe()
     # It finds what this worker finds, in this order, and not what lies in its current folder.
-    command = [sys.executable, '-P', '-m', 'norms.lab.runner.seat', str(theirs.fileno())]
+    command = [sys.executable, '-P', '-m', 'norms.lab.cluster.seat', str(theirs.fileno())]
     paths = os.pathsep.join(filter(None, sys.path))
     with contextlib.closing(theirs):
       self._process = subprocess.Popen(

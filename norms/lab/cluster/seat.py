@@ -1,4 +1,4 @@
-"""A process that runs groups for a worker of a cluster: python -m norms.lab.runner.seat PIPE
+"""A process that runs groups for a worker of a cluster: python -m norms.lab.cluster.seat PIPE
 
 It is JAX's and the study's alone: a user's module is imported in it once, and never stale.
 """
@@ -10,7 +10,8 @@ import sys
 import threading
 
 from norms.lab import mistakes
-from norms.lab.runner import identity, parcel, serving
+from norms.lab.cluster import parcel
+from norms.lab.runner import identity, serving
 
 
 def main(pipe: Connection) -> None:

@@ -16,8 +16,9 @@ import pathlib
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from norms.lab import checked, columns, stored
-from norms.lab.stored import File, Read, Tile
+from norms.lab import columns
+from norms.lab.store import checked, stored
+from norms.lab.store.stored import File, Read, Tile
 
 FROM = 256  # small files, from which on a run packs them at its end
 MOST = 128  # tiles in a file: all that one flipped bit can lose

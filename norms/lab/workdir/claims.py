@@ -17,7 +17,8 @@ import threading
 import time
 from typing import Any, Protocol
 
-from norms.lab import durable, records
+from norms.lab import records
+from norms.lab.store import durable
 
 FILE = '.claims'
 BEAT, STALE = 5.0, 60.0  # seconds

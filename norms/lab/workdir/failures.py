@@ -5,8 +5,9 @@ import os
 import pathlib
 import time
 
-from norms.lab import durable, mistakes, records
+from norms.lab import mistakes, records
 from norms.lab.records import Hashed, folder, tile_hash
+from norms.lab.store import durable
 
 SUFFIX, TRIALS = '.error.txt', 'trials:'
 

@@ -9,12 +9,15 @@ import time
 from typing import Any
 import warnings
 
-from norms.lab import checked, failures, mistakes, records
+from norms.lab import mistakes, records
+from norms.lab.cluster import member, parcel, parts, received, seats
+from norms.lab.cluster.parts import Part
 from norms.lab.grouping import Group
-from norms.lab.runner import member, parcel, parts, progress, received, seats
+from norms.lab.runner import progress
 from norms.lab.runner.execution import Tick
-from norms.lab.runner.parts import Part
+from norms.lab.store import checked
 from norms.lab.study import Study
+from norms.lab.workdir import failures
 
 LOST = 3  # so many workers may be lost with a task, which then is given up
 QUIET = 5  # seconds after which is said that there is no worker

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from norms.lab import columns, durable, mistakes
+from norms.lab import columns, mistakes
+from norms.lab.store import durable
 
 SUM, COUNTS = 'norms.sha256', 'norms.counts'
 # In a file's last part stands the key, then a byte each of type and length, then the value.

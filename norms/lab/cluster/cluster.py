@@ -15,8 +15,8 @@ from typing import Any
 
 from norms.lab import data as data_sets
 from norms.lab import records
+from norms.lab.cluster import parcel
 from norms.lab.grouping import Group
-from norms.lab.runner import parcel
 from norms.lab.runner.execution import Tick
 from norms.lab.study import Study
 
@@ -62,7 +62,7 @@ class Cluster:
     for options in dict.fromkeys(group.static.data for group in groups):
       data_sets.load(options, study.manual_dir)
     with connected(self.address) as client:
-      from norms.lab.runner import driving  # which needs the package
+      from norms.lab.cluster import driving  # which needs the package
 
       folder = '' if self.write == WRITERS[0] else str(pathlib.Path(workdir).absolute())
       facts = {} if self.allow_versions else parcel.facts()
