@@ -15,12 +15,12 @@ import small
 from test_workers import _alive, _descendants
 
 from norms.lab import records, session, study
-from norms.lab.cluster import member, seats
+from norms.lab.cluster import seats
 from norms.lab.cluster.cluster import Cluster
 from norms.lab.workdir import kept
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
-clusters = importlib.import_module('clusters')
+clusters, member = map(importlib.import_module, ('clusters', 'norms.lab.cluster.member'))
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings('ignore')]  # distributed's own
 SMOKE = {'chunk': 1}
 OTHER = 'Metadata-Version: 2.1\nName: norms\nVersion: 9.9.9\n'

@@ -14,7 +14,7 @@ from norms.lab import grouping, numerics, statistics, study
 from norms.lab.columns import PROBED
 from norms.lab.data import Split
 from norms.lab.engine import probes, program, starting, training
-from norms.lab.runner import execution
+from norms.lab.runner import execution, rows
 from norms.lab.runner.once import Once
 from norms.lab.xla_cpu.loss import cross_entropy
 
@@ -173,7 +173,7 @@ def probed(made):
   ready = execution.compile_group(group, asked, Once(), jax.devices()[0])
   stands = execution.train(group, group.tiles[0], ready, lambda *_: None)
   curves = [stand.curves for stand in stands]
-  return execution.frame(group.tiles[0], curves, ready.host)
+  return rows.frame(group.tiles[0], curves, ready.host)
 
 
 def test_without_a_probe_nothing_is_another(monkeypatch):
