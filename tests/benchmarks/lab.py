@@ -54,7 +54,7 @@ def run(*, tiny: bool) -> None:
   print(f'  at other batch sizes; in a program by itself {apart:.2f} s')
   print(f'{len(asked.trials)} trials, compilation, training and evaluation: {seconds:.1f} s')
   with contextlib.suppress(ImportError):
-    _against_torch(asked, groups, training.seconds(len(groups)), tiny)
+    _against_torch(asked, groups, training.seconds(groups), tiny)
 
 
 def _compiled(groups) -> dict[str, float]:
@@ -91,7 +91,7 @@ class _Training:
   def __call__(self, group, done, diverged):
     self.spans[group].append(time.perf_counter())
 
-  def seconds(self, groups: int) -> float:
+  def seconds(self, groups) -> float:
     """The sum over groups, shared by the processes that ran them side by side."""
     return sum(times[-1] - times[0] for times in self.spans.values()) / sweep.at_once(groups)
 
@@ -115,7 +115,7 @@ def _against_torch(asked, groups, ours: float, tiny: bool) -> None:
     each = (time.perf_counter() - begun) / sample
     total += each * static.epochs * (len(y) // static.batch_size) * len(group.trials)
     print(f'{group.label}: {each * 1e6:.0f} us a step in PyTorch')
-  processes = sweep.at_once(len(groups))
+  processes = sweep.at_once(groups)
   print(
     f'training alone: ours {ours:.1f} s, PyTorch {total:.1f} s: {total / ours:.1f} times as long'
   )
