@@ -23,13 +23,12 @@ def join(**unshared: float) -> None:
   Raises:
     ValueError: where the three variables are not all there, or the study asks for such a thing.
   """
-  if jax.distributed.is_initialized():
-    return
-  if 'JAX_COORDINATOR_ADDRESS' in os.environ:
-    count, place = (_number(name) for name in ('JAX_NUM_PROCESSES', 'JAX_PROCESS_ID'))
-    jax.distributed.initialize(num_processes=count, process_id=place)
-  elif _announced():
-    jax.distributed.initialize()
+  if not jax.distributed.is_initialized():
+    if 'JAX_COORDINATOR_ADDRESS' in os.environ:
+      count, place = (_number(name) for name in ('JAX_NUM_PROCESSES', 'JAX_PROCESS_ID'))
+      jax.distributed.initialize(num_processes=count, process_id=place)
+    elif _announced():
+      jax.distributed.initialize()
   for key, value in unshared.items():
     if value and jax.distributed.is_initialized():
       raise ValueError(f'config.{key}={value} is for a job of one process: set it to 0')

@@ -59,7 +59,8 @@ class Live:
     pause = PAUSE
     while not self._ended.wait(pause):
       pause = PAUSE
-      if set(records.files(self._workdir)) > self._known:
+      # A process that is told nothing helps another one, whose page this is.
+      if self._total and set(records.files(self._workdir)) > self._known:
         before = time.thread_time()
         try:
           self._write()

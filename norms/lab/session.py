@@ -91,7 +91,7 @@ def run(
     OSError: where nothing can be written to workdir; also before that.
   """
   workdir = study.folder(workdir)
-  if any(trial.devices > 1 for trial in study.trials):
+  if study.shares_batches:
     job.join(checkpoint=study.checkpoint, timing=study.timing)
   if job.leads():
     set_aside(workdir)

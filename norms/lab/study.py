@@ -107,6 +107,11 @@ class Study:
     """Where results go: `workdir`, and where none is given results/<name>."""
     return pathlib.Path(workdir or f'results/{self.name}')
 
+  @property
+  def shares_batches(self) -> bool:
+    """Whether some trial runs on several devices at once."""
+    return any(each.devices > 1 for each in self.trials)
+
   def with_drawn(self, axes: Iterable[str]) -> list[str]:
     """The axes, and all that were drawn: each of them is one, though none varies by itself."""
     return columns.settings(dict.fromkeys([*axes, *self.drawn]))

@@ -11,7 +11,6 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import data as data_sets
 from norms.lab import grouping, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, workers
@@ -76,10 +75,7 @@ def run(
   multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`, and
   they see JAX's settings in the environment, not those of jax.config.update.
   """
-  if groups:
-    records.prepare(workdir)  # what cannot be written is said before anything is trained
-  for options in dict.fromkeys(group.static.data for group in groups):
-    data_sets.load(options, study.manual_dir)  # what is wrong with it stops all groups alike
+  checks.prepare(study, groups, workdir)
   failed: list[str] = []
   waiting, stop = Waiting(groups), threading.Event()
 
@@ -126,8 +122,8 @@ def at_once(groups: Sequence[grouping.Group]) -> int:
 
 def _team(study: Study, workdir: str | os.PathLike, size: int, spawn: bool) -> list[Worker]:
   """So many workers."""
-  shared = any(trial.devices > 1 for trial in study.trials)  # which this process has joined
-  if spawn and size and jax.default_backend() == 'cpu' and not shared:
+  # A worker process would be no part of the job whose devices such a trial needs.
+  if spawn and size and jax.default_backend() == 'cpu' and not study.shares_batches:
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
     threads = 1 if study.chunk == 1 else cores() // size
     if threads < cores():

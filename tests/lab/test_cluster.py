@@ -12,7 +12,7 @@ import commands
 import pandas as pd
 import pytest
 import small
-from test_workers import _alive, _descendants
+from test_workers import _alive, _all_end, _descendants
 
 from norms.lab import records, session, study
 from norms.lab.cluster import seats
@@ -190,10 +190,7 @@ def test_groups_end_with_a_driver_that_is_killed(cluster, tmp_path):
   finally:
     process.kill()
     process.wait()
-  until = time.monotonic() + 20
-  while any(map(_alive, begun)) and time.monotonic() < until:
-    time.sleep(0.1)
-  assert not any(map(_alive, begun))
+  assert _all_end(begun, 20)
 
 
 def seated(cluster):

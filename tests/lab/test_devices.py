@@ -10,10 +10,12 @@ import subprocess
 import sys
 
 import chex
+import jax
 import numpy as np
 import pytest
 import small
 
+from norms.lab import job as jobs
 from norms.lab import records, study
 from norms.lab.runner import checks
 
@@ -52,6 +54,18 @@ def finished(*processes) -> list[str]:
   return said
 
 
+def job(folder, *flags: tuple[str, ...]) -> list[subprocess.Popen]:
+  """The processes of one job, two devices each."""
+  with socket.socket() as free:
+    free.bind(('127.0.0.1', 0))
+    address = f'127.0.0.1:{free.getsockname()[1]}'
+  about = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(len(flags))}
+  return [
+    started(folder, *mine, devices=2, JAX_PROCESS_ID=str(i), **about)
+    for i, mine in enumerate(flags)
+  ]
+
+
 @pytest.fixture(scope='module')
 def alone(tmp_path_factory):
   """The records of one device."""
@@ -87,18 +101,28 @@ def test_statistics_of_each_device_are_another_trial(shared):
 
 def test_two_processes_of_two_devices_are_one_job(shared, tmp_path):
   """Each computes its share of every step; the first writes, and writes it once."""
-  with socket.socket() as free:
-    free.bind(('127.0.0.1', 0))
-    address = f'127.0.0.1:{free.getsockname()[1]}'
-  job = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': '2'}
-  first, second = finished(*(
-    started(tmp_path, *SHARED, devices=2, JAX_PROCESS_ID=str(i), **job) for i in range(2)
-  ))  # fmt: skip
+  first, second = finished(*job(tmp_path, SHARED, SHARED))
   assert 'report: ' in first and 'report: ' not in second
   both = frame(tmp_path)
   assert len(both) == len(shared)
   for name in MEASURED:
     chex.assert_trees_all_close(both[name].to_numpy(), shared[name].to_numpy(), rtol=1e-5)
+
+
+def test_processes_that_plan_different_trials_do_not_begin(tmp_path):
+  """They would wait for each other within steps, for ever."""
+  both = job(tmp_path, SHARED, (*SHARED, '--config.sweep.seed=1'))
+  said = [process.communicate(timeout=120)[0] for process in both]
+  assert [process.returncode for process in both] == [2, 2], said
+  assert all('the processes of this job plan different trials' in each for each in said)
+  assert not records.files(tmp_path)
+
+
+def test_what_a_job_of_several_does_not_do_is_refused(monkeypatch):
+  """Also by a second study of one process."""
+  monkeypatch.setattr(jax.distributed, 'is_initialized', lambda: True)
+  with pytest.raises(ValueError, match='config.checkpoint=5 is for a job of one process'):
+    jobs.join(checkpoint=5, timing=0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from test_workers import _alive, _descendants
+from test_workers import _all_end, _descendants
 
 from norms.lab import records, sweep
 
@@ -42,13 +42,6 @@ def start():
     process.communicate()
 
 
-def ended(pids, seconds):
-  until = time.monotonic() + seconds
-  while any(map(_alive, pids)) and time.monotonic() < until:
-    time.sleep(0.1)
-  return not any(map(_alive, pids))
-
-
 def until_workers_train(process):
   while len(_descendants(process.pid)) < 2 + min(2, sweep.cores()) and process.poll() is None:
     time.sleep(0.05)
@@ -65,7 +58,7 @@ def test_an_interrupt_while_starting_is_heard(after, number, start, tmp_path):
   os.killpg(process.pid, number)
   _, said = process.communicate(timeout=20)
   assert (process.returncode, said.splitlines()) == (128 + number, [STOPPED])
-  assert ended(children, 10)
+  assert _all_end(children, 10)
 
 
 def test_sigterm_ends_a_sweep_within_ten_seconds(start, tmp_path):
@@ -75,7 +68,7 @@ def test_sigterm_ends_a_sweep_within_ten_seconds(start, tmp_path):
   process.terminate()
   _, said = process.communicate(timeout=20)
   assert (process.returncode, said.splitlines()) == (143, [STOPPED])
-  assert time.monotonic() - begun < 10 and ended(children, 10)
+  assert time.monotonic() - begun < 10 and _all_end(children, 10)
 
 
 def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(start, tmp_path):
@@ -87,7 +80,7 @@ def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(start, tmp_pa
   children = until_workers_train(process)
   process.kill()
   process.communicate()
-  assert children and ended(children, 10)
+  assert children and _all_end(children, 10)
 
 
 @pytest.mark.parametrize('how', ['closed', 'full'])

@@ -86,10 +86,20 @@ def test_an_older_page_stays_where_nothing_new_is_trained(asked, tmp_path, monke
   assert not (tmp_path / 'report').exists()
 
 
+def test_a_process_that_is_told_nothing_writes_no_page(asked, tmp_path, monkeypatch):
+  """It helps another one, whose report would give way to its page."""
+  monkeypatch.setattr(live, 'PAUSE', 0.01)
+  with live.Live(asked, tmp_path, every=0.01):
+    tile(asked, tmp_path, asked.trials[:1])
+    time.sleep(0.3)
+  assert not (tmp_path / 'report').exists()
+
+
 def test_what_is_wrong_with_the_page_ends_no_run(asked, tmp_path, monkeypatch):
   monkeypatch.setattr(live, 'PAUSE', 0.01)
   (tmp_path / 'report').write_text('a file where a folder should be')
-  with live.Live(asked, tmp_path, every=0.01):
+  with live.Live(asked, tmp_path, every=0.01) as so_far:
+    so_far(0, 100)
     tile(asked, tmp_path, asked.trials[:1])
     time.sleep(0.2)
 
@@ -104,6 +114,7 @@ def test_pages_take_a_twentieth_of_the_time_at_most(asked, tmp_path, monkeypatch
       return len(waited) > 2
 
   watch = live.Live(asked, tmp_path, every=10)
+  watch(0, 100)
   tile(asked, tmp_path, asked.trials[:1])
   times = iter([0.0, 1.0, 1.0, 1.1])
   monkeypatch.setattr(live.time, 'thread_time', lambda: next(times))

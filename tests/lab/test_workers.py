@@ -113,6 +113,14 @@ def _alive(pid: int) -> bool:
     return False
 
 
+def _all_end(pids, seconds: float) -> bool:
+  """Whether all processes have ended, or do so within so many seconds."""
+  until = time.monotonic() + seconds
+  while any(map(_alive, pids)) and time.monotonic() < until:
+    time.sleep(0.1)
+  return not any(map(_alive, pids))
+
+
 @pytest.fixture
 def interruptible():
   """What a shell runs in the background ignores SIGINT, and hands that on to what it starts."""
@@ -155,10 +163,7 @@ def test_no_process_is_left_behind(how, when, tmp_path):
   finally:
     process.kill()
     process.communicate()
-  until = time.monotonic() + 30
-  while any(map(_alive, children)) and time.monotonic() < until:
-    time.sleep(0.1)
-  assert not any(map(_alive, children))
+  assert _all_end(children, 30)
   if how == signal.SIGINT:
     assert process.returncode == 130
     assert said.strip().splitlines() == [

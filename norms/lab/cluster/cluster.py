@@ -13,10 +13,9 @@ import pathlib
 import socket
 from typing import Any
 
-from norms.lab import data as data_sets
-from norms.lab import records
 from norms.lab.cluster import parcel
 from norms.lab.grouping import Group
+from norms.lab.runner import checks
 from norms.lab.runner.execution import Tick
 from norms.lab.study import Study
 
@@ -58,9 +57,7 @@ class Cluster:
       )
     if not groups:
       return []
-    records.prepare(workdir)
-    for options in dict.fromkeys(group.static.data for group in groups):
-      data_sets.load(options, study.manual_dir)
+    checks.prepare(study, groups, workdir)
     with connected(self.address) as client:
       from norms.lab.cluster import driving  # which needs the package
 

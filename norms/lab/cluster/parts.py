@@ -113,11 +113,6 @@ class Waiting:
     return Part(tuple(made))
 
 
-def apart(part: Part) -> list[Part]:
-  """Each group of a part by itself, after the worker that ran them was lost once more."""
-  return [Part((group.alone,), part.lost + 1) for group in part.groups]
-
-
 def share_of_compiling(units: Sequence[Unit], speed: Speed) -> float:
   """The share of compiling in these units' seconds."""
   compiling = speed.compiling * len({group.static.batch_size for group, _ in units})

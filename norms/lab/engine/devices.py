@@ -22,7 +22,11 @@ def mesh(devices: int) -> Mesh:
 
 def placement(devices: int, device: jax.Device) -> jax.Device | Sharding:
   """Where the arrays of a trial lie: on `device`, or the same on each of several."""
-  return device if devices == 1 else NamedSharding(mesh(devices), ALIKE)
+  return device if devices == 1 else _everywhere(devices)
+
+
+def _everywhere(devices: int) -> NamedSharding:
+  return NamedSharding(mesh(devices), ALIKE)
 
 
 def placed(tree, devices: int):
@@ -30,14 +34,14 @@ def placed(tree, devices: int):
   if devices == 1:
     return tree
   # By way of NumPy: an array of one process's own device is on no device of the others.
-  return jax.device_put(jax.tree.map(np.asarray, tree), NamedSharding(mesh(devices), ALIKE))
+  return jax.device_put(jax.tree.map(np.asarray, tree), _everywhere(devices))
 
 
 def shapes(tree, devices: int):
   """Shapes of what lies on all devices; as they are where there is one device."""
   if devices == 1:
     return tree
-  where = NamedSharding(mesh(devices), ALIKE)
+  where = _everywhere(devices)
   return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=where), tree)
 
 
@@ -45,7 +49,7 @@ def jit(f: Callable, devices: int):
   """jax.jit, whose results are the same on each device."""
   if devices == 1:
     return jax.jit(f)
-  return jax.jit(f, out_shardings=NamedSharding(mesh(devices), ALIKE))
+  return jax.jit(f, out_shardings=_everywhere(devices))
 
 
 def over(devices: int, f: Callable) -> Callable:

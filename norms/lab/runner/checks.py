@@ -1,7 +1,9 @@
 """What is known before anything runs: whether a plan can run at all, and what it will take."""
 
+from collections.abc import Sequence
 import dataclasses
 import functools
+import os
 
 import flax.linen as nn
 import jax
@@ -9,10 +11,11 @@ import numpy as np
 
 from norms import catalogue
 from norms.lab import data as data_sets
-from norms.lab import mistakes, tasks
+from norms.lab import mistakes, records, tasks
 from norms.lab.data import Data, Sizes, augment
 from norms.lab.engine import chunks, evaluation, own_probes, starting
 from norms.lab.engine.training import TrainSetup
+from norms.lab.grouping import Group
 from norms.lab.mistakes import LayerError
 from norms.lab.runner import identity, memory, options
 from norms.lab.study import Study
@@ -62,6 +65,14 @@ def check(study: Study) -> int:
     largest = max(largest, lane_bytes(static))
     identity.check_objects(static)
   return max(1, min(MOST_LANES, memory.size() // 2 // largest))
+
+
+def prepare(study: Study, groups: Sequence[Group], workdir: str | os.PathLike) -> None:
+  """Makes ready what groups need; OSError or ValueError before anything is trained."""
+  if groups:
+    records.prepare(workdir)
+  for data in dict.fromkeys(group.static.data for group in groups):
+    data_sets.load(data, study.manual_dir)  # what is wrong with it stops all groups alike
 
 
 def _check_probes(one: Trial, sizes: Sizes) -> None:
