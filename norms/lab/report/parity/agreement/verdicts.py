@@ -85,9 +85,10 @@ def accuracy(frame: pd.DataFrame) -> ParityVerdict:
   """No library is more than twice as near to the exact value, unless we are within two ulp."""
   lines = tables.with_best_rival(frame)
   losses = tables.beaten_rows(lines)
-  count = f'In {len(lines) - len(losses)} of {len(lines)} rows no library beats us by more than 2'
+  within = len(lines) - len(losses)
+  count = f'In {within} of {len(lines)} rows no library has less than half of our error'
   if losses.empty:
-    return ParityVerdict('accuracy', 'supported', f'{count}, or our error is within 2 ulp.')
+    return ParityVerdict('accuracy', 'supported', f'{count}, or ours is within 2 ulp.')
   return ParityVerdict('accuracy', 'refuted', f'{count}. {" ".join(_losses(losses))}')
 
 
