@@ -104,7 +104,7 @@ def main(argv: list[str]) -> int:
   if REPORT.value:
     from norms.lab import reporting
 
-    print(reporting.again(asked, asked.folder(WORKDIR.value)))
+    print(reporting.of_study(asked, asked.folder(WORKDIR.value)))
     return 0
   from norms.lab.cluster import cluster
 
@@ -116,13 +116,12 @@ def main(argv: list[str]) -> int:
       shard=SHARD.value,
     )  # fmt: skip
   if not frame.empty and not frame.attrs[columns.LEFT]:
-    from norms.lab import report
+    from norms.lab import reporting
     from norms.lab.runner import workers
 
     gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
     with workers.helper() as helper:
-      page = report.of_run(frame, asked, WORKDIR.value, helper=helper)
-    print(f'{report.terminal(frame, asked, page)}\n\nreport: {page}')
+      print(reporting.of_study(asked, asked.folder(WORKDIR.value), helper))
   return 1 if frame.attrs[columns.FAILED] else 0
 
 

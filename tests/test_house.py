@@ -133,7 +133,7 @@ ROOMS = {
 HOUSE = {'': LIBRARY, 'lab': LAB, **ROOMS}
 APART = {'': {'lab'}, 'lab': {'report', 'figure'}}  # held by tests of their own
 REPORT = {'study', 'records', 'numerics', 'columns', 'parity_columns', 'statistics', 'report'}
-REPORT |= {'evidence', 'timed', 'values'}  # plain data, too
+REPORT |= {'evidence', 'store', 'timed', 'values'}  # plain data, too
 ARRAYS = {'jax', 'jaxlib', 'flax', 'optax', 'chex'}
 FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',

@@ -1,37 +1,39 @@
-"""What of a study is neither done nor failed, and which living processes are at work on it."""
+"""What of a plan is neither done nor failed, and which living processes are at work on it."""
 
 from collections.abc import Collection
 import os
+from typing import TypeVar
 
-from norms.lab import grouping, records, sweep
-from norms.lab.study import Study
-from norms.lab.trial import Trial
+from norms.lab import records
 from norms.lab.workdir import claims, failures
 
-
-def behind(
-  study: Study, workdir: str | os.PathLike, part: Collection[Trial]
-) -> tuple[grouping.Group, ...]:
-  """The groups of what was to be run, is not done, and that no living process runs."""
-  missing = _missing(workdir, part)
-  if not missing or sum(claims.elsewhere(workdir, missing).values()) >= len(missing):
-    return ()
-  return sweep.pending(study, workdir, missing)
+Unit = TypeVar('Unit', bound=records.Hashed)
 
 
-def lines(study: Study, workdir: str | os.PathLike) -> list[str]:
+def behind(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
+  """What is missing, unless living processes run all of it."""
+  missing = of(workdir, planned)
+  if sum(claims.elsewhere(workdir, missing).values()) >= len(missing):
+    return []
+  return missing
+
+
+def lines(
+  name: str, workdir: str | os.PathLike, planned: Collection[records.Hashed], what: str = 'trials'
+) -> list[str]:
   """A line where there is something left: others run it, or are still to begin."""
-  missing = _missing(workdir, study.trials)
+  missing = of(workdir, planned)
   if not missing:
     return []
   at_work = [f'{n} by {who}' for who, n in claims.elsewhere(workdir, missing).items()]
   others = f' ({"; ".join(at_work)})' if at_work else ''
   return [
-    f'{study.name}: {len(missing)} of {len(study.trials)} trials are left to other '
+    f'{name}: {len(missing)} of {len(planned)} {what} are left to other '
     f'processes{others}: whoever ends last writes the report, and --report does at any time'
   ]
 
 
-def _missing(workdir: str | os.PathLike, trials: Collection[Trial]) -> list[Trial]:
+def of(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
+  """What has neither a record nor a failure."""
   done = records.done(workdir) | failures.trials(workdir)
-  return [trial for trial in trials if trial.hash not in done]
+  return [each for each in planned if each.hash not in done]

@@ -8,9 +8,10 @@ import time
 from types import TracebackType
 from typing import Any
 
-from norms.lab import records, sweep
+from norms.lab import left, records, sweep
 from norms.lab.store import durable
 from norms.lab.study import Study
+from norms.lab.workdir import claims
 
 EVERY, SHARE = 10.0, 0.05  # seconds between two pages, and the share of the time that they may take
 PAUSE = 0.5
@@ -78,8 +79,11 @@ class Live:
         return
       self._content, self._written = live.contents(frame, self._study), files
     text = live.text(self._content, seconds=self._left(), every=self._every, goes_on=goes_on)
-    with durable.replacing(self._page) as path:
-      path.write_text(text, encoding='utf-8', newline='\n')
+    # Not in place of the report, which another process writes that ended last.
+    with claims.alone(self._workdir, claims.REPORT, wait=False) as mine:
+      if mine and left.of(self._workdir, self._study.trials):
+        with durable.replacing(self._page) as path:
+          path.write_text(text, encoding='utf-8', newline='\n')
 
   def _left(self) -> float:
     """The seconds that the rest takes at the speed so far, compilation and all."""

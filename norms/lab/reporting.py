@@ -3,32 +3,38 @@
 It imports norms.lab.report only where it writes: to plan a study needs none of that.
 """
 
+from concurrent import futures
 import json
 import pathlib
 from typing import Any
 
 import pandas as pd
 
-from norms.lab import evidence, parity, records, sweep
+from norms.lab import evidence, left, parity, records, sweep
 from norms.lab.store import durable
 from norms.lab.study import Study
+from norms.lab.workdir import claims
 
 
-def again(study: Study, workdir: pathlib.Path) -> str:
-  """Writes a study's report once more: from the records, or where there are none from what is kept
-  beside the report. Returns what the terminal shows.
+def of_study(study: Study, workdir: pathlib.Path, helper: futures.Executor | None = None) -> str:
+  """Writes a study's report: from the records, or where there are none from what is kept beside it.
+  Returns what the terminal shows.
+
+  helper: of one process, which draws some of the figures.
 
   Raises:
     ValueError: where neither is there.
   """
   from norms.lab import report
 
-  frame = sweep.results(study, workdir)
-  if frame.empty:
-    frame, made_by, timing = evidence.load(workdir / 'report')
-    page = report.write(frame, study, made_by, workdir / 'report', timing)
-  else:
-    page = report.of_run(frame, study, workdir)
+  # Processes that end at once write one after the other, each what is on record by then.
+  with claims.alone(workdir, claims.REPORT):
+    frame = sweep.results(study, workdir)
+    if frame.empty:
+      frame, made_by, timing = evidence.load(workdir / 'report')
+      page = report.write(frame, study, made_by, workdir / 'report', timing)
+    else:
+      page = report.of_run(frame, study, workdir, helper=helper)
   return f'{report.terminal(frame, study, page)}\n\nreport: {page}'
 
 
@@ -72,18 +78,21 @@ def _kept(folder: pathlib.Path) -> tuple[pd.DataFrame, list[dict[str, Any]] | No
 def of_comparison(study: parity.ParityStudy, workdir: pathlib.Path, kept: bool) -> str:
   """Writes the report of a comparison with other libraries; returns what the terminal shows.
 
-  kept: whether, where there are no records, it is written from what is kept beside the report; else
-  there is none, and nothing to show.
+  kept: whether it is written of what is there, and where there are no records from what is kept
+  beside the report; else it is not while other processes are at work, nor where nothing is there.
 
   Raises:
     ValueError: where that is asked for, and is not there.
   """
-  frame, made_by = parity.results(study, workdir), records.provenance(workdir)
-  if frame.empty and kept:
-    frame, made_by, _ = evidence.load(workdir / 'report')
-  if frame.empty:
-    return ''
-  from norms.lab.report import parity as report
+  if not kept and (others := left.lines(study.name, workdir, study.units, 'units')):
+    return '\n'.join(others)
+  with claims.alone(workdir, claims.REPORT):
+    frame, made_by = parity.results(study, workdir), records.provenance(workdir)
+    if frame.empty and kept:
+      frame, made_by, _ = evidence.load(workdir / 'report')
+    if frame.empty:
+      return ''
+    from norms.lab.report import parity as report
 
-  page = report.write(frame, study, made_by, workdir / 'report')
+    page = report.write(frame, study, made_by, workdir / 'report')
   return f'{report.terminal(frame, study)}\n\nreport: {page}'

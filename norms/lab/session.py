@@ -15,7 +15,7 @@ from norms.lab.runner import planned, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
 from norms.lab.trial import Trial, one_per_setting
-from norms.lab.workdir import failures, shards
+from norms.lab.workdir import claims, failures, shards
 
 # Called as sweep.run is, without `spawn`.
 Engine = Callable[..., list[str]]
@@ -110,19 +110,23 @@ def run(
   with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   # What another process began, and left when it ended, is taken over.
-  while not failed and runs is not engine and (more := left.behind(study, workdir, part)):
-    with contextlib.closing(Progress(more, shown=progress)) as tick:
-      failed = runs(study, more, workdir, tick=tick, fail_fast=fail_fast)
+  while not failed and (more := left.behind(workdir, part)):
+    again = sweep.pending(study, workdir, more)
+    with contextlib.closing(Progress(again, shown=progress)) as tick:
+      failed = runs(study, again, workdir, tick=tick, fail_fast=fail_fast)
   by_label: dict[str, list[Trial]] = {}
   for group in groups:  # groups of other models may have one label
     by_label.setdefault(group.label, []).extend(group.trials)
   failures.forget_mended(workdir, by_label)
+  others = left.lines(study.name, workdir, study.trials)  # before what is read: it may end now
   frame = sweep.results(study, workdir)
-  if not frame.empty:
-    failed += timing.guarded(study, workdir)
+  if not frame.empty and not others:
+    with claims.alone(workdir, claims.TIMING):
+      failed += timing.guarded(study, workdir)
   if groups:
-    records.compact_if_many(workdir)
-  frame.attrs |= {columns.FAILED: failed, columns.LEFT: left.lines(study, workdir)}
+    with claims.alone(workdir, claims.ROWS):
+      records.compact_if_many(workdir)
+  frame.attrs |= {columns.FAILED: failed, columns.LEFT: others}
   tell(failed, workdir)
   for line in frame.attrs[columns.LEFT] if progress else ():
     print(line)

@@ -114,14 +114,14 @@ def test_a_tile_of_which_another_has_a_part_is_run_without_it(tmp_path, monkeypa
   with claims.held(folder, theirs, set):
     part, failed, groups = small.run(asked, folder)
     assert not failed and set(ran) == {t.hash for t in asked.trials} - {theirs[0].hash}
-    (line,) = left.lines(asked, folder)
+    (line,) = left.lines(asked.name, folder, asked.trials)
     assert '1 of 4 trials are left to other processes (1 by' in line
-    assert not left.behind(asked, folder, asked.trials)
+    assert not left.behind(folder, asked.trials)
   order = ['trial', 'epoch']
   same = whole[whole['trial'].isin(ran)].sort_values(order, ignore_index=True)
   assert part.sort_values(order, ignore_index=True)['test_loss'].equals(same['test_loss'])
   session.run(asked, folder, progress=False)
-  assert len(ran) == 4 == len(set(ran)) and not left.lines(asked, folder)
+  assert len(ran) == 4 == len(set(ran)) and not left.lines(asked.name, folder, asked.trials)
   sweep.run(asked, groups, folder, tick=lambda *_: None)  # a plan from before: all is done
   assert len(ran) == 4
 

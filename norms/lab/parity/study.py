@@ -1,6 +1,7 @@
 """What the comparisons with other libraries share: units, each run once and recorded in a file."""
 
 from collections.abc import Iterable, Mapping
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -16,9 +17,9 @@ import warnings
 import pandas as pd
 
 import norms
-from norms.lab import numerics, peers, records
+from norms.lab import left, numerics, peers, records
 from norms.lab.runner.provenance import provenance
-from norms.lab.workdir import failures
+from norms.lab.workdir import claims, failures
 
 
 class Unit(Protocol):
@@ -79,33 +80,45 @@ def run(
   *,
   fail_fast: bool = False,
 ) -> list[str]:
-  """Measures the units one after the other; a line per unit that failed."""
-  failed = []
+  """Measures the units one after the other, but for what other processes do; a line per unit that
+  failed."""
+  failed: list[str] = []
   if study.absent:
     print(study.absent)
   for unit in units[:1]:
     unit.ready()
-  for i, unit in enumerate(units, 1):
-    start, tile = time.perf_counter(), [unit]  # a file of records needs its hash alone
-    try:
-      with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # overflow is what some inputs are for
-        frame = unit.measure().assign(trial=unit.hash)
-    except Exception as error:
-      failures.write(workdir, tile, unit.label, traceback.format_exc())
-      failed.append(failures.line(unit.label, error))
-      if fail_fast:
-        break
-      continue
-    seconds = time.perf_counter() - start
-    source = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
-    library, _, version = unit.version.partition(' ')
-    # Figures depend on the library's version, which the lab's own provenance may not list.
-    source['versions'] = {**source['versions'], library: version}
-    records.write(workdir, tile, frame, source)
-    failures.forget(workdir, tile)
-    print(f'unit {i}/{len(units)}: {unit.label}, {seconds:.1f} s', flush=True)
+  with claims.present(workdir) if units else contextlib.nullcontext():
+    while units and not (failed and fail_fast):
+      for i, unit in enumerate(units, 1):
+        with claims.held(workdir, [unit], functools.partial(records.done, workdir)) as mine:
+          failure = _measured(unit, study, workdir, f'{i}/{len(units)}') if mine else ''
+        failed += [failure] if failure else []
+        if failure and fail_fast:
+          break
+      # What another process began, and left when it ended, is taken over.
+      units = tuple(left.behind(workdir, units))
   return failed
+
+
+def _measured(unit: Unit, study: ParityStudy, workdir: str | os.PathLike, place: str) -> str:
+  """Records a unit; its failure as a line, or ''."""
+  start, tile = time.perf_counter(), [unit]  # a file of records needs its hash alone
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter('ignore')  # overflow is what some inputs are for
+      frame = unit.measure().assign(trial=unit.hash)
+  except Exception as error:
+    failures.write(workdir, tile, unit.label, traceback.format_exc())
+    return failures.line(unit.label, error)
+  seconds = time.perf_counter() - start
+  source = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
+  library, _, version = unit.version.partition(' ')
+  # Figures depend on the library's version, which the lab's own provenance may not list.
+  source['versions'] = {**source['versions'], library: version}
+  records.write(workdir, tile, frame, source)
+  failures.forget(workdir, tile)
+  print(f'unit {place}: {unit.label}, {seconds:.1f} s', flush=True)
+  return ''
 
 
 def results(study: ParityStudy, workdir: str | os.PathLike) -> pd.DataFrame:

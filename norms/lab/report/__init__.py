@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from norms.lab import evidence, records, timed
-from norms.lab.report import aligned, page, search, summary_json, tables, view
+from norms.lab.report import aligned, page, replay_json, search, summary_json, tables, view
 from norms.lab.statistics import words
+from norms.lab.store import durable
 from norms.lab.values import Recorded
 
 if TYPE_CHECKING:
@@ -68,16 +69,18 @@ def write(
   timing: Recorded | None = None,
   helper: futures.Executor | None = None,
 ) -> pathlib.Path:
-  """Writes the report of `study` into `folder`; returns the path of index.html.
+  """Writes the report of `study` into `folder`, whole or not at all; the path of index.html.
 
   What norms.lab.evidence.load returns of a folder makes the same report again.
 
   helper: of one process, which draws some of the figures.
   """
   folder = pathlib.Path(folder)
-  index = page.write(view.of(frame, study, timing), provenance, folder, helper)
-  evidence.write(frame, provenance, folder, timing)
-  return index
+  seen = view.of(frame, study, timing)
+  with durable.renewing(folder, page.INDEX, goes=[replay_json.FILE]) as fresh:
+    page.write(seen, provenance, fresh, helper)
+    evidence.write(frame, provenance, fresh, timing)
+  return folder / page.INDEX
 
 
 def terminal(frame: pd.DataFrame, study: Study, index: pathlib.Path | None = None) -> str:

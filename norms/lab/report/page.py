@@ -38,6 +38,7 @@ from norms.lab.report.reference import comparison
 from norms.lab.report.view import View
 from norms.lab.statistics import stated, words
 
+INDEX = 'index.html'
 BADGES = {'supported': '✓', 'refuted': '×', 'equivalent': '=', 'undecided': '?'}
 MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
 
@@ -81,9 +82,9 @@ def publish(
   text = csv.to_csv(index=False, float_format=f'%.{digits}g', lineterminator='\n')
   put(folder / 'summary.csv', text)
   table_files.write(shown, folder)
-  for name, template in (('report.md', 'report.md.j2'), ('index.html', 'page.html.j2')):
+  for name, template in (('report.md', 'report.md.j2'), (INDEX, 'page.html.j2')):
     put(folder / name, rendered(templates + template, content))
-  return folder / 'index.html'
+  return folder / INDEX
 
 
 def rendered(template: str, content: Mapping[str, Any]) -> str:
@@ -175,7 +176,6 @@ def _templates() -> jinja2.Environment:
 
 def put(path: pathlib.Path, text: str) -> None:
   """Writes a text with the same line ends on every machine, whole or not at all."""
-  # A browser may load the page again while it is written.
   written = path.with_name(f'.{path.name}.tmp')
   written.write_text(text, encoding='utf-8', newline='\n')
   written.replace(path)

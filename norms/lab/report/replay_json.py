@@ -18,16 +18,14 @@ ACCURACIES = (TRAIN_ACCURACY, VALIDATION_ACCURACY)
 
 
 def write(view: View, folder: pathlib.Path) -> None:
-  """Writes the file where there are such trials, and removes an old one where there are none."""
-  path = folder / FILE
+  """Writes the file where there are such trials."""
   if view.replayed.empty:
-    path.unlink(missing_ok=True)
     return
   # A program looks for the name that a config has.
   by_norm = curves(naming.as_configured(view.replayed))
   norms = [naming.configured(norm) for norm in view.norms]
   text = json.dumps({n: by_norm[n] for n in norms if n in by_norm}, indent=1, allow_nan=False)
-  path.write_text(text + '\n', encoding='utf-8', newline='\n')
+  (folder / FILE).write_text(text + '\n', encoding='utf-8', newline='\n')
 
 
 def curves(frame: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:

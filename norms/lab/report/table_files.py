@@ -14,7 +14,7 @@ LATEX_LINES = 200  # a longer table fits no page of a paper
 
 
 def write(tables: Iterable[Table], folder: pathlib.Path) -> None:
-  """Writes <name>.csv and, of tables that fit a page, <name>.tex; those of before go."""
+  """Writes <name>.csv and, of tables that fit a page, <name>.tex."""
   place = folder / FOLDER
   place.mkdir(parents=True, exist_ok=True)
   texts: dict[str, str] = {}
@@ -25,8 +25,5 @@ def write(tables: Iterable[Table], folder: pathlib.Path) -> None:
       texts[f'{table.name}.tex'] = frame.to_latex(
         index=False, escape=True, caption=table.title, label=f'tab:{table.name}'
       )
-  for path in [*place.glob('*.csv'), *place.glob('*.tex')]:
-    if path.name not in texts:
-      path.unlink()
   for name, text in texts.items():
     (place / name).write_text(text, encoding='utf-8', newline='\n')

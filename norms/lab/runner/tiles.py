@@ -101,8 +101,12 @@ def _run_tile(
     saving(stand.blocks, stand.carries, curves)
   seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
   origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
-  if study.keep:  # some may be on record, without parameters
-    superseded.withdraw(workdir, tile.trials)
-  records.write(workdir, tile.trials, frame(tile, curves, compiled.host), origin, axes, measures)
+  rows = frame(tile, curves, compiled.host)
+  # Some may be on record, without parameters. Who rewrites files that others do loses what they do.
+  alone = claims.alone(workdir, claims.ROWS) if study.keep else contextlib.nullcontext()
+  with alone:
+    if study.keep:
+      superseded.withdraw(workdir, tile.trials)
+    records.write(workdir, tile.trials, rows, origin, axes, measures)
   keeping.commit(curves)
   saving.recorded()

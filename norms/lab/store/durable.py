@@ -1,6 +1,6 @@
 """Files that are written whole or not at all, whoever is killed, and what a kill leaves of them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 import contextlib
 import os
 import pathlib
@@ -30,6 +30,34 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     temporary.unlink(missing_ok=True)
   # Without it a power cut may lose the new name, though the file's bytes are on disk.
   _flush(path.parent)
+
+
+@contextlib.contextmanager
+def renewing(folder: pathlib.Path, last: str, goes: Collection[str] = ()) -> Iterator[pathlib.Path]:
+  """A folder to write to, whose files take the places of those of `folder` at the end, `last` last.
+
+  Unless an error arises: then `folder` stays as it was. A file of before that was not written again
+  goes where it is in `goes`, or in a folder that was written again; others stay.
+  """
+  # Where it lies, if it is a link: names change their places within one file system only.
+  folder = folder.resolve()
+  folder.mkdir(parents=True, exist_ok=True)
+  clear(folder.parent)
+  fresh = beside(folder)
+  fresh.mkdir()
+  try:
+    yield fresh
+    names = [path.relative_to(fresh) for path in fresh.rglob('*') if path.is_file()]
+    # A page is there when what it leads to is, and that of before goes when none leads to it.
+    for name in sorted(names, key=lambda name: str(name) == last):
+      (folder / name).parent.mkdir(parents=True, exist_ok=True)
+      (fresh / name).replace(folder / name)
+    inner = [path for each in fresh.iterdir() for path in (folder / each.name).glob('*')]
+    for path in [*inner, *(folder / name for name in goes)]:
+      if path.is_file() and path.relative_to(folder) not in names:
+        path.unlink()
+  finally:
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def beside(path: pathlib.Path) -> pathlib.Path:

@@ -3,7 +3,8 @@
 `records/.claims` is one small file of JSON, changed under a lock of the file system. A claim names
 trials, host and process, and is renewed while its process lives: one whose process has ended, or
 that nobody has renewed for STALE seconds, is taken over. Who finds the file torn takes it for
-empty; living processes renew what they hold.
+empty; living processes renew what they hold. What is no trial, and one process at a time may do, is
+claimed in the same way: `alone`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +22,8 @@ from norms.lab import records
 from norms.lab.store import durable
 
 FILE = '.claims'
-BEAT, STALE = 5.0, 60.0  # seconds
+BEAT, STALE, SOON = 5.0, 60.0, 0.1  # seconds
+REPORT, ROWS, TIMING = 'report', 'rows', 'timing'  # what `alone` is for
 _mine: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {}  # what this process holds, by token
 _met: dict[pathlib.Path, int] = {}  # how many processes had come when this one looked last
 _lock = threading.Lock()
@@ -73,6 +75,25 @@ def held(
       _release(workdir, token)
 
 
+@contextlib.contextmanager
+def alone(workdir: str | os.PathLike, what: str, *, wait: bool = True) -> Iterator[bool]:
+  """Whether nobody else does this in a folder meanwhile; a folder without records has nobody.
+
+  wait: until whoever does it has ended, or died; else False where somebody does.
+  """
+  if not records.folder(workdir).is_dir():
+    yield True
+    return
+  token = secrets.token_hex(8)
+  while not (mine := _taken(workdir, token, what)) and wait:
+    time.sleep(SOON)
+  try:
+    yield mine
+  finally:
+    if mine:
+      _release(workdir, token)
+
+
 def elsewhere(workdir: str | os.PathLike, trials: Iterable[Hashed]) -> dict[str, int]:
   """How many of the trials living processes are at work on, by 'host, process n'."""
   wanted, found = {trial.hash for trial in trials}, dict[str, int]()
@@ -81,6 +102,14 @@ def elsewhere(workdir: str | os.PathLike, trials: Iterable[Hashed]) -> dict[str,
       who = f'{claim["host"]}, process {claim["pid"]}'
       found[who] = found.get(who, 0) + len(wanted.intersection(claim['trials']))
   return {who: count for who, count in found.items() if count}
+
+
+def _taken(workdir: str | os.PathLike, token: str, what: str) -> bool:
+  with _opened(workdir) as state:
+    if any(what in claim['trials'] for claim in _living(state)):
+      return False
+    _claim(workdir, state, token, (what,))
+  return True
 
 
 def _claim(

@@ -40,7 +40,7 @@ def draw_all(parts: Iterable[DrawFigures]) -> Iterator[Drawing]:
 
 
 def write(parts: Sequence[DrawFigures], folder: pathlib.Path) -> list[WrittenFigure]:
-  """Writes each drawing as PNG and SVG; figures of an earlier report go."""
+  """Writes each drawing as PNG and SVG."""
   return begin_writing(parts, folder)()
 
 
@@ -59,10 +59,6 @@ def begin_writing(
     figures = _saved(mine, place)
     if submitted:
       figures += _collect(submitted, theirs, place)
-    names = {figure.name for figure in figures}
-    for path in [*place.glob('*.png'), *place.glob('*.svg')]:
-      if path.stem not in names:
-        path.unlink()
     return figures
 
   return written

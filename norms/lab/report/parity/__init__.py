@@ -14,8 +14,10 @@ import pathlib
 import pandas as pd
 
 from norms.lab import evidence
+from norms.lab.report.page import INDEX
 from norms.lab.report.parity import agreement, drift, page
 from norms.lab.report.parity.page import Comparison
+from norms.lab.store import durable
 from norms.lab.values import Recorded
 
 KINDS = {'parity': agreement, 'parity_drift': drift}
@@ -31,9 +33,10 @@ def write(
 
   What norms.lab.evidence.load returns of a folder makes the same report again.
   """
-  index = page.write(KINDS[study.kind].report(frame, folder), study, provenance, folder)
-  evidence.write_rows(frame, provenance, folder)
-  return index
+  with durable.renewing(folder, INDEX) as fresh:
+    page.write(KINDS[study.kind].report(frame, fresh), study, provenance, fresh)
+    evidence.write_rows(frame, provenance, fresh)
+  return folder / INDEX
 
 
 def terminal(frame: pd.DataFrame, study: Comparison) -> str:
