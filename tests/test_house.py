@@ -95,7 +95,7 @@ ROOMS = {
     {'cluster'},
   ),
   'lab/store': ({'durable'}, {'checked'}, {'stored'}, {'packed', 'united'}),
-  'lab/workdir': ({'failures', 'kept', 'claims', 'shards', 'superseded'}, {'checkpoints'}),
+  'lab/workdir': ({'failures', 'kept', 'claims', 'shards'}, {'checkpoints', 'superseded'}),
   'lab/parity': (
     {'cases', 'exact', 'study', 'training'},
     {'measures'},

@@ -96,6 +96,16 @@ def groups(
   )
 
 
+def only(groups: Iterable[Group], hashes: Collection[str]) -> tuple[Group, ...]:
+  """The groups of these trials alone; a tile with some of them keeps its shape and its program."""
+  cut = [(group, [tile.only(hashes) for tile in group.tiles]) for group in groups]
+  return tuple(
+    dataclasses.replace(group, tiles=kept)
+    for group, tiles in cut
+    if (kept := tuple(tile for tile in tiles if tile.trials))
+  )
+
+
 def share_programs(
   groups: Iterable[Group], workers: int, apart: Iterable[Group] = ()
 ) -> tuple[Group, ...]:

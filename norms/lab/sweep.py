@@ -32,11 +32,10 @@ def pending(
 
   part: those of the trials that this process is to run; None: all.
   """
-  done = records.done(workdir)
-  # Checks are for what is still to be run: a finished trial may use data that are gone by now.
   mine = study.trials if part is None else part
-  left = (t for t in mine if t.hash not in done or not kept.has(workdir, t, study.keep))
-  missing = dataclasses.replace(study, trials=tuple(left))
+  done = kept.done(workdir, mine, study.keep)
+  # Checks are for what is still to be run: a finished trial may use data that are gone by now.
+  missing = dataclasses.replace(study, trials=tuple(t for t in mine if t.hash not in done))
   statistics.check(study.claims)
   statistics.check_references(study.references)
   starts = checkpoints.starts(workdir, missing.trials, study.keep) if study.checkpoint else {}

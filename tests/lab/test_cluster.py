@@ -1,5 +1,6 @@
 """Promises of a study on a cluster: it finds what this machine finds, whoever is killed."""
 
+from concurrent import futures
 import contextlib
 import dataclasses
 import importlib
@@ -17,10 +18,12 @@ from test_workers import _alive, _all_end, _descendants
 from norms.lab import records, session, study
 from norms.lab.cluster import seats
 from norms.lab.cluster.cluster import Cluster
-from norms.lab.workdir import kept
+from norms.lab.workdir import claims, kept
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
-clusters, member = map(importlib.import_module, ('clusters', 'norms.lab.cluster.member'))
+clusters, driving, member = map(
+  importlib.import_module, ('clusters', 'norms.lab.cluster.driving', 'norms.lab.cluster.member')
+)
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings('ignore')]  # distributed's own
 SMOKE = {'chunk': 1}
 OTHER = 'Metadata-Version: 2.1\nName: norms\nVersion: 9.9.9\n'
@@ -83,7 +86,8 @@ def test_a_cluster_finds_to_the_bit_what_this_machine_finds(cluster, smoke, here
   frame = run(smoke, tmp_path, cluster)
   assert not frame.attrs['failed'] and len(frame['trial'].unique()) == 24
   pd.testing.assert_frame_equal(sorted_records(tmp_path), here, check_exact=True)
-  assert session.plan(smoke, tmp_path).empty and not list(tmp_path.rglob('.*'))
+  assert session.plan(smoke, tmp_path).empty
+  assert {path.name for path in tmp_path.rglob('.*')} == {claims.FILE}
 
 
 def test_a_worker_that_is_killed_loses_no_trial_and_no_bit(cluster, smoke, here, tmp_path):
@@ -100,6 +104,27 @@ def test_a_worker_that_is_killed_loses_no_trial_and_no_bit(cluster, smoke, here,
   cluster.workers.remove(killed[0])
   cluster.join(1)
   assert not frame.attrs['failed'] and not any(map(_alive, killed[1:]))
+  pd.testing.assert_frame_equal(sorted_records(tmp_path), here, check_exact=True)
+
+
+@pytest.mark.parametrize('write', ['driver', 'workers'])
+def test_two_drivers_at_once_run_each_group_once(
+  write, cluster, smoke, here, tmp_path, monkeypatch
+):
+  """One of them has what the other leaves, and says who has the rest."""
+  ended, store = [], driving.Run._store
+
+  def seen(self, group, *rest):
+    ended.extend(trial.hash for trial in group.trials)
+    store(self, group, *rest)
+
+  monkeypatch.setattr(driving.Run, '_store', seen)
+  with futures.ThreadPoolExecutor(2) as pool:
+    begun = [pool.submit(run, smoke, tmp_path, cluster, write=write) for _ in range(2)]
+    frames = [each.result() for each in begun]
+  assert sorted(ended) == sorted(trial.hash for trial in smoke.trials)
+  assert not all(frame.attrs['left'] for frame in frames)
+  assert not any(frame.attrs['failed'] for frame in frames)
   pd.testing.assert_frame_equal(sorted_records(tmp_path), here, check_exact=True)
 
 

@@ -91,7 +91,8 @@ def drive(tmp_path, play, told=None, **changes):
   groups, client = grouping.groups(asked.trials), Client(play)
   records.prepare(tmp_path)
   tick = (lambda *_: None) if told is None else (lambda *said: told.append(said))
-  run = driving.Run(client, asked, groups, tmp_path, tick, folder='', facts={})
+  all_of_them = {trial.hash for trial in asked.trials}
+  run = driving.Run(client, asked, groups, all_of_them, tmp_path, tick, folder='', facts={})
   return run.all(fail_fast=False), client.tasks, groups, asked
 
 

@@ -7,6 +7,7 @@ counts what is lost, `received` writes what comes back; a worker has `member`, `
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -18,6 +19,7 @@ from norms.lab.grouping import Group
 from norms.lab.runner import checks
 from norms.lab.runner.execution import Tick
 from norms.lab.study import Study
+from norms.lab.workdir import claims, kept
 
 WRITERS = ('driver', 'workers')
 PATIENCE = 5  # seconds in which a scheduler must answer
@@ -58,13 +60,17 @@ class Cluster:
     if not groups:
       return []
     checks.prepare(study, groups, workdir)
-    with connected(self.address) as client:
+    trials = [trial for group in groups for trial in group.trials]
+    done = functools.partial(kept.done, workdir, trials, study.keep)
+    with connected(self.address) as client, claims.present(workdir):
       from norms.lab.cluster import driving  # which needs the package
 
       folder = '' if self.write == WRITERS[0] else str(pathlib.Path(workdir).absolute())
       facts = {} if self.allow_versions else parcel.facts()
-      run = driving.Run(client, study, groups, workdir, tick, folder=folder, facts=facts)
-      return run.all(fail_fast=fail_fast)
+      # All at once, since workers are asked for all: another driver has what this one leaves.
+      with claims.held(workdir, trials, done) as mine:
+        run = driving.Run(client, study, groups, mine, workdir, tick, folder=folder, facts=facts)
+        return run.all(fail_fast=fail_fast)
 
 
 def of(address: str | None, write: str, *, allow_versions: bool) -> Cluster | None:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 import warnings
 
-from norms.lab import mistakes, records
+from norms.lab import grouping, mistakes, records
 from norms.lab.cluster import member, parcel, parts, received, seats
 from norms.lab.cluster.parts import Part
 from norms.lab.grouping import Group
@@ -26,11 +26,14 @@ QUIET = 5  # seconds after which is said that there is no worker
 class Run:
   """One run of a study: what workers are asked for, and what they say.
 
-  folder: where workers write; '': in folders of their own, whose files come back. facts: what they
-  must have in common with this process; {}: nothing.
+  groups: what is planned. mine: the hashes of what no other process runs of it. folder: where
+  workers write; '': in folders of their own, whose files come back. facts: what they must have in
+  common with this process; {}: nothing.
   """
 
-  def __init__(self, client, study: Study, groups, workdir, tick: Tick, *, folder: str, facts):
+  def __init__(
+    self, client, study: Study, groups, mine, workdir, tick: Tick, *, folder: str, facts
+  ):
     self._client, self._study, self._workdir, self._tick = client, study, workdir, tick
     self._folder, self._facts = folder, facts
     self._job = f'{_name(study.name)}-{secrets.token_hex(4)}'
@@ -40,7 +43,11 @@ class Run:
     self._done: dict[Group, int] = {}  # trial-steps that were told of a part's group
     self._whole = {(group.static, group.start): group for group in groups}
     together = not self._resources()  # measured on CPUs, where it saves time
-    self._waiting = parts.Waiting(groups, records.provenance(workdir), together)
+    to_run = grouping.only(groups, mine)
+    self._waiting = parts.Waiting(to_run, records.provenance(workdir), together)
+    for group in groups:  # what others run of it is not waited for
+      for theirs in grouping.only([group], {trial.hash for trial in group.trials} - mine):
+        tick(group, sum(progress.steps(theirs)), 0)
     self._failed: list[str] = []
 
   def all(self, *, fail_fast: bool) -> list[str]:

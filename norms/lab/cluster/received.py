@@ -10,7 +10,7 @@ from typing import Any
 from norms.lab import records
 from norms.lab.grouping import Group
 from norms.lab.store import checked, durable, stored
-from norms.lab.workdir import failures, kept, superseded
+from norms.lab.workdir import claims, failures, kept, superseded
 
 LATE = 10  # seconds in which a file must be seen that another machine wrote
 
@@ -31,7 +31,8 @@ def store(
   origins = []
   for name in sorted(tiles.keys() & files.keys()):
     target = records.folder(workdir) / pathlib.PurePath(name).name
-    with durable.replacing(target) as temporary:
+    alone = claims.alone(workdir, claims.ROWS)
+    with alone, durable.replacing(target) as temporary:
       temporary.write_bytes(files[name])
       (found,) = stored.read(temporary, ()).file.tiles
       if set(found.trials) != {trial.hash for trial in tiles[name].trials}:

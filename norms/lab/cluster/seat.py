@@ -12,6 +12,7 @@ import threading
 from norms.lab import mistakes
 from norms.lab.cluster import parcel
 from norms.lab.runner import identity, serving
+from norms.lab.workdir import claims
 
 
 def main(pipe: Connection) -> None:
@@ -21,6 +22,7 @@ def main(pipe: Connection) -> None:
   try:
     packed, study = parcel.unpack(raw, pathlib.Path(folder, 'modules'))
     identity.check_settings()
+    claims.on_behalf()
   except Exception as error:  # of a user's module, perhaps
     pipe.send(f'{type(error).__name__}: {mistakes.first_line(error)}')
     return

@@ -64,13 +64,8 @@ def _claimed(
   """The hashes of the tile's trials that this process is to run, and nobody else meanwhile."""
   if jax.distributed.is_initialized():  # processes of one job train each tile together
     return contextlib.nullcontext({trial.hash for trial in tile.trials})
-  return claims.held(workdir, tile.trials, functools.partial(_done, tile, study, workdir))
-
-
-def _done(tile: grouping.Tile, study: Study, workdir) -> set[str]:
-  """What is on record by now, with the parameters that are to be kept."""
-  done = records.done(workdir)
-  return {t.hash for t in tile.trials if t.hash in done and kept.has(workdir, t, study.keep)}
+  done = functools.partial(kept.done, workdir, tile.trials, study.keep)
+  return claims.held(workdir, tile.trials, done)
 
 
 def _run_tile(
@@ -102,11 +97,9 @@ def _run_tile(
   seconds = {'compile_seconds': compile_seconds, 'run_seconds': time.perf_counter() - begun}
   origin = provenance(study.command, trials=len(tile.trials), **told, **seconds)
   rows = frame(tile, curves, compiled.host)
-  # Some may be on record, without parameters. Who rewrites files that others do loses what they do.
-  alone = claims.alone(workdir, claims.ROWS) if study.keep else contextlib.nullcontext()
-  with alone:
-    if study.keep:
-      superseded.withdraw(workdir, tile.trials)
+  # Some may be on record, without parameters.
+  older = superseded.withdrawn(workdir, tile.trials) if study.keep else contextlib.nullcontext()
+  with older:
     records.write(workdir, tile.trials, rows, origin, axes, measures)
   keeping.commit(curves)
   saving.recorded()

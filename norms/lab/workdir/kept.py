@@ -4,7 +4,7 @@ Each epoch's folder is a checkpoint of Orbax with the trial's variables: `params
 model keeps (`batch_stats`). Beside them kept.json says what was asked for and which epoch was best.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 import json
 import os
 import pathlib
@@ -28,6 +28,12 @@ def has(workdir: str | os.PathLike, trial: Trial, keep: str) -> bool:
     return True
   facts = _facts(folder_of(workdir, trial))
   return KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
+
+
+def done(workdir: str | os.PathLike, trials: Collection[Trial], keep: str) -> set[str]:
+  """The hashes of those that are on record, with the parameters that are to be kept."""
+  recorded = records.done(workdir)
+  return {t.hash for t in trials if t.hash in recorded and has(workdir, t, keep)}
 
 
 def load_params(

@@ -1,11 +1,22 @@
 """A trial that runs again, for its parameters, has one record: the older rows leave their files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+import contextlib
 import os
 
 from norms.lab import records
 from norms.lab.store import packed, stored
 from norms.lab.trial import Trial
+from norms.lab.workdir import claims
+
+
+@contextlib.contextmanager
+def withdrawn(path: str | os.PathLike, trials: Iterable[Trial]) -> Iterator[None]:
+  """Withdraws the rows of trials that are written within, while nobody else rewrites files: of two
+  that do so at once, each would bring back what the other took out."""
+  with claims.alone(path, claims.ROWS):
+    withdraw(path, trials)
+    yield
 
 
 def withdraw(path: str | os.PathLike, trials: Iterable[Trial]) -> None:
