@@ -34,15 +34,35 @@ def get_config(arg: str | None = None) -> config_dict.ConfigDict:
     'range. Layer norm depends less on the batch size than batch norm. Weight norm only changes '
     'coordinates and does not widen the range.'
   )
+  usual = {'init_scale': 1.0, 'batch_size': 64}
   config.claims = (
-    ('wider_range', {'norm': 'batch', 'than': 'none'}),
-    ('wider_range', {'norm': 'layer', 'than': 'none'}),
-    ('wider_range', {'norm': 'weight', 'than': 'none', 'expects': 'refuted'}),
-    ('fails', {'norm': 'none', 'at': {'init_scale': SCALES[0]}}),
-    ('depends_less', {'norm': 'layer', 'than': 'batch', 'axis': 'batch_size'}),
-    ('beats', {'norm': 'batch', 'than': 'none', 'at': {'init_scale': 1.0, 'batch_size': 64}}),
-    ('ranking', {'best': 'layer', 'at': {'init_scale': 1.0, 'batch_size': 64}}),
-  )
+    ('wider_range', {
+      'norm': 'batch', 'than': 'none',
+      'asks': 'Does batch norm train over a wider range of scales than no norm?',
+    }),
+    ('wider_range', {
+      'norm': 'layer', 'than': 'none', 'asks': 'Does layer norm train over a wider range, too?',
+    }),
+    ('wider_range', {
+      'norm': 'weight', 'than': 'none', 'expects': 'refuted',
+      'asks': 'And does weight norm train over a wider range?',
+    }),
+    ('fails', {
+      'norm': 'none', 'at': {'init_scale': SCALES[0]},
+      'asks': 'At the smallest scale, is the net with no norm lost?',
+    }),
+    ('depends_less', {
+      'norm': 'layer', 'than': 'batch', 'axis': 'batch_size',
+      'asks': 'Does layer norm depend less on the batch size than batch norm?',
+    }),
+    ('beats', {
+      'norm': 'batch', 'than': 'none', 'at': usual,
+      'asks': 'From the usual start, is batch norm ahead of no norm?',
+    }),
+    ('ranking', {
+      'best': 'layer', 'at': usual, 'asks': 'From the usual start, is layer norm the best of all?',
+    }),
+  )  # fmt: skip
   config.model_options = {'features': (128, 128)}
   config.norm_options = {'group': {'num_groups': 8}}
   config.optimizer_options = {'momentum': 0.9}

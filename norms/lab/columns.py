@@ -133,7 +133,7 @@ COLUMNS: tuple[Column, ...] = (
     better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS,
   ),
   _loss('validation_loss'),
-  _loss(MINIBATCH_LOSS, label="loss, mean over the epoch's steps"),
+  _loss(MINIBATCH_LOSS, label="mean loss over the epoch's steps"),
   _loss(FIRST_LOSS, label="loss of the epoch's first step"),
   Column(GRAD_NORM, label='gradient norm', better=LOWER, limits=POSITIVE, shown=FIGURE),
   _count(DIVERGED_AT, unit='steps'),

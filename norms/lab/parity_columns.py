@@ -76,7 +76,7 @@ COLUMNS: tuple[Column, ...] = (
   Column(EPOCH, KEY, 'float', shown=NOWHERE, unit='epochs'),
   Column(STEP, KEY, 'float', shown=NOWHERE, unit='steps'),
   Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=NOWHERE),
-  _number(LOSS, "loss, mean over the epoch's steps", unit=NATS),
+  _number(LOSS, "mean loss over the epoch's steps", unit=NATS),
   _text(PARAMETER, 'which parameter, such as norm_0/scale'),
   Column(INDEX, KEY, 'float', 'which entry of the parameter', shown=NOWHERE),
   _number(VALUE, 'the entry after the step', better=''),

@@ -182,7 +182,7 @@ LABELS = {
   'model_options.features': 'hidden features',
   'model_options.hidden_width': 'hidden width',
   'test_accuracy_running': 'test accuracy with running statistics',
-  'minibatch_loss': "loss, mean over the epoch's steps",
+  'minibatch_loss': "mean loss over the epoch's steps",
   'first_loss': "loss of the epoch's first step",
   'mine': 'mine',
 }

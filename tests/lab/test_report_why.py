@@ -100,7 +100,7 @@ def test_the_claim_needs_a_probe_and_hidden_layers():
 
 def test_the_sentences_say_where_and_how_the_start_differs():
   plain, batch = at_start.sentences(of(records(depth=4)))
-  assert plain.startswith('The net with no norm trains over the single value 0.1 of initial scale.')
+  assert plain.startswith('The net with no norm trains only at initial scale 0.1.')
   assert 'changes by a factor of 0.5 to 0.51 from one hidden layer to the next' in plain
   assert 'Below, the factor is smaller than there in all 6 trials (0.005 to 0.051)' in plain
   assert 'Above, the factor is larger than there in all 3 trials (5 to 5.1)' in plain

@@ -66,7 +66,9 @@ def beside(verdict: AnyVerdict) -> str:
 def _line(verdict: AnyVerdict) -> Line:
   if not verdict.asks:
     return Line('', found(verdict))
-  said = found(verdict)
+  # 'Yes' has said that it is supported.
+  finding, told, grounds = found(verdict).rpartition(f': {verdict.outcome}')
+  said = f'{finding}{grounds}' if told else grounds
   return Line(
     verdict.asks, f'{SAYS.get(verdict.outcome, verdict.outcome)}: {said[:1].lower()}{said[1:]}'
   )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -57,20 +57,20 @@ def shared(rows: pd.DataFrame, norms: Sequence[str], axis: str) -> pd.DataFrame:
   return rows[have == len(set(norms))]
 
 
-def spread_of(comparison: Comparison) -> str:
-  """'+0.0044 (range +0.0010 to +0.0080)'."""
+def spread_of(comparison: Comparison, text: Callable[[float], str] = words.signed) -> str:
+  """'+0.0044 (median; range +0.0010 to +0.0080)'; text: how its numbers are written."""
   effect, low, high, kind = comparison[1:5]
   if np.isnan(effect):
     return 'unknown size (no cell holds both)'
   centre = 'median' if kind == 'range' else 'mean'
   name = f'{centre}; {words.spread_name(kind, comparison.level)}'
-  return f'{words.signed(effect)} ({name} {words.signed(low)} to {words.signed(high)})'
+  return f'{text(effect)} ({name} {text(low)} to {text(high)})'
 
 
 def direction(comparison: Comparison, more: str, less: str) -> str:
-  """'better by +0.0044 (...)', or where that would have a minus 'worse by +0.0044 (...)'."""
+  """'better by 0.0044 (...)', or where that would have a minus 'worse by 0.0044 (...)'."""
   word = less if comparison.effect < 0 else more
-  return f'{word} by {spread_of(_ahead(comparison))}'
+  return f'{word} by {spread_of(_ahead(comparison), words.score)}'
 
 
 def lead(comparison: Comparison, norm: str, than: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+import functools
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ def wider_range(
 ) -> Finding:
   """All seeds of `norm` train over more decades of `axis` (by at least `by`) than of `than`."""
   rows = shared(rows, [norm, than], axis)
-  return _longer(rows, norm, than, axis, by, decades, lambda values: f'over {span(values)}', 2)
+  return _longer(rows, norm, than, axis, by, decades, functools.partial(trained_over, axis), 2)
 
 
 def higher_limit(
@@ -36,7 +37,8 @@ def higher_limit(
     return decades([rows[axis].min(), max(values)]) if len(values) else 0.0
 
   def text(values: Sequence[float]) -> str:
-    return f'up to the value {words.number(max(values))}' if len(values) else 'at no value'
+    label = words.label(axis)
+    return f'up to {label} {words.number(max(values))}' if len(values) else f'at no {label}'
 
   return _longer(rows, norm, than, axis, by, above_smallest, text, 1)
 
@@ -76,7 +78,7 @@ def _longer(
     _p_value(differences, by if short else 0.0, rows[axis], edges) if kind == 'interval' else np.nan
   )
   sentence = (
-    f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])} of {words.label(axis)}, '
+    f'all seeds of {words.norm_name(norm)} train {text(ranges[norm])}, '
     f'those of {words.norm_name(than)} {text(ranges[than])}'
   )
   why = 'to the steps of this sweep the two are equal' if abs(effect) < 1e-9 else 'seeds disagree'
@@ -115,6 +117,15 @@ def trained_range(rows: pd.DataFrame, axis: str) -> list[float]:
 def decades(values: Sequence[float]) -> float:
   """How many powers of ten lie between the ends."""
   return float(np.log10(max(values) / min(values))) if len(values) else 0.0
+
+
+def trained_over(axis: str, values: Sequence[float]) -> str:
+  """'over 2.0 decades (0.1 to 10) of initial scale', 'only at initial scale 1', or 'at no ...'."""
+  if len(values) == 0:
+    return f'at no {words.label(axis)}'
+  if len(values) == 1:
+    return f'only at {words.place({axis: values[0]})}'
+  return f'over {span(values)} of {words.label(axis)}'
 
 
 def span(values: Sequence[float]) -> str:

@@ -69,8 +69,8 @@ def depends_less(
   return comparison, (
     f'{words.label(metric)} varies by {words.score(own)} over the {len(at_each)} values of '
     f'{words.label(axis)} with {words.norm_name(norm)} and by {words.score(other)} with '
-    f'{words.norm_name(than)}, which is {direction(comparison, "less", "more")}, paired by seed'
-    f'{within(margin)}'
+    f'{words.norm_name(than)}: with {words.norm_name(norm)} it varies '
+    f'{direction(comparison, "less", "more")}, paired by seed{within(margin)}'
   )
 
 

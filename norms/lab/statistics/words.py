@@ -51,13 +51,16 @@ def number(value: Scalar) -> str:
   # From a million on, digits in full are harder to read than an exponent.
   if np.isfinite(value) and float(value).is_integer() and abs(value) < 1e6:
     return str(int(value))
-  return f'{value:.3g}'
+  rounded = f'{value:.3g}'
+  return f'{float(rounded):.0f}' if 1e3 <= abs(value) < 1e6 else rounded
 
 
 def score(value: float) -> str:
-  """A measured value: four decimals, or four digits where those say nothing."""
+  """A measured value: four decimals, or more where those would say little."""
   if not np.isfinite(value):
     return 'not finite'
+  if 1e-5 <= abs(value) < 1e-3:
+    return np.format_float_positional(value, 3, unique=False, fractional=False, trim='-')
   return f'{value:.4f}' if 1e-3 <= abs(value) < 1e3 or value == 0 else f'{value:.3e}'
 
 
@@ -101,7 +104,8 @@ def _setting(axis: str, value: Condition) -> str:
 
 def _values(value: Condition) -> str:
   if isinstance(value, Mapping):
-    return ' '.join(f'{side} {number(value[side])}' for side in ('from', 'to') if side in value)
+    low, high = (number(value[side]) if side in value else '' for side in ('from', 'to'))
+    return f'{low} to {high}' if low and high else f'{low} and above' if low else f'up to {high}'
   if isinstance(value, (list, tuple)):
     return listed(number(each) for each in value)
   return number(value)

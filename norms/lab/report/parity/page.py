@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 import numpy as np
 import pandas as pd
 
-from norms.lab.report import page, style, summary_json
+from norms.lab.report import origins, page, style, summary_json
 from norms.lab.report.figures import sheets, writing
 from norms.lab.report.naming import AnyStudy
 from norms.lab.report.tables import ABSENT, Table
@@ -77,7 +77,9 @@ def write(
   content |= {'says': f'{report.says} {study.absent}'.strip(), 'parts': report.parts}
   says = [study.reference] if study.reference else []
   folder.mkdir(parents=True, exist_ok=True)
-  page.put(folder / 'summary.json', summary_json.plain(study, report.verdicts, says=says))
+  facts = {'cost': origins.cost(provenance)}
+  plain = summary_json.plain(study, report.verdicts, says=says, facts=facts)
+  page.put(folder / 'summary.json', plain)
   content |= {'colours': {}}  # of norms, which stand for themselves here
   shown = [table for part in report.parts for table in part.tables]
   return page.publish(content, report.csv, folder, shown, templates='parity/', digits=4)

@@ -128,7 +128,7 @@ def _why(rows: pd.DataFrame, axis: str, norm: str) -> str:
   if not inside:
     return f'{name} trains at no {label}. Recorded before the first step: {_recorded(rows)}.'
   own = rows[rows[axis].between(min(inside), max(inside))]
-  sentences = [f'{name} trains over {ranges.span(inside)} of {label}.']
+  sentences = [f'{name} trains {ranges.trained_over(axis, inside)}.']
   sentences.append(f'Recorded there before the first step: {_recorded(own)}.')
   sides = {'Below': rows[rows[axis] < min(inside)], 'Above': rows[rows[axis] > max(inside)]}
   for side, part in sides.items():
