@@ -3,9 +3,10 @@
 import pathlib
 import re
 
+import numpy as np
 import pytest
 
-from tests.simulations import coverage, studies
+from tests.simulations import coverage, observed, studies, untrained
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / 'docs' / 'statistics.md'
 
@@ -44,6 +45,45 @@ def test_intervals_cover_at_least_93_percent():
   promised = {name: share for name, share in lines.items() if not name.startswith('very')}
   assert len(promised) == 6 and min(promised.values()) >= 93
   assert all(once >= 93 for once, _ in part('the same over').values())
+
+
+def test_the_committed_studies_are_as_skewed_as_the_page_says():
+  lines = PAGE.read_text().splitlines()
+  for seeds in (5, 10):
+    settings = observed.observed(seeds)
+    pairs = np.concatenate(settings)
+    name = f'{len(pairs)} of {len(settings)} settings, here'
+    (line,) = [line.split() for line in lines if line.startswith(f'{name:26}{seeds:3} seeds')]
+    ends = [float(word.strip('()')) for word in (line[7], line[8], line[10])]
+    np.testing.assert_allclose(ends, observed.mean_and_interval(settings), atol=0.0051)
+    assert line[11] == f'{np.mean(pairs > 1):.0%}'
+    of_each = {noise: observed.invented(4000, seeds, noise).mean() for noise in studies.NOISE}
+    normal, skewed, very_skewed = of_each.values()
+    _, low, high = ends
+    if seeds == 5:
+      assert normal < low < skewed < very_skewed < high
+    else:
+      assert low < normal < skewed < high < very_skewed
+
+
+def test_the_skewness_of_a_sample_is_told_without_its_sign():
+  np.testing.assert_allclose(
+    observed.skewness(np.array([[0.0, 0, 0, 1], [1, 1, 1, 0]])), 1.1547, 1e-4
+  )
+
+
+def test_of_nets_in_which_nothing_was_learnt_none_counts_as_trained():
+  heads = [head for head in blocks() if head.startswith('nothing learnt')]
+  assert len(heads) == 1
+  rows = PAGE.read_text().partition(heads[0])[2].partition('```')[0].split('\n')[1:-1]
+  counts = np.array([[int(x) for x in row.split()[1:]] for row in rows])
+  assert counts.sum(axis=0).tolist() == [600, 45, 0, 0]
+
+
+@pytest.mark.slow
+def test_a_few_nets_in_which_nothing_was_learnt():
+  (found,) = untrained.count(untrained.study(seeds=3, norms=('none',))).values()
+  assert found.nets == 6 and found.above_before == found.trained == 0
 
 
 def test_a_reference_at_the_margin_is_called_neither_too_often():

@@ -3,7 +3,9 @@
 import itertools
 import sys
 
-from tests.simulations import coverage, studies
+import numpy as np
+
+from tests.simulations import coverage, observed, studies, untrained
 
 SEEDS = (5, 10, 20)
 
@@ -28,6 +30,20 @@ def intervals(number: int) -> None:
     print(f'{noise:26}{seeds:3} seeds{coverage.coverage(number, seeds, noise):31.1%}', flush=True)
 
 
+def skewness(number: int) -> None:
+  print('skewness of a sample, without its sign      mean                     above 1')
+  for seeds in SEEDS[:2]:
+    settings = observed.observed(seeds)
+    pairs = np.concatenate(settings)
+    mean, low, high = observed.mean_and_interval(settings)
+    name = f'{len(pairs)} of {len(settings)} settings, here'
+    spread = f'({low:.2f} to {high:.2f})'
+    print(f'{name:26}{seeds:3} seeds{mean:13.2f} {spread}{np.mean(pairs > 1):14.0%}')
+    for noise in studies.NOISE:
+      found = observed.invented(number, seeds, noise)
+      print(f'{noise:26}{seeds:3} seeds{found.mean():13.2f}{np.mean(found > 1):29.0%}', flush=True)
+
+
 def cells(number: int) -> None:
   print(f'the same over {coverage.CELLS} cells              a seed once   stratified by cell')
   for seeds in SEEDS[:2]:
@@ -42,12 +58,22 @@ def reference(number: int) -> None:
     print(f'{"one run, 10000 examples":26}{seeds:3} seeds{within:18.1%}{beyond:15.1%}', flush=True)
 
 
+def nothing_learnt(number: int) -> None:
+  del number  # these nets are trained
+  print('nothing learnt    nets   above guessing   above before   trained')
+  for norm, found in untrained.count(untrained.study(seeds=50)).items():
+    nets, guessing, before, trained = found
+    print(f'{norm:16}{nets:6}{guessing:17}{before:15}{trained:10}', flush=True)
+
+
 PARTS = {
   'coverage': intervals,
+  'skewness': skewness,
   'reference': reference,
   'cells': cells,
   'claims': claims,
   'winner': winner,
+  'untrained': nothing_learnt,
 }
 
 
