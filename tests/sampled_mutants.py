@@ -5,7 +5,8 @@
 Where tests/mutants.py tries what somebody thought of, this draws: a comparison, an operator, a
 number, a name or the order of two things is changed. First the tests run once, and it is noted
 which function which test calls; for each mutant the tests run that call its function, those that
-call the least first, until one fails. What survives is a missing test or changes nothing.
+call the least first and at last those that make the committed reports again, until one fails. What
+survives is a missing test or changes nothing.
 NORMS_CALLS=FILE keeps what was noted for the next time; AT_ONCE=1 takes one core, not two.
 """
 
@@ -25,8 +26,11 @@ PATHS = ('lab/statistics', 'lab/report', 'lab/records.py', 'lab/columns.py',
          'lab/engine/evaluation.py')  # fmt: skip
 # Those of the lab that train no net for long, or the whole would take hours.
 TESTS = ('report', 'statistics', 'figures', 'page', 'large', 'columns', 'records', 'evidence',
-         'values', 'two_studies', 'peers_study', 'evaluation', 'designs')  # fmt: skip
-MOST = 60  # tests of a mutant
+         'values', 'two_studies', 'peers_study', 'evaluation', 'designs', 'rebuilt', 'claims',
+         'committed', 'pointed')  # fmt: skip
+# Of the slow ones only those that make a report again, without training.
+MARKED = 'not (peers or gpu or faults) and (rebuilt or not slow)'
+MOST = 40  # tests of a mutant, beside those
 
 
 def tests_of(place: Place, calls: dict[str, list[str]]) -> list[str]:
@@ -34,7 +38,8 @@ def tests_of(place: Place, calls: dict[str, list[str]]) -> list[str]:
   key = f'{place.file}:{place.function}' if place.function else f'{place.file}:'
   callers = {t: len(keys) for t, keys in calls.items() if any(
     k == key or (not place.function and k.startswith(key)) for k in keys)}  # fmt: skip
-  return sorted(callers, key=lambda test: callers[test])[:MOST]
+  ordered = sorted(callers, key=lambda test: callers[test])
+  return ordered[:MOST] + [test for test in ordered[MOST:] if 'test_rebuilt' in test]
 
 
 def main(sample: list[Place]) -> int:
@@ -49,7 +54,7 @@ def main(sample: list[Place]) -> int:
       for i, (place, tests) in enumerate(callers.items()):
         if tests:
           folder = _copied(whole, pathlib.Path(name, str(i)))
-          yield forks.Run(str(i), apply(place, folder), ('-x', '-q', *tests))
+          yield forks.Run(str(i), apply(place, folder), ('-x', '-q', '-m', MARKED, *tests))
 
     fates = {place: 'NO TEST' for place, tests in callers.items() if not tests}
     for place in fates:
@@ -88,7 +93,7 @@ def _calls(whole: pathlib.Path, noted: pathlib.Path) -> dict[str, list[str]]:
   named = sorted((ROOT / 'tests/lab').glob('test_*.py'))
   files = [f'tests/lab/{file.name}' for file in named if any(t in file.name for t in TESTS)]
   noted = pathlib.Path(os.environ.setdefault('NORMS_CALLS', str(noted)))
-  run = forks.Run('unbroken', whole, ('-q', '-p', 'tests.noting_calls', *files))
+  run = forks.Run('unbroken', whole, ('-q', '-m', MARKED, '-p', 'tests.noting_calls', *files))
   for _, outcome in forks.outcomes([run], 1):
     if outcome.status:
       sys.exit(f'the tests fail without any mutant:\n{outcome.output[-2000:]}')
