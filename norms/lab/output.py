@@ -5,6 +5,9 @@ import os
 import sys
 from typing import Any, TextIO
 
+# In the order of their numbers: the least that is free is that of the next file.
+STREAMS = {'stdin': 'standard input', 'stdout': 'standard output', 'stderr': 'standard error'}
+
 
 class Lasting:
   """A stream on which nothing fails: what cannot be written any more is lost, and nothing else."""
@@ -41,7 +44,12 @@ class Lasting:
 def outlive() -> None:
   """Makes this process go on whatever becomes of its standard output and error."""
   program: Any = sys  # whose streams, to a checker, are of one class only
-  for name, said in (('stdout', 'standard output'), ('stderr', 'standard error')):
+  for name, said in STREAMS.items():
+    if getattr(program, name) is None:
+      # Closed before the program began, as by >&-: a file that is opened next must not be in its
+      # place, since libraries write there.
+      null = os.open(os.devnull, os.O_RDWR)
+      setattr(program, name, os.fdopen(null, 'r' if name == 'stdin' else 'w', encoding='utf-8'))
     stream = getattr(program, name)
-    if stream is not None and not isinstance(stream, Lasting):
+    if name != 'stdin' and not isinstance(stream, Lasting):
       setattr(program, name, Lasting(stream, said))

@@ -2,6 +2,9 @@
 
 import importlib
 import os
+import pathlib
+import shlex
+import subprocess
 import sys
 
 import jax
@@ -158,6 +161,18 @@ def test_a_stream_that_nobody_reads_any_more_ends_nothing(capsys):
   assert capsys.readouterr().err.splitlines() == [
     'standard output: Broken pipe: no more is shown, all else goes on'
   ]
+
+
+@pytest.mark.parametrize('closed', ['>&-', '>&- 2>&-', '<&- >&- 2>&-'])
+def test_a_stream_that_was_never_open_ends_nothing_and_no_file_takes_its_place(closed, tmp_path):
+  code = (
+    'import os, pathlib, sys; from norms.lab import output; output.outlive(); print("lost");'
+    'print("lost", file=sys.stderr); file = open("file", "w"); sys.exit(file.fileno())'
+  )
+  command = f"{shlex.quote(sys.executable)} -c '{code}' {closed}"
+  environment = os.environ | {'PYTHONPATH': str(pathlib.Path(__file__).parents[2])}
+  status = subprocess.run(['sh', '-c', command], cwd=tmp_path, env=environment).returncode
+  assert status >= 3 and (tmp_path / 'file').read_text() == ''
 
 
 def test_an_axis_without_values_is_named():

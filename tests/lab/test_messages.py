@@ -1,9 +1,12 @@
 """Messages: what is wrong in a config is one line, with the thing, the value and what to do."""
 
+import sys
+
 import pytest
 import small
 
 from norms.lab import mistakes, overrides, study, sweep
+from norms.lab.cluster import cluster
 from norms.lab.engine import optimizer
 
 
@@ -163,3 +166,11 @@ def test_train_says_it_in_one_line(arguments, says, tmp_path, command):
   assert done.returncode == 2, done.stderr
   assert says in done.stderr and done.stderr.startswith('train.py: ')
   assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_scheduler_without_the_extra_is_one_line(monkeypatch):
+  """It names what works from a checkout: there is no release yet."""
+  monkeypatch.setitem(sys.modules, 'distributed', None)
+  says = r"--scheduler=tcp://here:1 needs the package distributed: pip install -e '\.\[cluster\]'"
+  with pytest.raises(ValueError, match=says), cluster.connected('tcp://here:1'):
+    pass

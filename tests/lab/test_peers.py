@@ -261,5 +261,5 @@ def test_a_library_that_is_not_installed_is_left_out_with_a_line(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == 'haiku' else name)
   assert not peers.installed('haiku')
   assert peers.absent(['linen', 'haiku']) == (
-    'left out, not installed: Haiku: pip install "norms[peers]"'
+    'left out, not installed: Haiku: pip install -e ".[peers]"'
   )

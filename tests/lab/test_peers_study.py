@@ -37,7 +37,7 @@ def test_a_comparison_runs_reports_and_is_not_run_twice(asked, tmp_path, monkeyp
   installed = peers.installed
   monkeypatch.setattr(peers, 'installed', lambda name: name != 'haiku' and installed(name))
   study = parity.from_config(asked, doc='notes', command='the command')
-  assert study.absent == 'left out, not installed: Haiku: pip install "norms[peers]"'
+  assert study.absent == 'left out, not installed: Haiku: pip install -e ".[peers]"'
   units = parity.pending(study, tmp_path)
   assert [unit.label for unit in units] == ['layer, norms', 'layer, Flax linen']
   assert study.absent in parity.describe(study, units, tmp_path)

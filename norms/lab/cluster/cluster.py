@@ -87,7 +87,7 @@ def connected(address: str) -> Iterator[Any]:
     from distributed.comm.addressing import get_address_host_port
   except ImportError as error:
     raise ValueError(
-      f"--scheduler={address} needs the package distributed: pip install 'norms[cluster]'"
+      f"--scheduler={address} needs the package distributed: pip install -e '.[cluster]'"
     ) from error
   for name in list(logging.root.manager.loggerDict):
     if name.startswith('distributed'):  # what it says in many lines is said here in one

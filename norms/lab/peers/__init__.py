@@ -109,4 +109,4 @@ def absent(libraries: Iterable[str]) -> str:
   titles = [LIBRARIES[name].title for name in libraries if not installed(name)]
   if not titles:
     return ''
-  return f'left out, not installed: {", ".join(titles)}: pip install "norms[peers]"'
+  return f'left out, not installed: {", ".join(titles)}: pip install -e ".[peers]"'
