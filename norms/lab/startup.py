@@ -1,14 +1,17 @@
 """What a program that runs the lab sets before it begins: where its processes come from, and where
 compiled programs are kept."""
 
+import atexit
 import hashlib
 import multiprocessing
 from multiprocessing import forkserver, resource_tracker
 import os
 import pathlib
 import platform
+import shutil
 import signal
 import sys
+import tempfile
 from typing import Any
 
 import jax
@@ -55,6 +58,21 @@ def cache_compilations(threads: int = 0) -> str:
   return ''
 
 
+def settle_figures() -> None:
+  """Where a user's home cannot be written to, gives matplotlib a folder for this run: each process
+  would make one of its own, say so in two lines, and leave it where it is killed."""
+  if 'MPLCONFIGDIR' in os.environ:
+    return
+  home = pathlib.Path(os.environ.get('XDG_CONFIG_HOME') or os.path.expanduser('~/.config'))
+  try:
+    (home / 'matplotlib').mkdir(parents=True, exist_ok=True)
+    durable.check_writable(home / 'matplotlib')
+  except OSError:
+    folder = tempfile.mkdtemp(prefix='norms-')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ['MPLCONFIGDIR'] = folder
+
+
 def machine() -> str:
   """A key of the processor's instructions: a program compiled for others may crash here."""
   info = pathlib.Path('/proc/cpuinfo')
@@ -71,6 +89,7 @@ def cores() -> int:
 
 def prepare() -> None:
   """Starts the process from which workers are forked: it imports for them while this one plans."""
+  settle_figures()
   # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
   if sys.platform != 'linux' or cores() < 2:
     return

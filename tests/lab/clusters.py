@@ -18,7 +18,7 @@ class Cluster:
   """A scheduler at `address`; its workers are `workers`, processes of one thread each."""
 
   def __init__(self, folder: pathlib.Path):
-    self._folder = folder
+    self.folder = folder  # their temporary one, too
     self._log = (folder / 'cluster.log').open('w')
     file = folder / 'scheduler.json'
     options = ['--host=127.0.0.1', '--port=0', '--no-dashboard', f'--scheduler-file={file}']
@@ -35,7 +35,7 @@ class Cluster:
   def join(self, count: int, *options: str, **environment: str) -> list[subprocess.Popen]:
     """Starts so many workers more, and waits for them."""
     usual = ['--nthreads=1', '--no-nanny', '--no-dashboard', '--host=127.0.0.1']
-    usual += [f'--scheduler-file={self._file}', f'--local-directory={self._folder}']
+    usual += [f'--scheduler-file={self._file}', f'--local-directory={self.folder}']
     started = [self._start('worker', *usual, *options, **environment) for _ in range(count)]
     self.workers += started
     with distributed.Client(self.address, set_as_default=False) as client:
@@ -44,10 +44,11 @@ class Cluster:
 
   def _start(self, what: str, *options: str, **environment: str) -> subprocess.Popen:
     # Nothing of a user's is on its path: what a study names must come with it.
-    environment = os.environ | {'PYTHONPATH': str(ROOT)} | QUIET | environment
+    own = {'PYTHONPATH': str(ROOT), 'TMPDIR': str(self.folder)}
+    environment = os.environ | own | QUIET | environment
     return subprocess.Popen(
       [sys.executable, '-m', 'distributed.cli.dask_' + what, *options],
-      cwd=self._folder, env=environment, stdout=self._log, stderr=self._log, start_new_session=True,
+      cwd=self.folder, env=environment, stdout=self._log, stderr=self._log, start_new_session=True,
     )  # fmt: skip
 
   def close(self) -> None:

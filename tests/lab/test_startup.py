@@ -60,4 +60,15 @@ def test_a_home_that_cannot_be_written_has_no_cache_and_one_line(tmp_path):
   (tmp_path / '.cache').write_text('a file in the place of the folder')
   folder, _, line = asked(HOME=str(tmp_path))
   assert folder == 'None'
+  code = 'from norms.lab import startup; startup.settle_figures(); import matplotlib as m; '
+  code += 'print(m.get_configdir(), m.get_cachedir())'
+  (tmp_path / '.config').write_text('another one')
+  removed = ('MPLCONFIGDIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME')
+  kept = {key: value for key, value in os.environ.items() if key not in removed}
+  done = subprocess.run(
+    [sys.executable, '-c', code], env=kept | {'PYTHONPATH': str(ROOT), 'HOME': str(tmp_path)},
+    capture_output=True, text=True, check=True,
+  )  # fmt: skip
+  (place,) = set(done.stdout.split())
+  assert not done.stderr and 'norms-' in place and not pathlib.Path(place).exists()
   assert 'compiled programs are not kept, since' in line and 'JAX_COMPILATION_CACHE_DIR' in line

@@ -1,11 +1,14 @@
-"""A process that runs groups for a worker of a cluster: python -m norms.lab.cluster.seat PIPE
+"""A process that runs groups for a cluster's worker: python -m norms.lab.cluster.seat PIPE FOLDER
 
 It is JAX's and the study's alone: a user's module is imported in it once, and never stale.
 """
 
+from collections.abc import Callable
+import functools
 from multiprocessing.connection import Connection
 import os
 import pathlib
+import shutil
 import sys
 import threading
 
@@ -14,11 +17,18 @@ from norms.lab.cluster import parcel
 from norms.lab.runner import identity, serving
 from norms.lab.workdir import claims
 
+TRIES = 3
+_ending = threading.Lock()  # which is never let go
 
-def main(pipe: Connection) -> None:
+
+def main(pipe: Connection, folder: str) -> None:
   """Takes a study, says '' or why it cannot, and runs groups of it until the pipe is closed."""
-  threading.Thread(target=_end_with_who_asked, daemon=True).start()
-  raw, workdir, folder, threads = pipe.recv()
+  end = functools.partial(_end, folder)
+  threading.Thread(target=_end_with_who_asked, args=(end,), daemon=True).start()
+  try:
+    raw, workdir, threads = pipe.recv()
+  except EOFError:
+    end()
   try:
     packed, study = parcel.unpack(raw, pathlib.Path(folder, 'modules'))
     identity.check_settings()
@@ -28,14 +38,23 @@ def main(pipe: Connection) -> None:
     return
   pipe.send('')
   threads = min(threads, 1) if packed.exact else threads
-  serving.serve(pipe, study, pathlib.Path(workdir), threads, packed.plain)
+  serving.serve(pipe, study, pathlib.Path(workdir), threads, packed.plain, alone=end)
+  end()
 
 
-def _end_with_who_asked() -> None:
+def _end_with_who_asked(end: Callable[[], None]) -> None:
   """Ends this process with the one that started it, killed perhaps: its standard input closes."""
   sys.stdin.buffer.read()
-  os._exit(1)
+  end()
+
+
+def _end(folder: str) -> None:
+  with _ending:
+    # Who made the folder is gone, and takes it away no more; a group may write to it just now.
+    for _ in range(TRIES):
+      shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 if __name__ == '__main__':
-  main(Connection(int(sys.argv[1])))
+  main(Connection(int(sys.argv[1])), sys.argv[2])

@@ -35,7 +35,8 @@ class Seat:
     self._workdir = pathlib.Path(workdir or pathlib.Path(self._folder.name, 'results'))
     self._pipe, theirs = multiprocessing.Pipe()
     # It finds what this worker finds, in this order, and not what lies in its current folder.
-    command = [sys.executable, '-P', '-m', 'norms.lab.cluster.seat', str(theirs.fileno())]
+    command = [sys.executable, '-P', '-m', 'norms.lab.cluster.seat']
+    command += [str(theirs.fileno()), self._folder.name]
     paths = os.pathsep.join(filter(None, sys.path))
     with contextlib.closing(theirs):
       self._process = subprocess.Popen(
@@ -45,7 +46,7 @@ class Seat:
     self.timer: threading.Timer | None = None
     try:
       with self._told():
-        self._pipe.send((packed, str(self._workdir), self._folder.name, threads))
+        self._pipe.send((packed, str(self._workdir), threads))
         said = self._pipe.recv()
       if said:
         raise Refused(said)

@@ -1,5 +1,7 @@
 """What a process does that runs groups for another one: it asks at each epoch whether to go on."""
 
+from collections.abc import Callable
+import functools
 import gc
 import os
 import pathlib
@@ -35,10 +37,18 @@ def _goes_on(tick: Tick, group: Group, said: tuple[int, int]) -> bool:
   return True
 
 
-def serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
+def serve(
+  pipe,
+  study: Study,
+  workdir: pathlib.Path,
+  threads: int,
+  plain: bool,
+  alone: Callable[[], None] | None = None,
+) -> None:
   """Runs each group that is sent, and asks at each epoch whether to go on.
 
-  threads: what XLA takes for the number of cores, when it starts; 0: what it finds.
+  threads: what XLA takes for the number of cores, when it starts; 0: what it finds. alone: ends
+  this process, where who asked is gone, killed perhaps.
   """
   output.outlive()
   if threads:
@@ -52,7 +62,7 @@ def serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) 
       pipe.send((done, diverged))
       going = pipe.recv()
     except (EOFError, OSError):
-      os._exit(1)  # who asked is gone, killed perhaps: leave no process behind
+      (alone or functools.partial(os._exit, 1))()  # leave no process behind
     if not going:
       raise Stopped
 
