@@ -39,6 +39,14 @@ def test_what_one_holds_no_other_gets(tmp_path):
   assert not state(tmp_path)
 
 
+def test_what_a_worker_holds_says_whose_worker_it_is(tmp_path, monkeypatch):
+  parent = type('Parent', (), {'pid': os.getppid()})
+  monkeypatch.setattr(claims.multiprocessing, 'parent_process', lambda: parent)
+  with claims.held(tmp_path, trials(seed=(0,)), set):
+    (who,) = state(tmp_path).values()
+  assert who['for'] == os.getppid()
+
+
 def test_what_is_done_is_looked_at_where_others_came(tmp_path):
   (a,) = trials(seed=(0,))
   asked = []
@@ -59,7 +67,7 @@ def test_what_is_done_is_looked_at_where_others_came(tmp_path):
         assert not mine  # while two are there, each time
 
 
-@pytest.mark.parametrize('how', ['ended', 'silent', 'torn'])
+@pytest.mark.parametrize('how', ['ended', 'orphan', 'silent', 'torn'])
 def test_a_stale_claim_is_taken_over(how, tmp_path):
   (a,) = trials(seed=(0,))
   with subprocess.Popen(['true']) as gone:
@@ -70,6 +78,7 @@ def test_a_stale_claim_is_taken_over(how, tmp_path):
   living = {'host': 'elsewhere', 'pid': 1, 'beat': time.time(), 'trials': [a.hash]}
   stale = {
     'ended': living | {'host': claims.durable.host(), 'pid': gone.pid},
+    'orphan': living | {'host': claims.durable.host(), 'pid': os.getpid(), 'for': gone.pid},
     'silent': living | {'beat': time.time() - claims.STALE - 1},
     'torn': living,
   }[how]
@@ -162,21 +171,37 @@ def test_a_shard_says_what_is_left(tmp_path):
     assert frame['norm'].nunique() == i and len(frame.attrs['left']) == lines
 
 
+def _at_work(folder, begun):
+  """Whether all have come, and the first one's workers have something to run."""
+  try:
+    held = list(state(folder).values())
+  except (OSError, ValueError):  # not there yet, or just being written
+    return False
+  came = {each['pid'] for each in held if not each['trials']}
+  return came == {each.pid for each in begun} and any(
+    each['trials'] and each.get('for') == begun[0].pid for each in held
+  )
+
+
 @pytest.mark.faults
 def test_four_processes_on_one_folder_run_every_group_once(tmp_path):
   """One of them is killed with its workers; the others take over what it held."""
   command = [sys.executable, 'train.py', '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
-             '--config.sweep.seed=0,1,2,3,4,5', '--config.epochs=40']  # fmt: skip
+             '--config.sweep.batch_size=64,128,256', '--config.sweep.seed=0,1,2,3,4,5',
+             '--config.epochs=10']  # fmt: skip
   begun = [
     subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(4)
   ]
-  time.sleep(25)
+  while not _at_work(tmp_path, begun):
+    assert all(process.poll() is None for process in begun)
+    time.sleep(0.1)
   begun[0].kill()
   said = [process.communicate(timeout=500) for process in begun]
   assert [process.returncode for process in begun[1:]] == [0, 0, 0], said
   told, frame = records.provenance(tmp_path), records.load(tmp_path)
   assert sum(each['trials'] for each in told) == frame['trial'].nunique()
+  assert any('report: ' in out for out, _ in said[1:]), said
   summary = json.loads((tmp_path / 'report' / 'summary.json').read_text())
   assert summary['name'] == 'sweep-smoke'
   assert any('report: ' in out for out, _ in said[1:])

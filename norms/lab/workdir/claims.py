@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import fcntl
 import json
+import multiprocessing
 import os
 import pathlib
 import secrets
@@ -125,6 +126,8 @@ def _claim(
   workdir: str | os.PathLike, state: dict[str, Any], token: str, trials: Iterable[str]
 ) -> None:
   claim = {'host': durable.host(), 'pid': os.getpid(), 'beat': time.time()}
+  # A worker ends with who started it, killed perhaps, and what it is at work on is lost.
+  claim |= {'for': parent.pid} if (parent := multiprocessing.parent_process()) else {}
   state['claims'][token] = claim | {'trials': sorted(trials)}
   with _lock:
     _mine[token] = records.folder(workdir).absolute(), state['claims'][token]
@@ -145,7 +148,8 @@ def _living(state: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _holds(claim: dict[str, Any]) -> bool:
-  if claim['host'] == durable.host() and not durable.alive(claim['pid']):
+  here = [claim['pid'], claim.get('for', claim['pid'])] if claim['host'] == durable.host() else []
+  if not all(map(durable.alive, here)):
     return False
   return time.time() - claim['beat'] < STALE
 
