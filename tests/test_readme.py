@@ -79,12 +79,16 @@ def test_the_sentences_that_the_answers_rest_on_are_in_the_reports():
     'the lead of batch norm is +0.0039 (mean; 95% interval -0.0037 to +0.0116): undecided' in sweep
   )
   assert 'all seeds of batch norm train over 3.0 decades (0.01 to 10) of initial scale' in sweep
+  assert re.search(r'layer norm the best of all\? \*\*undecided\*\* ', sweep)
   scale = (ROOT / 'results/cifar_init_scale/report/report.md').read_text()
   assert 'to 0.01, 0 of 60 trials of the net with no norm trained: supported' in scale
   assert 'by a factor of 0.000455 to 0.0399' in scale
   assert 'all seeds of batch norm train over 2.7 decades' in scale
+  for why in ('does its signal die out?', 'does its signal blow up?'):
+    assert f'{why} **supported** (`passes_on`)' in scale
   few = (ROOT / 'results/cifar_few_features/report/report.md').read_text()
   assert 'At hidden features 1, 0 of 5 trials of layer norm trained: supported' in few
+  assert 'does nothing pass it? **supported** (`passes_on`)' in few
 
 
 @pytest.mark.parametrize('page', ['README.md', 'results/README.md', 'CONTRIBUTING.md'])

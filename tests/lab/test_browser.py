@@ -1,5 +1,7 @@
 """The page in a real browser: nothing fails, tables sort and filter, dark, narrow, by keyboard."""
 
+import pathlib
+
 import browsers
 import pytest
 from test_page import CLAIMS
@@ -7,6 +9,7 @@ from test_report import PROVENANCE, records, study
 
 from norms.lab import report, statistics
 
+RESULTS = pathlib.Path(__file__).parents[2] / 'results'
 pytestmark = pytest.mark.slow  # a browser starts
 
 FOCUSED = """
@@ -104,6 +107,16 @@ def test_a_phone_scrolls_in_one_direction(browser, page):
   assert browser.execute_script(size) == [390, 390]
 
 
+def test_committed_pages_fail_nowhere_and_fit_a_phone(browser):
+  pages = [RESULTS / 'index.html', *RESULTS.glob('*/re*/index.html')]
+  assert len(pages) == 13
+  for file in pages:
+    browsers.show(browser, file, width=390, height=844)
+    size = 'return [document.documentElement.scrollWidth, window.innerWidth]'
+    assert browser.execute_script(size) == [390, 390], file
+    assert browser.get_log('browser') == [], file
+
+
 def test_question_answer_and_figure_are_seen_at_once(browser, page):
   browsers.show(browser, page)
   script = 'return document.querySelector(arguments[0]).getBoundingClientRect().bottom'
@@ -139,7 +152,7 @@ def test_a_screen_reader_hears_the_finding_of_a_figure(browser, page):
   ]
   verdict = statistics.verdicts(records(seeds=5), CLAIMS)[1]
   finding = verdict.sentence.partition(': supported')[0]
-  assert any(name.startswith(f'Every seed. {finding}') for name in named)
+  assert any(name.startswith(f'Test accuracy of every seed. {finding}') for name in named)
 
 
 FIGURE = """
@@ -161,7 +174,7 @@ def test_the_pointer_is_told_the_value_and_the_trial_of_a_point(browser, page):
   const box = mark.getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
   """
-  x, y = browser.execute_script(FIGURE + script, 'Every seed')
+  x, y = browser.execute_script(FIGURE + script, 'Test accuracy of every seed')
   move = {'type': 'mouseMoved', 'x': x, 'y': y}
   browser.execute_cdp_cmd('Input.dispatchMouseEvent', move)
   frame = records(seeds=5)

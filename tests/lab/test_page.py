@@ -156,9 +156,13 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
 
 def test_a_figure_says_its_finding_to_a_screen_reader(html):
   (verdict,) = statistics.verdicts(records(seeds=5), CLAIMS[1:2])
-  (label,) = re.findall(r'aria-label="(Every seed\. .*?)"', html)
+  (label,) = re.findall(r'aria-label="(Test accuracy of every seed\. .*?)"', html)
   finding, _, outcome = verdict.sentence.partition(': supported')
-  assert outcome and label.startswith(f'Every seed. {finding}') and ' A point per seed' in label
+  assert (
+    outcome
+    and label.startswith(f'Test accuracy of every seed. {finding}')
+    and ' A point per seed' in label
+  )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Sentences, titles and orders of a report, in the cases that a broken line would get wrong."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +10,8 @@ from test_report import records, study
 import test_report_why as probed
 
 from norms.lab import statistics
-from norms.lab.report import findings, measurements, origins, questions, varied, view
-from norms.lab.report.figures import heat_maps, sheets, writing
+from norms.lab.report import findings, measurements, origins, page, questions, varied, view
+from norms.lab.report.figures import heat_maps, scales, sheets, writing
 from norms.lab.report.parity.drift import figures, tables, verdicts
 from norms.lab.report.probes import at_start, layer_figures
 from norms.lab.statistics import design
@@ -182,3 +183,21 @@ def test_numbers_of_a_heat_map_can_be_read():
       assert text.get_color() == (heat_maps.DARK if light else heat_maps.LIGHT)
       inks.add(text.get_color())
   assert len(inks) == 2
+
+
+def test_no_line_ends_within_a_number():
+  text = page.unbroken('<b> 5.4e-08, 1e-6 and e-mail')
+  parts = [f'<span class="whole">{number}</span>' for number in ('5.4e-08', '1e-6')]
+  assert str(text) == f'&lt;b&gt; {parts[0]}, {parts[1]} and e-mail'
+
+
+def test_a_band_that_ends_near_zero_does_not_stretch_an_axis_of_logs():
+  table = pd.DataFrame({'value': [0.1, 1.0], 'low': [-1.0, 1e-7], 'high': [0.2, 2.0]})
+  table['share_trained'] = 1.0
+  _, ax = plt.subplots()
+  said = scales.fit_y([ax], 'train_loss', table)
+  low, high = ax.get_ylim()
+  assert 0.005 < low < 0.01 and 2 < high < 4
+  assert said == 'Bands whose ends are near zero go on below the axis.'
+  assert scales.fit_y([ax], 'train_loss', table.assign(low=0.05)) == ''
+  plt.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent import futures
 import pathlib
+import re
 from typing import Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
 from norms.lab import statistics
@@ -40,6 +42,7 @@ from norms.lab.statistics import stated, words
 
 INDEX = 'index.html'
 BADGES = {'supported': '✓', 'refuted': '×', 'equivalent': '=', 'undecided': '?'}
+EXPONENT = re.compile(r'\d(?:\.\d+)?e-\d+')
 MARKDOWN_CELLS = 200  # lines; a longer table is left to summary.csv
 
 
@@ -162,8 +165,14 @@ def _arranged(
   return {'key_figure': key, 'key_finding': finding, 'groups': groups}
 
 
+def unbroken(text: str) -> markupsafe.Markup:
+  """The text, in which no line ends within a number such as 5.4e-08."""
+  parts = EXPONENT.sub(r'<span class="whole">\g<0></span>', str(markupsafe.escape(text)))
+  return markupsafe.Markup(parts)
+
+
 def _templates() -> jinja2.Environment:
-  return jinja2.Environment(
+  made = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
     autoescape=lambda name: name is not None and '.html' in name,
     trim_blocks=True,
@@ -172,6 +181,8 @@ def _templates() -> jinja2.Environment:
     # An undefined name is an error: a template with a slip of the pen must not print a gap.
     undefined=jinja2.StrictUndefined,
   )
+  made.filters['unbroken'] = unbroken
+  return made
 
 
 def put(path: pathlib.Path, text: str) -> None:

@@ -119,7 +119,8 @@ def seeds(view: View) -> Drawing:
   ax.set_xlim(*scales.limits(view.score, near['score'], shown[['low', 'high']]))
   what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
   text = caption(view, what, (), notes=[_beyond(rows, ax.get_xlim())])
-  return Drawing('accuracy_by_seed', 'Every seed', text, figure)
+  title = f'{words.sentence(words.label(view.score))} of every seed'
+  return Drawing('accuracy_by_seed', title, text, figure)
 
 
 def _near(rows: pd.DataFrame) -> pd.DataFrame:

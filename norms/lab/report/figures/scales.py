@@ -41,21 +41,39 @@ def fit_y(axes: Sequence[Axes], metric: str, table: pd.DataFrame) -> str:
   """scale_y to a summary; returns in words what lies beyond the axes, '' where nothing does.
 
   On an axis of logs that is what lies DECADES beyond the values of cells in which every seed
-  trained: a loss of 1e25 of one that did not would flatten all others.
+  trained: a loss of 1e25 of one that did not would flatten all others. Nor does a band stretch
+  such an axis whose interval ends near zero, or below it, where logs have no end.
   """
   values = table[['low', 'high', 'value']].to_numpy(float)
-  trained = values[table['share_trained'].to_numpy() == 1]
-  trained = trained[np.isfinite(trained) & (trained > 0)]
-  if not is_log(metric) or not trained.size:
+  if not is_log(metric):
     scale_y(axes, metric, values)
     return ''
+  values, notes = _bands_within_a_decade(values)
+  trained = values[table['share_trained'].to_numpy() == 1]
+  trained = trained[np.isfinite(trained) & (trained > 0)]
+  if not trained.size:
+    scale_y(axes, metric, values)
+    return notes
   shown = np.clip(values, trained.min() / 10**DECADES, trained.max() * 10**DECADES)
   scale_y(axes, metric, shown)
   cut = values[np.isfinite(values) & (values > 0) & (values != shown)]
   if not cut.size:
-    return ''
+    return notes
   ends = ' to '.join(dict.fromkeys(words.number(end) for end in (cut.min(), cut.max())))
-  return f'Beyond the axis, {DECADES} decades from the values of nets that trained: {ends}.'
+  beyond = f'Beyond the axis, {DECADES} decades from the values of nets that trained: {ends}.'
+  return f'{notes} {beyond}'.strip()
+
+
+def _bands_within_a_decade(values: np.ndarray) -> tuple[np.ndarray, str]:
+  """Rows of low, high and centre, no low further than a decade below all centres; and a note."""
+  low, high, centre = values.T
+  centres = centre[np.isfinite(centre) & (centre > 0)]
+  if not centres.size or not (low < centres.min() / 10).any():
+    return values, ''
+  low = np.maximum(low, centres.min() / 10)
+  return np.stack(
+    [low, high, centre], axis=1
+  ), 'Bands whose ends are near zero go on below the axis.'
 
 
 def scale_y(axes: Iterable[Axes], metric: str, *values: Any) -> None:
