@@ -27,7 +27,8 @@ PATHS = ('lab/statistics', 'lab/report', 'lab/records.py', 'lab/columns.py',
 # Those of the lab that train no net for long, or the whole would take hours.
 TESTS = ('report', 'statistics', 'figures', 'page', 'large', 'columns', 'records', 'evidence',
          'values', 'two_studies', 'peers_study', 'evaluation', 'designs', 'rebuilt', 'claims',
-         'committed', 'pointed')  # fmt: skip
+         'committed', 'pointed', 'live', 'compared', 'selection')  # fmt: skip
+INDEX = 'tests/test_docs.py::test_the_table_of_studies_is_that_of_the_committed_reports'
 # Of the slow ones only those that make a report again, without training.
 MARKED = 'not (peers or gpu or faults) and (rebuilt or not slow)'
 MOST = 40  # tests of a mutant, beside those
@@ -92,6 +93,7 @@ def _calls(whole: pathlib.Path, noted: pathlib.Path) -> dict[str, list[str]]:
     return json.loads(pathlib.Path(os.environ['NORMS_CALLS']).read_text())
   named = sorted((ROOT / 'tests/lab').glob('test_*.py'))
   files = [f'tests/lab/{file.name}' for file in named if any(t in file.name for t in TESTS)]
+  files.append(INDEX)
   noted = pathlib.Path(os.environ.setdefault('NORMS_CALLS', str(noted)))
   run = forks.Run('unbroken', whole, ('-q', '-m', MARKED, '-p', 'tests.noting_calls', *files))
   for _, outcome in forks.outcomes([run], 1):
