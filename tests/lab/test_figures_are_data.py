@@ -11,6 +11,7 @@ from test_report import records, study
 
 from norms.lab.report import style, tables, view, which_figures
 from norms.lab.report.figures import against_axis, by_batch, curves, heat_maps, scales, writing
+from norms.lab.statistics import words
 
 SHOWN = {'layer': 'layer', 'no norm': 'none', 'batch': 'batch'}  # in the order of the study
 BATCHES, SCALES = (4, 16, 64), (0.01, 1.0, 100.0)
@@ -92,9 +93,13 @@ def test_a_metric_against_an_axis_a_panel_per_value():
     assert sorted(x for line in hollow for x in line.get_xdata()) == [0.01, 100]  # of no norm
 
 
-def test_every_seed():
-  frame = last(recorded())
-  (ax,) = against_axis.seeds(seen()).figure.axes
+@pytest.mark.parametrize('metric', ['', 'train_loss'])
+def test_every_seed(metric):
+  frame, shown = last(recorded()), metric or 'test_accuracy'
+  drawing = against_axis.seeds(seen(), metric)
+  assert drawing.name == f'{metric or "accuracy"}_by_seed'
+  assert drawing.title == f'{words.label(shown).capitalize()} of every seed'
+  (ax,) = drawing.figure.axes
   labels = [text.get_text() for text in ax.get_yticklabels()]
   assert labels == list(SHOWN)
   usual = frame[(frame['batch_size'] == 16) & (frame['init_scale'] == 1)]
@@ -104,9 +109,9 @@ def test_every_seed():
     ]
     x = np.concatenate([line.get_xdata() for line in dots if (line.get_ydata() == y).all()])
     own = usual[usual['norm'] == SHOWN[label]].sort_values('seed')
-    np.testing.assert_allclose(x, own['test_accuracy'])
+    np.testing.assert_allclose(x, own[shown])
   joined = [line.get_xdata() for line in ax.get_lines() if _colour(line) == style.MUTED]
-  wide = usual.pivot(index='seed', columns='norm', values='test_accuracy')[list(SHOWN.values())]
+  wide = usual.pivot(index='seed', columns='norm', values=shown)[list(SHOWN.values())]
   np.testing.assert_allclose(np.array(joined), wide)
 
 

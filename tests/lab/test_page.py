@@ -21,6 +21,7 @@ from norms.lab.report import (
   trials,
   varied,
   view,
+  which_figures,
 )
 from norms.lab.runner import provenance
 
@@ -152,6 +153,16 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
   assert (key.name, finding) == ('test_accuracy_by_batch_size', groups[0].finding)
   assert rest == groups[1:]
   assert seen.norms == ['layer', 'no norm', 'batch']
+
+
+@pytest.mark.parametrize(('claim', 'names'), [
+  ('beats', ['train_loss_by_seed', 'accuracy_by_seed', 'training_curves']),
+  ('rises', ['accuracy_by_seed', 'training_curves']),
+])  # fmt: skip
+def test_seeds_are_shown_by_what_the_first_claim_compares(claim, names):
+  claims = (claim, {'norm': 'batch', 'than': 'none', 'metric': 'train_loss'}), *CLAIMS
+  first = which_figures.parts_of(view.of(records(), study(claims=claims)))[0]
+  assert [drawing.name for drawing in first()] == names
 
 
 def test_a_figure_says_its_finding_to_a_screen_reader(html):

@@ -34,6 +34,7 @@ MATTERS, WHERE, BETTER, ALONG, ELSE = (
   'What changes along an axis?',
   'What else was measured?',
 )
+COMPARING = ('beats', 'ranking', 'best_against_best', 'survives')
 # A figure belongs to the first question that has its name.
 QUESTIONS = (
   Question(MATTERS, (), ('importance',)),
@@ -48,8 +49,8 @@ QUESTIONS = (
     ('did_not_train_by_*', 'heat_*', 'grad_norm_by_*', 'loss_curves'),
   ),
   Question(
-    BETTER, ('beats', 'ranking', 'best_against_best', 'survives'),
-    ('accuracy_by_seed', 'bests_by_*', 'training_curves'),
+    BETTER, COMPARING,
+    ('*_by_seed', 'bests_by_*', 'training_curves'),
   ),
   Question(ALONG, ('depends_less', 'rises'), ('*accuracy_by_*', 'curves_by_*', '*_loss_by_*')),
   Question(ELSE, (), ('*',)),

@@ -7,7 +7,7 @@ import functools
 
 from norms.lab import columns as schema
 from norms.lab.columns import BATCH_SIZE, GRAD_NORM, TRAINED, VALIDATION_ACCURACY
-from norms.lab.report import measurements, timing
+from norms.lab.report import measurements, questions, timing
 from norms.lab.report.figures import against_axis, by_batch, curves, drawn_points, heat_maps
 from norms.lab.report.figures.drawing import Drawing
 from norms.lab.report.figures.writing import DrawFigures
@@ -29,8 +29,16 @@ def _overview(view: View) -> Iterator[Drawing]:
   if view.importance is not None:
     yield drawn_points.bars(view)
   if not view.is_random:  # of which no cell is more usual than others
-    yield against_axis.seeds(view)
+    for metric in view.recorded(_compared_by(view)):
+      yield against_axis.seeds(view, metric)
     yield curves.curves(view)
+
+
+def _compared_by(view: View) -> list[str]:
+  """What the first claim compares norms by, if that is not the score, and the score."""
+  (claim, options), *_ = *view.study.claims, ('', {})
+  own = options.get('metric', view.score) if claim in questions.COMPARING else view.score
+  return list(dict.fromkeys([own, view.score]))
 
 
 def _cells(view: View) -> Iterator[Drawing]:

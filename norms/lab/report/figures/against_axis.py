@@ -94,12 +94,13 @@ def bests(view: View, axis: str) -> Drawing:
   return Drawing(f'bests_by_{axis}', title, caption(view, what, (axis,), notes=notes), figure)
 
 
-def seeds(view: View) -> Drawing:
-  """Final score of every seed at the usual cell, joined by seed across the norms."""
+def seeds(view: View, metric: str = '') -> Drawing:
+  """Final score of every seed at the usual cell, or `metric`, joined by seed across the norms."""
+  metric = metric or view.score
   rows = view.at_usual(view.rows)
-  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], view.score)
-  rows = rows.assign(score=statistics.scores(rows, view.score))
-  centres = statistics.summary(rows, [NORM], view.score)
+  table = statistics.by_seed(rows, [n for n in view.norms if n in set(rows[NORM])], metric)
+  rows = rows.assign(score=statistics.scores(rows, metric))
+  centres = statistics.summary(rows, [NORM], metric)
   left = sheets.names_width(view.norms)
   high = 0.4 * len(view.norms)
   figure, (ax,) = sheets.sheet(1, columns=1, high=high, left=left, width=7.2)
@@ -113,14 +114,15 @@ def seeds(view: View) -> Drawing:
   ax.set_yticks(range(len(view.norms)), view.norms)
   ax.set_ylim(len(view.norms) - 0.4, -0.6)
   ax.grid(visible=False, axis='y')
-  ax.set_xlabel(words.label(view.score))
+  ax.set_xlabel(words.label(metric))
   near = _near(rows)
   shown = centres if near is rows else centres[centres['share_trained'] == 1]
-  ax.set_xlim(*scales.limits(view.score, near['score'], shown[['low', 'high']]))
+  ax.set_xlim(*scales.limits(metric, near['score'], shown[['low', 'high']]))
   what = 'A point per seed, joined by seed, hollow if it did not train; below them their centre'
   text = caption(view, what, (), notes=[_beyond(rows, ax.get_xlim())])
-  title = f'{words.sentence(words.label(view.score))} of every seed'
-  return Drawing('accuracy_by_seed', title, text, figure)
+  title = f'{words.sentence(words.label(metric))} of every seed'
+  name = 'accuracy' if metric == view.score else metric
+  return Drawing(f'{name}_by_seed', title, text, figure)
 
 
 def _near(rows: pd.DataFrame) -> pd.DataFrame:
