@@ -4,12 +4,13 @@
 
 Where tests/mutants.py tries what somebody thought of, this draws: a comparison, an operator, a
 number, a name or the order of two things is changed. First the tests run once, and it is noted
-which function which test calls; for each mutant the tests run that call its function, those that
-call the least first and at last those that make the committed reports again, until one fails. What
+which function which test calls; for each mutant the tests run that call its function, those of
+its room and those that call the least first and at last those that make the committed reports again, until one fails. What
 survives is a missing test or changes nothing.
 NORMS_CALLS=FILE keeps what was noted for the next time; AT_ONCE=1 takes one core, not two.
 """
 
+import collections
 from collections.abc import Iterator
 import json
 import os
@@ -39,12 +40,14 @@ def tests_of(place: Place, calls: dict[str, list[str]]) -> list[str]:
   key = f'{place.file}:{place.function}' if place.function else f'{place.file}:'
   callers = {t: len(keys) for t, keys in calls.items() if any(
     k == key or (not place.function and k.startswith(key)) for k in keys)}  # fmt: skip
-  ordered = sorted(callers, key=lambda test: callers[test])
+  room = place.file.split('/')[1].removesuffix('.py')  # whose own tests are the likeliest to fail
+  ordered = sorted(callers, key=lambda test: (f'_{room}' not in test, callers[test]))
   return ordered[:MOST] + [test for test in ordered[MOST:] if 'test_rebuilt' in test]
 
 
 def main(sample: list[Place]) -> int:
   """Tries each; 0 where at most 8% survive."""
+  sys.dont_write_bytecode = False
   forks.preload()
   with tempfile.TemporaryDirectory() as name:
     whole, noted = _copied(ROOT, pathlib.Path(name, 'unbroken')), pathlib.Path(name, 'calls')
@@ -89,12 +92,14 @@ def _copied(root: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 
 def _calls(whole: pathlib.Path, noted: pathlib.Path) -> dict[str, list[str]]:
   """{test: functions that it calls}, of the tests without any mutant."""
-  if 'NORMS_CALLS' in os.environ and pathlib.Path(os.environ['NORMS_CALLS']).exists():
-    return json.loads(pathlib.Path(os.environ['NORMS_CALLS']).read_text())
   named = sorted((ROOT / 'tests/lab').glob('test_*.py'))
   files = [f'tests/lab/{file.name}' for file in named if any(t in file.name for t in TESTS)]
   files.append(INDEX)
   noted = pathlib.Path(os.environ.setdefault('NORMS_CALLS', str(noted)))
+  if noted.exists():  # what Python compiles is left there, and each copy would else compile it anew
+    compiled = forks.Run('compiled', whole, ('-q', '-m', MARKED, '--collect-only', *files))
+    collections.deque(forks.outcomes([compiled], 1))
+    return json.loads(noted.read_text())
   run = forks.Run('unbroken', whole, ('-q', '-m', MARKED, '-p', 'tests.noting_calls', *files))
   for _, outcome in forks.outcomes([run], 1):
     if outcome.status:

@@ -3,6 +3,7 @@
 import dataclasses
 import decimal
 import itertools
+import json
 import pathlib
 import re
 
@@ -22,19 +23,25 @@ DRAWN_WITH = '3.11.'  # by another Matplotlib the same figure may have other pat
 NUMBER = re.compile(r'(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')
 
 
-def rebuilt(folder: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
-  """The report of the records beside a committed one, as `train.py --report` writes it."""
+def asked(folder: pathlib.Path):
+  """The study of a committed report, as `train.py --report` has it, and what writes its report."""
   name = folder.parent.name
   command = re.search(r'^- report: (.*)$', (folder / 'report.md').read_text(), re.MULTILINE)[1]
   config, get_hyper, doc = invented.config(name)
+  if 'kind' not in config:
+    made = study.from_config(config, get_hyper=get_hyper, doc=doc, command=command)
+    return made, report
+  made = parity.from_config(config, doc=doc, command=command)
+  # Every library was installed where the records were made, and need not be here.
+  return dataclasses.replace(made, absent=''), parity_report
+
+
+def rebuilt(folder: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
+  """The report of the records beside a committed one."""
+  made, by = asked(folder)
   frame, made_by, timing = evidence.load(folder)
-  if 'kind' in config:
-    asked = parity.from_config(config, doc=doc, command=command)
-    # Every library was installed where the records were made, and need not be here.
-    asked = dataclasses.replace(asked, absent='')
-    return parity_report.write(frame, asked, made_by, into).parent
-  asked = study.from_config(config, get_hyper=get_hyper, doc=doc, command=command)
-  return report.write(frame, asked, made_by, into, timing).parent
+  index = by.write(frame, made, made_by, into, *[timing] * (by is report))
+  return index.parent
 
 
 def names(folder):
@@ -102,6 +109,30 @@ def test_a_committed_report_is_what_the_code_makes_of_its_records(folder, tmp_pa
   kept, again = evidence.load(folder), evidence.load(fresh)
   pd.testing.assert_frame_equal(again.frame, kept.frame)
   assert again[1:] == kept[1:]
+
+
+def words(line):
+  return ' '.join(line.split())
+
+
+@pytest.mark.parametrize(('name', 'tables', 'columns'), [
+  ('cifar_learning_rate', ('usual', 'sweep'), None), ('parity', ('pairs',), 9),
+  ('parity_drift', ('curves', 'drifts'), None),
+])  # fmt: skip
+def test_a_terminal_shows_the_committed_tables_and_verdicts(name, tables, columns):
+  folder = RESULTS / name / 'report'
+  made, by = asked(folder)
+  text = by.terminal(evidence.load(folder).frame, made, *[folder / 'index.html'] * (by is report))
+  lines = [words(line) for line in text.splitlines()]
+  expected = []
+  for table in tables:
+    cells = pd.read_csv(folder / 'tables' / f'{table}.csv', dtype=str, keep_default_na=False)
+    expected += [words(' '.join(row)) for row in cells.iloc[:, :columns].to_numpy()]
+  verdicts = json.loads((folder / 'summary.json').read_text())['verdicts']
+  said = 'finding' if by is report else 'sentence'
+  expected += [words(verdict[said]) for verdict in verdicts]
+  places = [next((i for i, line in enumerate(lines) if each in line), -1) for each in expected]
+  assert lines[0].startswith(name) and min(places) > 0 and len(expected) > 5
 
 
 def test_every_study_of_the_index_is_rebuilt():

@@ -1,11 +1,18 @@
 """What a report says right at the values where it changes, by hand."""
 
+import types
+
+import invented
 import large
 import numpy as np
 import pandas as pd
 import pytest
+from test_report import records, study
 
-from norms.lab.report import live, search, tables
+from norms.lab import study as study_
+from norms.lab.report import live, search, tables, trained_rule, view
+from norms.lab.report import trials as trial_lines
+from norms.lab.report.figures import drawn_points
 from norms.lab.report.probes import at_start
 from norms.lab.statistics import importance, learnt, regions, words
 
@@ -108,3 +115,78 @@ def test_eight_cells_at_least_are_the_best_of_twice_as_many():
 ])  # fmt: skip
 def test_a_mean_above_zero_is_one_by_students_test(mean, deviation, n, above):
   assert learnt.above_zero(mean, deviation, n) == above
+
+
+def test_a_trial_diverged_in_the_epoch_whose_steps_hold_the_one_that_was_lost():
+  """Epochs end at steps 10, 20, 30 and 40; a record may end before the step."""
+  frame = records(norms=('none',), batches=(4,), scales=(100.0,), seeds=4)
+  lost = dict(zip(frame['trial'].unique(), (10, 11, 40, 41), strict=True))
+  frame['diverged_at'] = frame['trial'].map(lost).astype('Int64')
+  assert list(trial_lines.ends(view.of(frame, study())).values()) == [1, 2, 4, 4]
+
+
+@pytest.mark.parametrize(('values', 'log'), [
+  ([1, 4], True), ([1, 3.9], False), ([0, 4], False), ([-1, 8], False), ([2, 3, 8], True),
+])  # fmt: skip
+def test_points_lie_on_an_axis_of_logs_from_a_factor_of_four_on(values, log):
+  assert drawn_points._is_log(pd.Series(values)) == log
+
+
+def test_points_of_norms_stand_side_by_side_by_the_least_distance():
+  values = pd.Series([8, 1, 2, 2, 4.5])
+  assert drawn_points._step(values, False) == 1
+  assert drawn_points._step(values, True) == pytest.approx(np.log(8 / 4.5))
+  assert drawn_points._step(values[2:4], True) == 0
+  assert list(drawn_points._moved(values[:2], 0.5, False)) == [8.5, 1.5]
+  assert list(drawn_points._moved(values[:2], np.log(2), True)) == pytest.approx([16, 2])
+
+
+def test_medians_are_of_five_trials_or_more():
+  rows = pd.DataFrame({'rate': [1] * 5 + [2] * 4, 'score': [5, 1, 4, 2, 9, 0, 0, 0, 0]})
+  x, y = drawn_points._medians(rows, 'rate')
+  assert (list(x), list(y)) == ([1], [4])
+
+
+@pytest.mark.parametrize(('explained', 'said'), [
+  (0.5, 'alone, in brackets with its interactions: learning rate 25% (40%).'),
+  (0.49, 'alone: learning rate 25%.'), (np.nan, 'alone: learning rate 25%.'),
+])  # fmt: skip
+def test_interactions_are_quoted_of_a_forest_that_explains_half(explained, said):
+  table = pd.DataFrame({'alone': [0.25], 'total': [0.4]}, index=['learning_rate'])
+  found = importance.Importance(table, explained, 50)
+  seen = types.SimpleNamespace(importance=found, score='test_accuracy')
+  (sentence,) = search.depends(seen)
+  assert sentence.startswith('Test accuracy depends most on learning rate; of its variance between')
+  assert sentence.endswith(f'50 cells each setting explains, {said}')
+
+
+def test_the_page_so_far_has_the_first_lines_of_what_is_missing(monkeypatch):
+  """There are two trials of each batch size, of which one of size 32 is done."""
+  made = study_.defaults()
+  made.name = 'waits'
+  made.sweep.norm, made.sweep.batch_size, made.sweep.seed = ('batch',), (32, 64, 128), (0, 1)
+  asked = study_.from_config(made)
+  frame = invented.records(asked)
+  one = frame[frame['trial'] == asked.trials[0].hash]
+  one.attrs['axes'] = ['batch_size']  # as sweep.results has it, though only one value is done
+  _, missing = live.contents(one, asked)['tables']
+  assert [row.cells for row in missing.rows] == [
+    ['batch', '32', '1'], ['batch', '64', '2'], ['batch', '128', '2'],
+  ]  # fmt: skip
+  assert missing.note == '5 trials without a result.'
+  assert not any(row.failed for row in missing.rows)
+  monkeypatch.setattr(live, 'MOST', 3)
+  assert live.contents(one, asked)['tables'][1].note == missing.note
+  monkeypatch.setattr(live, 'MOST', 2)
+  short = live.contents(one, asked)['tables'][1]
+  assert len(short.rows) == 2 and short.note == f'The first 2 of 3 lines. {missing.note}'
+
+
+def test_a_loss_has_fallen_that_is_below_the_one_before_training():
+  """By the rule of records without counts; the losses of the epochs between do not matter."""
+  frame = records(norms=('none',), batches=(4,), scales=(0.01,), seeds=1)
+  causes = []
+  for losses in ([2.3, 0.5, 0.5, 0.5, 1.0], [2.3, 9.0, 9.0, 9.0, 2.29]):
+    table = trial_lines.failures(view.of(frame.assign(train_loss=losses), study()))
+    causes.append(dict(zip(table.columns, table.rows[0].cells, strict=True))['what happened'])
+  assert causes == [trained_rule.AT_CHANCE, 'the training loss did not fall by 1%']
