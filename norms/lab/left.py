@@ -13,7 +13,7 @@ Unit = TypeVar('Unit', bound=records.Hashed)
 def behind(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
   """What is missing, unless living processes run all of it."""
   missing = of(workdir, planned)
-  if sum(claims.elsewhere(workdir, missing).values()) >= len(missing):
+  if sum(_at_work(workdir, missing).values()) >= len(missing):
     return []
   return missing
 
@@ -25,7 +25,7 @@ def lines(
   missing = of(workdir, planned)
   if not missing:
     return []
-  at_work = [f'{n} by {who}' for who, n in claims.elsewhere(workdir, missing).items()]
+  at_work = [f'{n} by {who}' for who, n in _at_work(workdir, missing).items()]
   others = f' ({"; ".join(at_work)})' if at_work else ''
   return [
     f'{name}: {len(missing)} of {len(planned)} {what} are left to other '
@@ -37,3 +37,10 @@ def of(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
   """What has neither a record nor a failure."""
   done = records.done(workdir) | failures.trials(workdir)
   return [each for each in planned if each.hash not in done]
+
+
+def _at_work(workdir: str | os.PathLike, missing: Collection[records.Hashed]) -> dict[str, int]:
+  """How many of these living processes run, by 'host, process n'."""
+  wanted = {each.hash for each in missing}
+  counts = {who: len(wanted & hashes) for who, hashes in claims.at_work(workdir).items()}
+  return {who: count for who, count in counts.items() if count}

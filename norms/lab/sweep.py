@@ -1,10 +1,11 @@
 """The loop: plan, skip what is done, run the groups side by side, record, tell."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent import futures
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import os
 import threading
 
@@ -76,7 +77,8 @@ def run(
   """
   checks.prepare(study, groups, workdir)
   failed: list[str] = []
-  waiting, stop = Waiting(groups), threading.Event()
+  others = functools.partial(claims.at_work, workdir, others=True)
+  waiting, stop = Waiting(groups, others), threading.Event()
 
   def tick_unless_stopped(*progress) -> None:
     if stop.is_set():
@@ -132,23 +134,34 @@ def _team(study: Study, workdir: str | os.PathLike, size: int, spawn: bool) -> l
 
 
 class Waiting:
-  """The groups that nobody runs yet, the longest first."""
+  """The groups that nobody runs yet, the longest first.
 
-  def __init__(self, groups: tuple[grouping.Group, ...]):
+  others: what other processes on the folder are at work on, hashes by who that is.
+  """
+
+  def __init__(
+    self, groups: tuple[grouping.Group, ...], others: Callable[[], Mapping[str, set[str]]] = dict
+  ):
     self._groups, self._lock = list(groups), threading.Lock()
     self._begun: set[tuple] = set()
+    self._others, self._families = others, {t.hash: g.family for g in groups for t in g.trials}
 
   def take(self, mine: dict[tuple, bool]) -> grouping.Group | None:
     """The next group for a worker with the families `mine`, to which that of the group is added.
 
-    First of these, whose programs it has; then of those that nobody has. `mine` says of each family
-    whether this worker was the first: another one compiles what is left of it, group by group.
+    First of these, whose programs it has; then of those that nobody has; last of those that another
+    process is at work on. `mine` says of each family whether this worker was the first: another one
+    compiles what is left of it, group by group.
     """
     with self._lock:
       if not self._groups:
         return None
-      group = min(self._groups, key=lambda g: (g.family not in mine, g.family in self._begun))
+      held = [self._families.get(trial) for each in self._others().values() for trial in each]
+      theirs, begun = set(held), self._begun
+      group = min(
+        self._groups, key=lambda g: (g.family in theirs, g.family not in mine, g.family in begun)
+      )
       self._groups.remove(group)
-      first = mine.setdefault(group.family, group.family not in self._begun)
+      first = mine.setdefault(group.family, group.family not in begun | theirs)
       self._begun.add(group.family)
       return group if first else group.alone

@@ -13,6 +13,7 @@ import small
 from norms.lab import left, records, session, study, sweep
 from norms.lab.runner import execution, tiles
 from norms.lab.workdir import claims, shards
+from tests import processes
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -33,7 +34,8 @@ def test_what_one_holds_no_other_gets(tmp_path):
     assert who['pid'] == os.getpid() and set(who['trials']) == mine
     with claims.held(tmp_path, [b, c], set) as others:
       assert others == {c.hash}
-    assert claims.elsewhere(tmp_path, [b, c]) == {f'{who["host"]}, process {os.getpid()}': 1}
+    assert claims.at_work(tmp_path) == {f'{who["host"]}, process {os.getpid()}': mine}
+    assert not claims.at_work(tmp_path, others=True)
   with claims.held(tmp_path, [b], set) as mine:
     assert mine == {b.hash}
   assert not state(tmp_path)
@@ -47,24 +49,19 @@ def test_what_a_worker_holds_says_whose_worker_it_is(tmp_path, monkeypatch):
   assert who['for'] == os.getppid()
 
 
-def test_what_is_done_is_looked_at_where_others_came(tmp_path):
-  (a,) = trials(seed=(0,))
-  asked = []
-
-  def done():
-    asked.append(1)
-    return set()
-
-  for _ in range(3):
-    with claims.held(tmp_path, [a], done) as mine:
-      assert mine == {a.hash}
-  assert len(asked) == 1
-  with claims.present(tmp_path), claims.held(tmp_path, [a], done):
-    assert len(asked) == 2  # one has come, this process perhaps
-  with claims.present(tmp_path), claims.present(tmp_path):
-    for _ in range(2):
-      with claims.held(tmp_path, [a], lambda: {a.hash}) as mine:
-        assert not mine  # while two are there, each time
+def test_what_is_done_is_looked_at_where_others_are_or_were_there(tmp_path):
+  """Of each tile: others may have run one while this process ran another, and have ended."""
+  a, b = trials(seed=(0, 1))
+  with claims.present(tmp_path):  # nobody else ever came
+    with claims.held(tmp_path, [a], lambda: {a.hash}) as mine:
+      assert mine
+    with claims.present(tmp_path), claims.held(tmp_path, [a], lambda: {a.hash}) as mine:
+      assert not mine
+    for trial in (a, b):  # of which the other did both before it ended
+      with claims.held(tmp_path, [trial], lambda trial=trial: {trial.hash}) as mine:
+        assert not mine
+  with claims.held(tmp_path, [a], lambda: {a.hash}) as mine:
+    assert not mine
 
 
 @pytest.mark.parametrize('how', ['ended', 'orphan', 'silent', 'torn'])
@@ -169,6 +166,13 @@ def test_a_shard_says_what_is_left(tmp_path):
   for i, lines in ((1, 1), (2, 0)):
     frame = session.run(asked, tmp_path, shard=f'{i}/2', progress=False)
     assert frame['norm'].nunique() == i and len(frame.attrs['left']) == lines
+
+
+@pytest.mark.slow
+def test_four_processes_train_each_group_once(tmp_path):
+  """A file that is written a second time says nothing of that: the runs themselves are counted."""
+  cost = processes.measured(4, tmp_path, ['--config=configs/sweep.py:smoke'])
+  assert (cost.files, cost.again, cost.in_report) == (6, 0, 24) and cost.said >= 1
 
 
 def _at_work(folder, begun):

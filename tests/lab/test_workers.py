@@ -85,6 +85,19 @@ def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
   assert waiting.take(first) is None
 
 
+def test_a_family_that_another_process_is_at_work_on_comes_last_and_is_not_compiled_whole():
+  asked = study.from_config(small.config(norm=('none', 'batch'), batch_size=(64, 128)))
+  groups = grouping.share_programs(grouping.groups(asked.trials), workers=2)
+  held = {'another': {groups[0].trials[0].hash, 'of another study'}}
+  waiting, mine = sweep.Waiting(groups, lambda: held), {}
+  taken = [waiting.take(mine) for _ in groups]
+  assert groups[0].static.norm == 'none' and len(groups[0].sizes) == 2
+  found = [
+    (group.static.norm, group.static.batch_size, len(group.sizes)) for group in taken if group
+  ]
+  assert found == [('batch', 64, 2), ('batch', 128, 2), ('none', 64, 1), ('none', 128, 1)]
+
+
 @pytest.mark.usefixtures('forked')
 def test_what_ends_the_process_of_a_family_ends_no_other_group_of_it(tmp_path, monkeypatch):
   monkeypatch.setattr(sweep, 'cores', lambda: 2)

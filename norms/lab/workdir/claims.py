@@ -17,7 +17,7 @@ import pathlib
 import secrets
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from norms.lab import records
 from norms.lab.store import durable
@@ -26,16 +26,8 @@ FILE = '.claims'
 BEAT, STALE, SOON = 5.0, 60.0, 0.1  # seconds
 REPORT, ROWS, TIMING = 'report', 'rows', 'timing'  # what `alone` is for
 _mine: dict[str, tuple[pathlib.Path, dict[str, Any]]] = {}  # what this process holds, by token
-_met: dict[pathlib.Path, int] = {}  # how many processes had come when this one looked last
 _lock = threading.Lock()
 _on_behalf = threading.Event()  # of one that holds what this process is to do
-
-
-class Hashed(Protocol):
-  """What is claimed, known by its hash."""
-
-  @property
-  def hash(self) -> str: ...
 
 
 @contextlib.contextmanager
@@ -53,13 +45,14 @@ def present(workdir: str | os.PathLike) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held(
-  workdir: str | os.PathLike, trials: Iterable[Hashed], done: Callable[[], set[str]]
+  workdir: str | os.PathLike, trials: Iterable[records.Hashed], done: Callable[[], set[str]]
 ) -> Iterator[set[str]]:
   """Claims those of the trials that nobody else is at work on and that are not done; their hashes.
 
-  done: the hashes of what is done, which is asked for where other processes are there, or came.
+  done: the hashes of what is done of these, which is asked for where others are there, or were: who
+    came and went since this process made its plan may have done some of it.
   """
-  place, wanted = records.folder(workdir).absolute(), {trial.hash for trial in trials}
+  wanted = {trial.hash for trial in trials}
   if _on_behalf.is_set():
     yield wanted
     return
@@ -68,9 +61,8 @@ def held(
     living = _living(state)
     wanted -= {trial for claim in living for trial in claim['trials']}
     several = sum(not claim['trials'] for claim in living) > 1
-    if wanted and (several or _met.get(place) != state['came']):
+    if wanted and (several or state['came'] != 1):
       wanted -= done()
-      _met[place] = state['came']
     if wanted:
       _claim(workdir, state, token, wanted)
   try:
@@ -104,14 +96,20 @@ def alone(workdir: str | os.PathLike, what: str, *, wait: bool = True) -> Iterat
       _release(workdir, token)
 
 
-def elsewhere(workdir: str | os.PathLike, trials: Iterable[Hashed]) -> dict[str, int]:
-  """How many of the trials living processes are at work on, by 'host, process n'."""
-  wanted, found = {trial.hash for trial in trials}, dict[str, int]()
+def at_work(workdir: str | os.PathLike, *, others: bool = False) -> dict[str, set[str]]:
+  """What living processes are at work on, as hashes by 'host, process n'.
+
+  others: without this process and its workers.
+  """
   with _opened(workdir) as state:
-    for claim in _living(state):
+    living = _living(state)
+  found: dict[str, set[str]] = {}
+  for claim in living:
+    ours = claim['host'] == durable.host() and os.getpid() in (claim['pid'], claim.get('for'))
+    if not (others and ours):
       who = f'{claim["host"]}, process {claim["pid"]}'
-      found[who] = found.get(who, 0) + len(wanted.intersection(claim['trials']))
-  return {who: count for who, count in found.items() if count}
+      found.setdefault(who, set()).update(claim['trials'])
+  return found
 
 
 def _taken(workdir: str | os.PathLike, token: str, what: str) -> bool:
