@@ -57,6 +57,10 @@ def test_where_a_norm_trains_is_told_in_words():
   ]
 
 
-def test_every_study_says_what_it_cost():
+def test_every_study_says_what_it_cost_and_has_a_figure_beside_its_answer():
   for file in ROOT.glob('results/*/re*/summary.json'):
-    assert ' of computing on 2 cores' in json.loads(file.read_text())['cost'], file
+    summary = json.loads(file.read_text())
+    assert ' of computing on 2 cores' in summary['cost'], file
+    answer, _, rest = (file.parent / 'report.md').read_text().partition('## Verdicts')
+    figure = f']({summary["figure"]})'
+    assert figure in answer and figure not in rest, file

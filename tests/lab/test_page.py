@@ -155,6 +155,17 @@ def test_figures_of_the_first_claim_come_first_and_each_once():
   assert seen.norms == ['layer', 'no norm', 'batch']
 
 
+def test_of_figures_alike_that_of_the_claim_is_first():
+  named = ['test_accuracy_by_batch_size', 'validation_accuracy_by_batch_size']
+  figures = [report.page.writing.WrittenFigure(name, name, '', '', '') for name in named]
+  for metric, first in (('validation_accuracy', named[1]), ('test_accuracy', named[0])):
+    claims = (('rises', {'norm': 'batch', 'metric': metric}),)
+    asked = view.of(records(), study(claims=claims))
+    (group,) = questions.arranged(figures, (), {}, which_figures.claimed(asked))
+    assert group.figures[0].name == first
+  assert which_figures.claimed(view.of(records(), study(claims=()))) == 'test_accuracy'
+
+
 @pytest.mark.parametrize(('claim', 'names'), [
   ('beats', ['train_loss_by_seed', 'accuracy_by_seed', 'training_curves']),
   ('rises', ['accuracy_by_seed', 'training_curves']),

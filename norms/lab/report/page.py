@@ -161,7 +161,9 @@ def _arranged(
     questions.BETTER: ' '.join(findings.best(view)),
     questions.WHERE: ' '.join(findings.failures(view)),
   }
-  key, finding, groups = questions.with_key_figure(questions.arranged(figures, verdicts, says))
+  key, finding, groups = questions.with_key_figure(
+    questions.arranged(figures, verdicts, says, which_figures.claimed(view))
+  )
   return {'key_figure': key, 'key_finding': finding, 'groups': groups}
 
 

@@ -61,10 +61,12 @@ def arranged(
   figures: Iterable[WrittenFigure],
   verdicts: Sequence[AnyVerdict],
   otherwise: Mapping[str, str],
+  metric: str = '',
 ) -> list[Group]:
   """The figures by question, those of the first verdict first, those of none last.
 
   otherwise: {title: what the records say} of questions on which there is no verdict.
+  metric: what the first claim is about; of figures alike that of it comes first.
   """
   order = {verdict.claim: rank for rank, verdict in reversed(list(enumerate(verdicts)))}
 
@@ -79,7 +81,10 @@ def arranged(
     Group(
       question.title,
       _finding(question, verdicts, otherwise),
-      sorted(by_title[question.title], key=lambda figure: _place(question, figure.name)),
+      sorted(
+        by_title[question.title],
+        key=lambda figure: (_place(question, figure.name), not figure.name.startswith(metric)),
+      ),
     )
     for question in sorted(QUESTIONS, key=rank)
     if question.title in by_title

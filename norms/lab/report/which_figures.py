@@ -36,9 +36,16 @@ def _overview(view: View) -> Iterator[Drawing]:
 
 def _compared_by(view: View) -> list[str]:
   """What the first claim compares norms by, if that is not the score, and the score."""
-  (claim, options), *_ = *view.study.claims, ('', {})
-  own = options.get('metric', view.score) if claim in questions.COMPARING else view.score
+  (claim, _), *_ = *view.study.claims, ('', {})
+  own = claimed(view) if claim in questions.COMPARING else view.score
   return list(dict.fromkeys([own, view.score]))
+
+
+def claimed(view: View) -> str:
+  """What the first claim is about."""
+  (_, options), *_ = *view.study.claims, ('', {})
+  metric: str = options.get('metric', view.score)
+  return metric
 
 
 def _cells(view: View) -> Iterator[Drawing]:

@@ -77,7 +77,12 @@ def write(
   content |= {'says': f'{report.says} {study.absent}'.strip(), 'parts': report.parts}
   says = [study.reference] if study.reference else []
   folder.mkdir(parents=True, exist_ok=True)
-  facts = {'cost': origins.cost(provenance)}
+  key = next((figure for part in report.parts for figure in part.figures), None)
+  content |= {
+    'key_figure': key,
+    'key_finding': report.verdicts[0].sentence if report.verdicts else '',
+  }
+  facts = {'figure': key.png if key else '', 'cost': origins.cost(provenance)}
   plain = summary_json.plain(study, report.verdicts, says=says, facts=facts)
   page.put(folder / 'summary.json', plain)
   content |= {'colours': {}}  # of norms, which stand for themselves here
