@@ -11,6 +11,8 @@ from norms.lab.runner import once, tiles
 from norms.lab.workdir import failures
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
+from dask.utils import key_split  # noqa: E402
+
 from norms.lab.cluster import driving, member  # noqa: E402
 
 
@@ -42,6 +44,7 @@ class Client:
 
   def __init__(self, play):
     self._play, self.tasks, self._asked = play, [], 0
+    self.workers, self.options = {}, []  # what they announce; how each task is asked for
 
   @property
   def status(self):
@@ -56,7 +59,7 @@ class Client:
   address = 'tcp://here:1'
 
   def scheduler_info(self):
-    return {'workers': {}}
+    return {'workers': self.workers}
 
   def subscribe_topic(self, topic, handler):
     self._handler = handler
@@ -75,6 +78,7 @@ class Client:
     future = Future()
     if function is member.run:
       self.tasks.append(task)
+      self.options.append(options)
       add = future.add_done_callback
 
       def added(callback):  # from here on it may end
@@ -160,3 +164,17 @@ def test_the_groups_of_a_lost_task_are_tried_apart(tmp_path):
   assert len(failed) == 1 and 'batch 128' in failed[0]
   assert {64, 256} == set(records.load(tmp_path)['batch_size'])
   assert begun[0] == [64] and sum(128 in sizes for sizes in begun) <= 3
+
+
+@pytest.mark.parametrize('announced', [{}, {'GPU': 1.0}])
+def test_a_dashboard_names_groups_and_each_takes_a_device_where_there_are_any(announced, tmp_path):
+  asked = study.from_config(small.config(norm='none', epochs=1))
+  groups, client = grouping.groups(asked.trials), Client(lambda client, task: KeyError('lost'))
+  client.workers = {'tcp://there:1': {'resources': announced}}
+  records.prepare(tmp_path)
+  hashes = {trial.hash for trial in asked.trials}
+  run = driving.Run(client, asked, groups, hashes, tmp_path, print, folder='', facts={})
+  assert len(run.all(fail_fast=False)) == 1
+  assert all(options['resources'] == {name: 1 for name in announced} for options in client.options)
+  named = {key_split(options['key']) for options in client.options}
+  assert named == {group.label for group in groups}

@@ -95,7 +95,8 @@ class Run:
       self._workers.append([])
       groups = tuple(map(pickle.dumps, part.groups))
       task = member.Task(self._job, number, groups, self._folder, self._facts)
-      key = f'{_name(part.label)}-{self._job}-{number}'  # a dashboard shows how it begins
+      # A dashboard shows how it begins, up to what looks like a number.
+      key = f'{_name(part.label)}-{self._job.rpartition("-")[2]}-{number}'
       future = self._client.submit(member.run, self._packed, task, key=key, resources=resources)
       self._asked[future] = number, part
       future.add_done_callback(self._said.put)
