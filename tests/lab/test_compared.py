@@ -74,6 +74,11 @@ def test_outcomes_that_moved_are_named_with_their_interval_and_way(told):
   assert ' '.join(ends) in ' '.join(moved['layerworse'].split())
 
 
+def test_outcomes_are_counted(told):
+  said = 'Of 9 norms and settings that both have, 1 better and 1 worse beyond the interval, 7'
+  assert said in told
+
+
 def test_what_one_side_has_alone_is_named(told):
   lines = block(told, 'Norms and settings of one side alone')
   assert sum('batch size 64' in line and line.endswith('only before') for line in lines) == 9

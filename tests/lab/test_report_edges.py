@@ -33,6 +33,14 @@ def test_a_measured_value_has_the_decimals_that_say_something(value, text):
   assert words.score(value) == text
 
 
+@pytest.mark.parametrize(('value', 'text'), [
+  (999_999, '999999'), (999_999.4, '1000000'), (1e6, '1e+06'), (1_000_000.5, '1e+06'),
+  (1234.5, '1230'), (0.12345, '0.123'), (-1e6, '-1e+06'), (None, 'None'), (True, 'True'),
+])  # fmt: skip
+def test_a_value_of_an_axis_has_three_digits_and_whole_numbers_all(value, text):
+  assert words.number(value) == text
+
+
 @pytest.mark.parametrize(('p', 'text'), [
   (9.9e-5, 'p < 0.0001'), (1e-4, 'p = 0.0001'), (0.0123, 'p = 0.012'), (1.0, 'p = 1'),
 ])  # fmt: skip

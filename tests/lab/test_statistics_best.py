@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from norms.lab import report, statistics
-from norms.lab.report import best_of_each, naming, view
+from norms.lab.report import best_of_each, naming, tables, view
 from norms.lab.statistics import tuned
 
 RATES = (0.01, 0.1, 1.0)
@@ -248,6 +248,15 @@ def test_the_table_has_each_norm_at_its_own_best():
     judging['test_accuracy'].mean(), abs=1e-4
   )
   assert '95% interval' in lines['layer']['spread over seeds']
+
+
+def test_a_norm_without_a_seed_that_chooses_has_a_line_that_says_nothing():
+  frame = records({'layer': {0.1: 0.9, 1.0: 0.8}, 'batch': {0.1: 0.7, 1.0: 0.6}}, seeds=1)
+  (table,) = best_of_each.tables_of(view.of(frame, study(('best_against_best', CLAIM))))
+  assert [row.cells[0] for row in table.rows] == ['layer', 'batch']
+  for row in table.rows:
+    assert row.cells[1:] == [tables.ABSENT] * 5 == [tables.ABSENT] * (len(table.columns) - 1)
+    assert not row.failed
 
 
 def test_the_table_is_in_the_report_where_a_study_claims_it(tmp_path):
