@@ -5,14 +5,14 @@ import os
 from typing import TypeVar
 
 from norms.lab import records
-from norms.lab.workdir import claims, failures
+from norms.lab.workdir import claims, failures, kept
 
 Unit = TypeVar('Unit', bound=records.Hashed)
 
 
-def behind(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
+def behind(workdir: str | os.PathLike, planned: Collection[Unit], keep: str = '') -> list[Unit]:
   """What is missing, unless living processes run all of it."""
-  missing = of(workdir, planned)
+  missing = of(workdir, planned, keep)
   if sum(_at_work(workdir, missing).values()) >= len(missing):
     return []
   return missing
@@ -26,16 +26,16 @@ def lines(
   if not missing:
     return []
   at_work = [f'{n} by {who}' for who, n in _at_work(workdir, missing).items()]
-  others = f' ({"; ".join(at_work)})' if at_work else ''
+  whose = f'to other processes ({"; ".join(at_work)})' if at_work else 'that nobody runs now'
   return [
-    f'{name}: {len(missing)} of {len(planned)} {what} are left to other '
-    f'processes{others}: whoever ends last writes the report, and --report does at any time'
+    f'{name}: {len(missing)} of {len(planned)} {what} are left {whose}: whoever ends last writes '
+    'the report, and --report does at any time'
   ]
 
 
-def of(workdir: str | os.PathLike, planned: Collection[Unit]) -> list[Unit]:
-  """What has neither a record nor a failure."""
-  done = records.done(workdir) | failures.trials(workdir)
+def of(workdir: str | os.PathLike, planned: Collection[Unit], keep: str = '') -> list[Unit]:
+  """What has neither a record, with the parameters that are to be kept, nor a failure."""
+  done = kept.done(workdir, planned, keep) | failures.trials(workdir)
   return [each for each in planned if each.hash not in done]
 
 

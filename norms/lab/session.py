@@ -110,7 +110,7 @@ def run(
   with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   # What another process began, and left when it ended, is taken over.
-  while not failed and (more := left.behind(workdir, part)):
+  while not failed and (more := left.behind(workdir, part, study.keep)):
     again = sweep.pending(study, workdir, more)
     with contextlib.closing(Progress(again, shown=progress)) as tick:
       failed = runs(study, again, workdir, tick=tick, fail_fast=fail_fast)

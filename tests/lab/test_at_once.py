@@ -1,6 +1,7 @@
 """Processes that end at once, or change one folder: one after the other, and all of it is whole."""
 
 from concurrent import futures
+import dataclasses
 import json
 import re
 import subprocess
@@ -159,6 +160,17 @@ def test_files_are_put_together_while_nobody_rewrites_them(tmp_path, monkeypatch
   monkeypatch.setattr(records, 'compact_if_many', compact)
   session.run(asked, tmp_path, progress=False)
   assert seen == [False]
+
+
+def test_parameters_that_nobody_keeps_any_more_are_left_behind(tmp_path):
+  """Of a trial on record, which a process had begun to run again for them, and was killed."""
+  (trial,) = (made := study.from_config(small.config(norm='none', epochs=1))).trials
+  session.run(made, tmp_path, progress=False)
+  assert left.behind(tmp_path, [trial], 'final') == [trial] and not left.behind(tmp_path, [trial])
+  with claims.held(tmp_path, [trial], set):
+    assert not left.behind(tmp_path, [trial], 'final')
+  session.run(dataclasses.replace(made, keep='final'), tmp_path, progress=False)
+  assert not left.behind(tmp_path, [trial], 'final')
 
 
 class Unit:

@@ -22,7 +22,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
   return records.folder(workdir).parent.absolute() / FOLDER
 
 
-def has(workdir: str | os.PathLike, trial: Trial, keep: str) -> bool:
+def has(workdir: str | os.PathLike, trial: records.Hashed, keep: str) -> bool:
   """Whether what `keep` asks of a trial is there."""
   if not keep:  # a file for each of many trials would be looked for
     return True
@@ -30,7 +30,7 @@ def has(workdir: str | os.PathLike, trial: Trial, keep: str) -> bool:
   return KEPT.index(facts.get('keep', '')) >= KEPT.index(keep)
 
 
-def done(workdir: str | os.PathLike, trials: Collection[Trial], keep: str) -> set[str]:
+def done(workdir: str | os.PathLike, trials: Collection[records.Hashed], keep: str) -> set[str]:
   """The hashes of those that are on record, with the parameters that are to be kept."""
   recorded = records.done(workdir)
   return {t.hash for t in trials if t.hash in recorded and has(workdir, t, keep)}
@@ -81,7 +81,7 @@ def _facts(place: pathlib.Path) -> dict[str, Any]:
     return {}
 
 
-def folder_of(workdir: str | os.PathLike, trial: Trial) -> pathlib.Path:
+def folder_of(workdir: str | os.PathLike, trial: records.Hashed) -> pathlib.Path:
   """Where a trial's parameters are kept."""
   return folder(workdir) / trial.hash
 
