@@ -87,7 +87,7 @@ def test_the_sentences_that_the_answers_rest_on_are_in_the_reports():
   for why in ('does its signal die out?', 'does its signal blow up?'):
     assert f'{why} **supported** (`passes_on`)' in scale
   few = (ROOT / 'results/cifar_few_features/report/report.md').read_text()
-  assert 'At hidden features 1, 0 of 5 trials of layer norm trained: supported' in few
+  assert 'At 1 hidden feature, 0 of 5 trials of layer norm trained: supported' in few
   assert 'does nothing pass it? **supported** (`passes_on`)' in few
 
 

@@ -64,3 +64,14 @@ def test_every_study_says_what_it_cost_and_has_a_figure_beside_its_answer():
     answer, _, rest = (file.parent / 'report.md').read_text().partition('## Verdicts')
     figure = f']({summary["figure"]})'
     assert figure in answer and figure not in rest, file
+
+
+@pytest.mark.parametrize(('axis', 'value', 'text'), [
+  ('model_options.features', 1, '1 hidden feature'),
+  ('model_options.features', 8, '8 hidden features'),
+  ('model_options.features', [8, 8], 'hidden features 8 and 8'),
+  ('batch_size', 8, 'batch size 8'), ('epochs', 10, '10 epochs'),
+  ('learning_rate', {'to': 0.1}, 'learning rate up to 0.1'),
+])  # fmt: skip
+def test_a_place_is_told_as_a_count_where_it_is_one(axis, value, text):
+  assert words.place({axis: value}) == text

@@ -15,6 +15,8 @@ Scalar: TypeAlias = str | bool | float | None
 # What a claim's `at` says of an axis: a value, several, or a range of them.
 Condition: TypeAlias = Scalar | list[Scalar] | tuple[Scalar, ...] | Mapping[str, float]
 
+# Axes that are counts: 'at 8 hidden features', where others are 'at batch size 8'.
+COUNTED = ('epochs', 'hidden features', 'eval examples', 'devices')
 NO_NORM = 'no norm'  # what tables and figures call the norm 'none'
 
 
@@ -99,6 +101,8 @@ def spread_name(kind: str, level: float = 0.95) -> str:
 def _setting(axis: str, value: Condition) -> str:
   if axis == EVAL_STATS:  # 'evaluation statistics running' is no English
     return f'evaluation by {_values(value)} statistics'
+  if label(axis) in COUNTED and isinstance(value, (int, float, np.number)):
+    return f'{number(value)} {label(axis)}'.removesuffix('s' if value == 1 else '')
   return f'{label(axis)} {_values(value)}'
 
 
