@@ -94,7 +94,7 @@ ROOMS = {
     {'driving'},
     {'cluster'},
   ),
-  'lab/store': ({'durable'}, {'checked'}, {'stored'}, {'packed', 'united'}),
+  'lab/store': ({'durable', 'locked'}, {'checked'}, {'stored'}, {'packed', 'united'}),
   'lab/workdir': ({'failures', 'kept', 'claims', 'shards'}, {'checkpoints', 'superseded'}),
   'lab/parity': (
     {'cases', 'exact', 'study', 'training'},

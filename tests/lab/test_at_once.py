@@ -2,6 +2,7 @@
 
 from concurrent import futures
 import dataclasses
+import errno
 import json
 import re
 import subprocess
@@ -20,7 +21,7 @@ from test_live import tile
 from norms.lab import left, live, records, reporting, session, study
 from norms.lab.parity import study as comparisons
 from norms.lab.runner import timing
-from norms.lab.store import durable
+from norms.lab.store import durable, locked
 from norms.lab.workdir import claims, failures, superseded
 
 
@@ -48,6 +49,43 @@ def test_who_died_with_it_keeps_nobody_waiting(tmp_path):
   assert claims.REPORT in (tmp_path / 'records' / claims.FILE).read_text()
   with claims.alone(tmp_path, claims.REPORT, wait=False) as mine:
     assert mine
+
+
+@pytest.mark.parametrize('locks', [True, False])
+def test_a_file_is_changed_by_one_at_a_time_where_the_file_system_has_no_locks_too(
+  locks, tmp_path, monkeypatch
+):
+  path = tmp_path / '.claims'
+
+  def refuse(*_):
+    raise OSError(errno.ENOSYS, 'Function not implemented')
+
+  if not locks:
+    monkeypatch.setattr(locked.fcntl, 'flock', refuse)
+    monkeypatch.setattr(locked, 'STALE', 0.5)
+    path.with_name('.claims.lock').touch()  # of a process that was killed
+
+  def add(_):
+    for _ in range(20):
+      with locked.opened(path) as file:
+        file.seek(0)
+        before = int(file.read() or 0)
+        file.seek(0)
+        file.truncate()
+        file.write(str(before + 1))
+
+  with futures.ThreadPoolExecutor(4) as pool:
+    list(pool.map(add, range(4)))
+  assert path.read_text() == '80' and [each.name for each in tmp_path.iterdir()] == ['.claims']
+
+
+def test_what_else_a_lock_meets_is_raised(tmp_path, monkeypatch):
+  def fails(*_):
+    raise OSError(errno.EIO, 'Input/output error')
+
+  monkeypatch.setattr(locked.fcntl, 'flock', fails)
+  with pytest.raises(OSError, match='Input/output'), locked.opened(tmp_path / 'file'):
+    pass
 
 
 def test_a_folder_without_records_gets_no_claims(tmp_path):

@@ -9,7 +9,6 @@ claimed in the same way: `alone`.
 
 from collections.abc import Callable, Iterable, Iterator
 import contextlib
-import fcntl
 import json
 import multiprocessing
 import os
@@ -20,7 +19,7 @@ import time
 from typing import Any
 
 from norms.lab import records
-from norms.lab.store import durable
+from norms.lab.store import durable, locked
 
 FILE = '.claims'
 BEAT, STALE, SOON = 5.0, 60.0, 0.1  # seconds
@@ -157,8 +156,7 @@ def _opened(workdir: str | os.PathLike) -> Iterator[dict[str, Any]]:
   """What the file says, which nobody else changes meanwhile; written where it has changed."""
   path = records.folder(workdir) / FILE
   path.parent.mkdir(parents=True, exist_ok=True)
-  with path.open('a+', encoding='utf-8') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)  # which the end of a process frees, however it ends
+  with locked.opened(path) as file:
     file.seek(0)
     before = file.read()
     state = _parsed(before)
