@@ -144,7 +144,9 @@ class Waiting:
   ):
     self._groups, self._lock = list(groups), threading.Lock()
     self._begun: set[tuple] = set()
-    self._others, self._families = others, {t.hash: g.family for g in groups for t in g.trials}
+    self._others = others
+    families = ((group.family, group.trials) for group in groups)
+    self._families = {trial.hash: family for family, trials in families for trial in trials}
 
   def take(self, mine: dict[tuple, bool]) -> grouping.Group | None:
     """The next group for a worker with the families `mine`, to which that of the group is added.
