@@ -191,6 +191,8 @@ def test_bars_and_table_are_the_shares(seen, drawings):
     (bars,) = [c for c in ax.containers if c.get_label() == label]
     np.testing.assert_allclose([bar.get_width() for bar in bars], found[column])
     assert [round(bar.get_y() + bar.get_height() / 2) for bar in bars] == [0, 1, 2, 3]
+  # The most important setting stands on top, and a share of 1 fits.
+  assert ax.get_ylim() == (3.5, -0.5) and ax.get_xlim() == (0, pytest.approx(1.05))
   (spans,) = ax.collections
   ends = np.array([path.vertices[:, 0] for path in spans.get_paths()])
   np.testing.assert_allclose(ends, found[['low', 'high']])

@@ -1,0 +1,61 @@
+"""What a report says of times, of further measurements and of the design, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_report import records, study
+
+from norms.lab.report import measurements, timing, varied, view
+
+SECONDS = {'layer': (0.4, 0.5, 0.7), 'none': (0.2, 0.25, 0.3), 'batch': (0.3, 0.6, 0.45)}
+
+
+def test_the_slowest_norm_is_compared_with_the_fastest_round_by_round():
+  rows = [
+    {'norm': norm, 'round': i, 'seconds': seconds, 'steps': 100}
+    for norm, own in SECONDS.items() for i, seconds in enumerate(own)
+  ]  # fmt: skip
+  assert list(timing.sentences(view.of(records(), study(), {'rows': rows}))) == [
+    'An epoch takes 500 ms with layer norm, the slowest, and 250 ms with the net with no norm, the '
+    'fastest (medians of 3 interleaved rounds): 2.00 times as long, in single rounds 2.00 to 2.33 '
+    'times.'
+  ]
+  assert not list(timing.sentences(view.of(records(), study(), {'rows': rows[:3]})))
+  two = list(timing.sentences(view.of(records(), study(), {'rows': rows[:6]})))
+  assert len(two) == 1
+
+
+@pytest.mark.parametrize(('values', 'said'), [
+  ([1.0, 2.0, 3.0, 4.0], ''),
+  ([1.0, np.nan, 3.0, 4.0], 'NaN in 1 of 2 trials'),
+  ([np.inf, 2.0, -np.inf, np.nan], 'NaN in 1 of 2 trials, infinite in 2 of 2 trials'),
+  ([1.0, 1.0, 2.0, 2.0], 'the same at every epoch of a trial'),
+  ([1.0, 1.0, 2.0, 3.0], ''),
+  ([np.nan] * 4, 'no value in any trial: all are NaN'),
+  ([np.inf] * 4, 'infinite in 2 of 2 trials'),
+  (['a', 'b', 'c', 'd'], 'no numbers'),
+])  # fmt: skip
+def test_what_is_unusual_about_a_measurement(values, said):
+  frame = pd.DataFrame({'trial': ['a', 'a', 'b', 'b'], 'mine': values})
+  assert measurements.remarks(frame, 'mine') == said
+
+
+@pytest.mark.parametrize(('n', 'said'), [
+  (8, 'initial scale: 1, 2, 3, 4, 5, 6, 7 and 8'), (9, 'initial scale: 9 values, 1 to 9'),
+])  # fmt: skip
+def test_up_to_eight_values_are_listed(n, said):
+  frame = records(batches=(4,), scales=[float(i) for i in range(n, 0, -1)], seeds=n)
+  facts = dict(varied.facts(view.of(frame, study())))
+  assert said in facts['Varied'].split('; ')
+  seeds = 'seed: 0, 1, 2, 3, 4, 5, 6 and 7' if n == 8 else 'seed: 9 values'
+  assert facts['Varied'].endswith(seeds)
+  assert facts['Fixed'] == (
+    'data digits; model mlp; optimizer sgd; evaluation by exact statistics; epochs 4; '
+    'batch size 4; learning rate 0.1'
+  )
+
+
+def test_what_is_left_as_it_is_by_default_is_not_called_fixed():
+  frame = records(batches=(4,)).assign(train_examples=0, augment='', epochs=4)
+  assert 'epochs 4' in dict(varied.facts(view.of(frame, study())))['Fixed']
+  assert 'examples' not in dict(varied.facts(view.of(frame, study())))['Fixed']
