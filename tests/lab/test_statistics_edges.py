@@ -1,0 +1,40 @@
+"""Statistics at their edges: of equals the first, of nothing nothing, and words for places."""
+
+import numpy as np
+import pandas as pd
+
+from norms.lab.statistics import comparing, design, layers, words
+
+
+def test_of_texts_the_first_is_looked_at_first_unless_an_order_is_given():
+  frame = pd.DataFrame({'norm': ['layer'] * 3, 'optimizer': ['sgd', 'adam', 'lion']})
+  assert design.usual(frame, names=['optimizer']) == {'optimizer': 'sgd'}
+  given = {'optimizer': ['lion', 'sgd']}
+  assert design.usual(frame, given, ['optimizer']) == {'optimizer': 'lion'}
+  assert design.usual(frame, names=[]) == {}
+
+
+def test_nothing_to_compare_is_a_comparison_of_no_seed():
+  comparison, why = comparing.undecided('no seed')
+  assert (comparison.outcome, comparison.n, comparison.kind) == ('undecided', 0, 'range')
+  assert why == 'no seed' and np.isnan([comparison.effect, comparison.low, comparison.high]).all()
+
+
+def test_a_signal_that_vanishes_has_a_factor_of_0_and_a_shallow_net_none():
+  """The last layer is not hidden: 2 to 32 in two steps is a factor of 4 each."""
+  rows = pd.DataFrame({
+    'activation.layer_0': [2.0, 0.0, 3.0, 5.0], 'activation.layer_1': [8.0, 0.0, 9.0, 7.0],
+    'activation.layer_2': [32.0, 0.0, np.nan, 35.0],
+    'activation.layer_3': [7.0, 0.0, np.nan, np.nan],
+  })  # fmt: skip
+  np.testing.assert_allclose(layers.passed_on(rows), [4, 0, np.nan, 1.4])
+
+
+def test_places_in_words():
+  assert words.place({'batch_size': 64, 'init_scale': 1.0}) == 'batch size 64 and initial scale 1'
+  assert words.place({'batch_size': (4, 16)}) == 'batch size 4 and 16'
+  for given, said in (
+    ({'from': 0.1, 'to': 1}, '0.1 to 1'), ({'from': 0.1}, '0.1 and above'), ({'to': 1}, 'up to 1'),
+  ):  # fmt: skip
+    assert words.place({'learning_rate': given}) == f'learning rate {said}'
+  assert words.place({'eval_stats': 'running'}) == 'evaluation by running statistics'
