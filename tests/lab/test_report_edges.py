@@ -169,17 +169,17 @@ def test_interactions_are_quoted_of_a_forest_that_explains_half(explained, said)
 
 
 def test_the_page_so_far_has_the_first_lines_of_what_is_missing(monkeypatch):
-  """There are two trials of each batch size, of which one of size 32 is done."""
+  """There are two trials of each batch size, of which one of size 64 is done."""
   made = study_.defaults()
   made.name = 'waits'
-  made.sweep.norm, made.sweep.batch_size, made.sweep.seed = ('batch',), (32, 64, 128), (0, 1)
+  made.sweep.norm, made.sweep.batch_size, made.sweep.seed = ('batch',), (64, 32, 128), (0, 1)
   asked = study_.from_config(made)
   frame = invented.records(asked)
   one = frame[frame['trial'] == asked.trials[0].hash]
   one.attrs['axes'] = ['batch_size']  # as sweep.results has it, though only one value is done
   _, missing = live.contents(one, asked)['tables']
   assert [row.cells for row in missing.rows] == [
-    ['batch', '32', '1'], ['batch', '64', '2'], ['batch', '128', '2'],
+    ['batch', '64', '1'], ['batch', '32', '2'], ['batch', '128', '2'],
   ]  # fmt: skip
   assert missing.note == '5 trials without a result.'
   assert not any(row.failed for row in missing.rows)

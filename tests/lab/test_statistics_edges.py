@@ -14,6 +14,11 @@ def test_of_texts_the_first_is_looked_at_first_unless_an_order_is_given():
   assert design.usual(frame, names=[]) == {}
 
 
+def test_what_most_norms_lack_is_looked_at_first_as_such():
+  frame = pd.DataFrame({'norm': ['layer', 'batch', 'layer'], 'clip_norm': [np.nan, np.nan, 5.0]})
+  assert np.isnan(design.usual(frame, names=['clip_norm'])['clip_norm'])
+
+
 def test_nothing_to_compare_is_a_comparison_of_no_seed():
   comparison, why = comparing.undecided('no seed')
   assert (comparison.outcome, comparison.n, comparison.kind) == ('undecided', 0, 'range')
