@@ -2,8 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from norms.lab.statistics import comparing, design, layers, words
+from norms.lab import study
+from norms.lab.statistics import comparing, design, layers, means, words
+from norms.lab.trial import COLUMN_DEFAULTS
 
 
 def test_of_texts_the_first_is_looked_at_first_unless_an_order_is_given():
@@ -43,3 +46,16 @@ def test_places_in_words():
   ):  # fmt: skip
     assert words.place({'learning_rate': given}) == f'learning rate {said}'
   assert words.place({'eval_stats': 'running'}) == 'evaluation by running statistics'
+
+
+def test_the_half_width_of_two_values_is_by_one_degree_of_freedom():
+  """t = 12.7062, and of a single value there is none."""
+  assert means.half_width(1.0, 2, 0.95) == pytest.approx(12.7062 / np.sqrt(2), rel=1e-5)
+  assert np.isnan(means.half_width(np.nan, 1, 0.95))
+  assert means.student_p(0.0, 0.0, 4) == 1 and means.student_p(1e-9, 0.0, 4) == 0
+
+
+def test_what_a_record_from_before_a_setting_lacks_is_the_default_of_a_study():
+  defaults = study.defaults()
+  names = ('patience', 'devices', 'sync_batch_stats', 'schedule', 'task')
+  assert {name: COLUMN_DEFAULTS[name] for name in names} == {name: defaults[name] for name in names}
