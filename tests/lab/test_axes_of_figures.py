@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from norms.lab.report.figures import scales
+from norms.lab.report.probes import layer_figures
 
 
 @pytest.fixture
@@ -66,3 +67,16 @@ def test_what_lies_beyond_four_decades_is_said(ax):
   said = scales.fit_y([ax], 'test_loss', table.assign(low=table['value'], high=table['value']))
   assert said == 'Beyond the axis, 4 decades from the values of nets that trained: 1e+09.'
   assert ax.get_ylim()[1] == pytest.approx(2e4 * 2e4**0.06, rel=0.05)
+
+
+@pytest.mark.parametrize(('values', 'trains', 'ends'), [
+  ([1, 4, 16, 64], [4, 16], (2, 32)),  # halfway on an axis of logs
+  ([0, 1, 2, 4], [1, 2], (0.5, 3)),
+  ([1, 4, 16, 64], [1, 4, 16, 64], (1, 64)),  # no further than the sweep
+  ([1, 4, 16, 64], [], None),
+])  # fmt: skip
+def test_the_range_in_which_every_seed_trains_is_tinted(ax, values, trains, ends):
+  rows = pd.DataFrame({'init_scale': values, 'trained': [value in trains for value in values]})
+  layer_figures._tint(ax, rows, 'init_scale')
+  spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
+  assert spans == ([ends] if ends else [])

@@ -50,12 +50,12 @@ def test_up_to_eight_values_are_listed(n, said):
   seeds = 'seed: 0, 1, 2, 3, 4, 5, 6 and 7' if n == 8 else 'seed: 9 values'
   assert facts['Varied'].endswith(seeds)
   assert facts['Fixed'] == (
-    'data digits; model mlp; optimizer sgd; evaluation by exact statistics; epochs 4; '
+    'data digits; model mlp; optimizer sgd; evaluation by exact statistics; 4 epochs; '
     'batch size 4; learning rate 0.1'
   )
 
 
 def test_what_is_left_as_it_is_by_default_is_not_called_fixed():
   frame = records(batches=(4,)).assign(train_examples=0, augment='', epochs=4)
-  assert 'epochs 4' in dict(varied.facts(view.of(frame, study())))['Fixed']
+  assert '4 epochs' in dict(varied.facts(view.of(frame, study())))['Fixed']
   assert 'examples' not in dict(varied.facts(view.of(frame, study())))['Fixed']
