@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from norms.lab import study
-from norms.lab.statistics import comparing, design, layers, means, words
+from norms.lab.statistics import cells, comparing, design, layers, means, words
 from norms.lab.trial import COLUMN_DEFAULTS
 
 
@@ -59,3 +59,11 @@ def test_what_a_record_from_before_a_setting_lacks_is_the_default_of_a_study():
   defaults = study.defaults()
   names = ('patience', 'devices', 'sync_batch_stats', 'schedule', 'task')
   assert {name: COLUMN_DEFAULTS[name] for name in names} == {name: defaults[name] for name in names}
+
+
+def test_both_ends_of_a_range_are_a_tenth_of_a_percent_wider():
+  rows = pd.DataFrame({'learning_rate': [9.98, 9.995, 10.0, 100.0, 100.05, 100.2]})
+  found = cells.select(rows, {'learning_rate': {'from': 10, 'to': 100}})
+  assert list(found['learning_rate']) == [9.995, 10.0, 100.0, 100.05]
+  small = cells.select(rows / 1e3, {'learning_rate': {'from': 0.01, 'to': 0.1}})
+  assert list(small.index) == [1, 2, 3, 4]
