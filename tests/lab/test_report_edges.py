@@ -190,6 +190,13 @@ def test_the_page_so_far_has_the_first_lines_of_what_is_missing(monkeypatch):
   assert len(short.rows) == 2 and short.note == f'The first 2 of 3 lines. {missing.note}'
 
 
+def test_what_is_missing_is_told_of_a_setting_that_a_norm_lacks_too():
+  trials = pd.DataFrame({'norm': ['layer', 'layer', 'group'], 'clip_norm': [np.nan, np.nan, 4.0]})
+  table = live._missing(trials, {'layer': 'LN'}, ['clip_norm', 'not_there'])
+  assert [row.cells for row in table.rows] == [['LN', 'nan', '2'], ['group', '4', '1']]
+  assert table.columns == ['norm', 'clip norm', 'trials']
+
+
 def test_a_loss_has_fallen_that_is_below_the_one_before_training():
   """By the rule of records without counts; the losses of the epochs between do not matter."""
   frame = records(norms=('none',), batches=(4,), scales=(0.01,), seeds=1)

@@ -365,6 +365,17 @@ def test_wider_range():
   check(frame_of(*torn), 'wider_range', 'undecided', 'seeds disagree', **options)
 
 
+def test_a_range_that_is_wider_by_less_than_was_claimed_refutes():
+  """By half a decade instead of 0.9, in steps of half a decade."""
+  grid = (0.1, 0.1 * 10**0.5, 1.0, 10**0.5, 10.0, 10**1.5)
+  frame = frame_of(
+    *trained_on('none', (1.0,), grid=grid), *trained_on('batch', (1.0, 10**0.5), grid=grid)
+  )
+  pair = {'norm': 'batch', 'than': 'none'}
+  check(frame, 'wider_range', 'supported', **pair, by=0.4)
+  check(frame, 'wider_range', 'refuted', **pair, by=0.9)
+
+
 def test_ranges_that_reach_the_ends_of_the_sweep_decide_nothing():
   grid = (0.1, 1.0, 10.0)
   frame = frame_of(*trained_on('batch', grid, grid=grid), *trained_on('none', grid, grid=grid))

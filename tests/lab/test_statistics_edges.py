@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from norms.lab import study
+from norms.lab import columns, study
 from norms.lab.statistics import cells, comparing, design, layers, means, words
 from norms.lab.trial import COLUMN_DEFAULTS
 
@@ -57,8 +57,10 @@ def test_the_half_width_of_two_values_is_by_one_degree_of_freedom():
 
 def test_what_a_record_from_before_a_setting_lacks_is_the_default_of_a_study():
   defaults = study.defaults()
-  names = ('patience', 'devices', 'sync_batch_stats', 'schedule', 'task')
-  assert {name: COLUMN_DEFAULTS[name] for name in names} == {name: defaults[name] for name in names}
+  names = ('patience', 'devices', 'sync_batch_stats', 'schedule')
+  expected = {name: defaults[name] for name in names}
+  assert {name: COLUMN_DEFAULTS[name] for name in names} == expected
+  assert {name: columns.of(name).absent for name in names} == expected
 
 
 def test_both_ends_of_a_range_are_a_tenth_of_a_percent_wider():
