@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from test_report import records, study
 
-from norms.lab.report import measurements, timing, varied, view
+from norms.lab.report import measurements, naming, timing, varied, view
+from norms.lab.report.figures import writing
 
 SECONDS = {'layer': (0.4, 0.5, 0.7), 'none': (0.2, 0.25, 0.3), 'batch': (0.3, 0.6, 0.45)}
 
@@ -59,3 +60,14 @@ def test_what_is_left_as_it_is_by_default_is_not_called_fixed():
   frame = records(batches=(4,)).assign(train_examples=0, augment='', epochs=4)
   assert '4 epochs' in dict(varied.facts(view.of(frame, study())))['Fixed']
   assert 'examples' not in dict(varied.facts(view.of(frame, study())))['Fixed']
+
+
+def test_the_folder_of_figures_is_made_with_what_is_above_it_and_may_be_there(tmp_path):
+  for _ in range(2):
+    assert writing.write([], tmp_path / 'results' / 'mine') == []
+  assert (tmp_path / 'results' / 'mine' / writing.FOLDER).is_dir()
+
+
+def test_a_net_of_one_hidden_layer_has_its_width_for_an_axis():
+  assert list(naming._widths(pd.Series(['[8]', '[16]']))) == [8, 16]
+  assert naming._widths(pd.Series(['[8]', '[16, 16]'])) is None
