@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from test_report import records, study
 
-from norms.lab.report import measurements, naming, timing, varied, view
+from norms.lab.report import findings, measurements, naming, timing, varied, view
 from norms.lab.report.figures import writing
+from norms.lab.report.parity.drift import verdicts
 
 SECONDS = {'layer': (0.4, 0.5, 0.7), 'none': (0.2, 0.25, 0.3), 'batch': (0.3, 0.6, 0.45)}
 
@@ -71,3 +72,19 @@ def test_the_folder_of_figures_is_made_with_what_is_above_it_and_may_be_there(tm
 def test_a_net_of_one_hidden_layer_has_its_width_for_an_axis():
   assert list(naming._widths(pd.Series(['[8]', '[16]']))) == [8, 16]
   assert naming._widths(pd.Series(['[8]', '[16, 16]'])) is None
+
+
+def test_trials_that_ended_without_an_accuracy_are_counted():
+  frame = records()
+  lost = frame[(frame['norm'] == 'none') & (frame['init_scale'] == 100)]['trial'].unique()[:2]
+  frame.loc[frame['trial'].isin(lost) & (frame['epoch'] == 4), 'test_accuracy'] = np.nan
+  said = list(findings.sentences(view.of(frame, study())))
+  assert '2 trials ended without an accuracy: each counts as 0.' in said
+
+
+def test_points_of_curves_beyond_the_bar_are_counted():
+  same = {'family': 'batch', 'library': 'linen', 'title': 'Flax linen', 'seed': [0, 1, 2]}
+  curves = pd.DataFrame({**same, 'epoch': 1, 'difference': [0.0, 0.02, -0.01]})
+  (verdict,) = verdicts._curves_agree(curves)
+  assert verdict.outcome == 'supported'
+  assert verdict.sentence.endswith('seed 1), and 2 of 3 points are beyond the bar.')
