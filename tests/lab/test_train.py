@@ -50,6 +50,26 @@ def test_what_ends_a_users_norm_is_shown_with_file_and_line(by, line, says, tmp_
   assert f'users_own.py, line {OWN.index(line) + 1}: layer norm_0: {says}' in done.stderr
 
 
+@pytest.mark.parametrize(
+  ('by', 'says'),
+  [
+    ('mean', 'gives float32 of shape (1, 1) for float32 of shape (1, 128)'),
+    ('wider', 'gives float32 of shape (1, 256) for float32 of shape (1, 128)'),
+    ('sign', 'gives int32 of shape (1, 128) for float32 of shape (1, 128)'),
+    ('pair', 'gives tuple for float32 of shape (1, 128)'),
+  ],
+)
+def test_a_users_norm_keeps_the_shape_of_its_input(by, says, tmp_path, command):
+  """The dense layer after it would take another number of features, and train."""
+  done = command(
+    *ONE_GROUP, f'--workdir={tmp_path}', '--config.sweep.norm=users_own:Refuses',
+    f'--config.norm_options={ {"users_own:Refuses": {"by": by}} }',
+  )  # fmt: skip
+  assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+  assert f"layer norm_0: norm 'users_own:Refuses' {says}" in done.stderr
+  assert not [*tmp_path.rglob('*.parquet')]
+
+
 def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path, command):
   """Here one of Python's own, in a file of the lab."""
   (tmp_path / 'mine.py').write_text(

@@ -76,6 +76,15 @@ class Breaks(nn.Module):
     return x
 
 
+# What a norm may not make of its input, though the layers after it can take it.
+CHANGES = {
+  'mean': lambda x: x.mean(-1, keepdims=True),
+  'wider': lambda x: jnp.concatenate([x, x], -1),
+  'sign': lambda x: jnp.sign(x).astype(int),
+  'pair': lambda x: (x, x),
+}
+
+
 class Refuses(nn.Module):
   """Raises where the sweep is planned, by itself or by what it calls."""
 
@@ -83,6 +92,8 @@ class Refuses(nn.Module):
 
   @nn.compact
   def __call__(self, x):
+    if self.by in CHANGES:
+      return CHANGES[self.by](x)
     if self.by == 'jax':
       return jnp.reshape(x, (7, 7))
     if self.by == 'numpy':

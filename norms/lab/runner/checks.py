@@ -109,7 +109,11 @@ def _bytes(static: Trial) -> tuple[int, int]:
 
 
 def shapes(setup: TrainSetup, sizes: Sizes, examples: int = 1):
-  """(variables, outputs of all layers) for so many, as shapes; a failing layer is named."""
+  """(variables, outputs of all layers) for so many, as shapes; a failing layer is named.
+
+  Raises:
+    ValueError: also where a norm changes the shape of its input.
+  """
   x = tasks.shapes(setup.task, sizes, examples).x
 
   def build(x):
@@ -119,20 +123,38 @@ def shapes(setup: TrainSetup, sizes: Sizes, examples: int = 1):
     outputs, seen = setup.train.apply(variables, x, train=True, **everything)
     return variables, seen['intermediates'], outputs
 
-  with nn.intercept_methods(_name_the_layer):
+  with nn.intercept_methods(functools.partial(_checked, setup.normalizer or ())):
     variables, layers, outputs = jax.eval_shape(build, x)
   tasks.check_outputs(setup.task, setup.metrics, sizes, examples, outputs)
   return variables, layers
 
 
-def _name_the_layer(next_method, args, kwargs, context):
+def _checked(norms, next_method, args, kwargs, context):
+  """A layer's call: what ends it names the layer, and one of `norms` keeps its input's shape."""
   try:
-    return next_method(*args, **kwargs)
+    z = next_method(*args, **kwargs)
+    if isinstance(context.module, norms) and context.method_name == '__call__' and args:
+      _check_norm(context.module, args[0], z)
+    return z
   except LayerError:
     raise  # the innermost layer has its name in it
   except (ValueError, TypeError) as error:
     where = '/'.join(context.module.path) or type(context.module).__name__
     raise LayerError(f'layer {where}: {mistakes.line(error)}') from error
+
+
+def _check_norm(module: nn.Module, x: jax.Array, z: object) -> None:
+  # Else broadcasting or a dense layer makes of it what nobody asked for, and it trains.
+  given = type(z).__name__
+  if isinstance(z, jax.Array):
+    if z.shape == x.shape and jax.numpy.issubdtype(z.dtype, jax.numpy.inexact):
+      return
+    given = f'{z.dtype} of shape {z.shape}'
+  name = f'{type(module).__module__}:{type(module).__qualname__}'
+  raise ValueError(
+    f'norm {name!r} gives {given} for {x.dtype} of shape {x.shape}: let it return an array of '
+    "its input's shape, of floating-point numbers"
+  )
 
 
 def size(tree: object) -> int:
