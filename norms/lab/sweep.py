@@ -34,6 +34,7 @@ def pending(
   part: those of the trials that this process is to run; None: all.
   """
   mine = study.trials if part is None else part
+  checks.check_files(study, workdir)
   done = kept.done(workdir, mine, study.keep)
   # Checks are for what is still to be run: a finished trial may use data that are gone by now.
   missing = dataclasses.replace(study, trials=tuple(t for t in mine if t.hash not in done))

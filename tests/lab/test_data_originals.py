@@ -16,8 +16,9 @@ import numpy as np
 import originals
 from originals import few  # noqa: F401
 import pytest
+import small
 
-from norms.lab import data
+from norms.lab import data, study, sweep
 from norms.lab.data import cache, formats, known, prepared
 from norms.lab.data import originals as files_of
 
@@ -79,6 +80,27 @@ def test_a_folder_itself_counts_only_by_its_sha256(few):  # noqa: F811
   for name in ('mnist', 'cifar10'):
     with pytest.raises(ValueError, match=f'holds no complete originals of {name}'):
       loaded(name, few / 'in')
+
+
+def test_records_of_other_files_are_not_reported_as_those_of_these(few):  # noqa: F811
+  """Of the same names and sizes; the same files elsewhere are the same data."""
+  first = originals.put(few / 'in' / 'cifar10', CIFAR()).parent
+  config = small.config(epochs=1, batch_size=50)
+  config.data.update({'name': 'cifar10', 'manual_dir': str(first)})
+  small.run(config, few / 'run')
+  config.data.manual_dir = str(originals.put(few / 'moved' / 'cifar10', CIFAR()).parent)
+  assert not sweep.pending(study.from_config(config), few / 'run')
+  batch = 'data_batch_1.bin'
+  originals.put(first / 'cifar10', {batch: CIFAR()[batch][:-1] + b'x'})
+  originals.forget()
+  config.data.manual_dir = str(first)
+  with pytest.raises(ValueError, match='another --workdir') as error:
+    sweep.pending(study.from_config(config), few / 'run')
+  files = data.origin({'name': 'cifar10'}, str(first))['sha256']
+  assert f'the files of cifar10 have sha256 {files}, and the records' in str(error.value)
+  config.data.manual_dir = str(few / 'nowhere')  # all is done, nothing is needed
+  originals.forget()
+  assert not sweep.pending(study.from_config(config), few / 'run')
 
 
 def test_the_named_folder_comes_first(few):  # noqa: F811
