@@ -53,31 +53,37 @@ def begin_writing(
   half = len(parts) // 2
   mine, theirs = (parts[:half], parts[half:]) if helper else (parts, [])
   # In one piece: what the parts have in common is sent once.
-  submitted = _submit(helper, theirs, place) if helper else None
+  asked = folder / 'asked.pickle'
+  submitted = _submit(helper, asked, theirs, place) if helper else None
 
   def written() -> list[WrittenFigure]:
     figures = _saved(mine, place)
     if submitted:
       figures += _collect(submitted, theirs, place)
+      asked.unlink()
     return figures
 
   return written
 
 
-def _submit(helper: futures.Executor, *job) -> futures.Future[list[WrittenFigure]]:
+def _submit(
+  helper: futures.Executor, asked: pathlib.Path, *job
+) -> futures.Future[list[WrittenFigure]]:
   """Asks the helper to write its share; if it is gone already, that shows in `_collect`."""
+  # Pickled here: the executor's own thread would do it while this one goes on with the same
+  # objects, of which some remember what they have computed. In a file: to send more than a pipe
+  # holds to a process that ends meanwhile never returns in Python 3.11.2.
+  asked.write_bytes(pickle.dumps(job))
   try:
-    # Pickled here: the executor's own thread would do it while this one goes on with the same
-    # objects, of which some remember what they have computed.
-    return helper.submit(_unpickled, pickle.dumps(job))
+    return helper.submit(_unpickled, asked)
   except futures.BrokenExecutor as gone:
     failed: futures.Future[list[WrittenFigure]] = futures.Future()
     failed.set_exception(gone)
     return failed
 
 
-def _unpickled(job: bytes) -> list[WrittenFigure]:
-  return _saved(*pickle.loads(job))
+def _unpickled(asked: pathlib.Path) -> list[WrittenFigure]:
+  return _saved(*pickle.loads(asked.read_bytes()))
 
 
 def _collect(submitted: futures.Future[list[WrittenFigure]], *job) -> list[WrittenFigure]:
