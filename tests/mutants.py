@@ -890,6 +890,12 @@ MUTANTS = (
     'test_pmap_of_the_step',
   ),
   Mutant(
+    'running statistics of one device', 'lab/engine/training.py',
+    'grads, new = jax.lax.pmean((grads, new), devices.AXIS)',
+    'grads = jax.lax.pmean(grads, devices.AXIS)',
+    'test_pmap_without_synchronisation',
+  ),
+  Mutant(
     "one vector's updates for another", 'lab/xla_cpu/gathering.py',
     '    start += leaf.size\n  return',
     '  return',

@@ -8,10 +8,13 @@ import pathlib
 import socket
 import subprocess
 import sys
+from typing import NamedTuple
 
 import chex
+import in_both_widths
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 import small
 
@@ -22,30 +25,32 @@ from norms.lab.runner import checks
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).parents[2]
 MEASURED = ['train_loss', 'test_loss', 'minibatch_loss', 'grad_norm']
-# 300 examples of digits in batches of 60: five steps an epoch.
+# 320 examples of digits in batches of 64: five steps an epoch.
 FLAGS = (
   '--config=configs/sweep.py', '--config.name=devices', '--config.epochs=1', '--config.claims=()',
-  '--config.data.train=300', '--config.data.test=100', '--config.sweep.batch_size=60',
+  '--config.data.train=320', '--config.data.test=100', '--config.sweep.batch_size=64',
   '--config.sweep.init_scale=1', '--config.sweep.seed=0', '--config.sweep.norm=batch,layer',
+  '--config.sweep.sync_batch_stats=True,False',
 )  # fmt: skip
-SHARED = ('--config.sweep.devices=4', '--config.sweep.sync_batch_stats=True,False')
+# What five steps of training make of another order of sums.
+FLOAT32, FLOAT64 = 1e-5, 1e-9
 
 
-def started(folder, *flags: str, devices: int, **environment: str) -> subprocess.Popen:
+def started(script: str, *arguments: str, devices: int, **environment: str) -> subprocess.Popen:
   more = {'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}', **environment}
   return subprocess.Popen(
-    [sys.executable, 'train.py', *FLAGS, *flags, f'--workdir={folder}'], cwd=ROOT, text=True,
-    env={**os.environ, **more}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    [sys.executable, script, *arguments], cwd=ROOT, text=True,
+    env={**os.environ, 'PYTHONPATH': str(ROOT), **more}, stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
   )  # fmt: skip
 
 
 def frame(folder):
-  """The records, a row for each norm, sync_batch_stats and epoch."""
+  """The records, a row for each norm, devices, sync_batch_stats and epoch."""
   rows = records.load(folder)
-  if 'sync_batch_stats' not in rows:
-    rows = rows.assign(sync_batch_stats=True)
-  rows['sync_batch_stats'] = rows['sync_batch_stats'].fillna(True).astype(bool)
-  return rows.set_index(['norm', 'sync_batch_stats', 'epoch']).sort_index()
+  rows = rows.fillna({'devices': 1, 'sync_batch_stats': True})
+  rows = rows.astype({'devices': int, 'sync_batch_stats': bool})
+  return rows.set_index(['norm', 'devices', 'sync_batch_stats', 'epoch']).sort_index()
 
 
 def finished(*processes) -> list[str]:
@@ -54,64 +59,99 @@ def finished(*processes) -> list[str]:
   return said
 
 
-def job(folder, *flags: tuple[str, ...]) -> list[subprocess.Popen]:
-  """The processes of one job, two devices each."""
+def job(script: str, *arguments: tuple[str, ...]) -> list[subprocess.Popen]:
+  """The processes of one job, four devices each."""
   with socket.socket() as free:
     free.bind(('127.0.0.1', 0))
     address = f'127.0.0.1:{free.getsockname()[1]}'
-  about = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(len(flags))}
+  about = {'JAX_COORDINATOR_ADDRESS': address, 'JAX_NUM_PROCESSES': str(len(arguments))}
   return [
-    started(folder, *mine, devices=2, JAX_PROCESS_ID=str(i), **about)
-    for i, mine in enumerate(flags)
+    started(script, *mine, devices=4, JAX_PROCESS_ID=str(i), **about)
+    for i, mine in enumerate(arguments)
   ]
 
 
-@pytest.fixture(scope='module')
-def alone(tmp_path_factory):
-  """The records of one device."""
-  folder = tmp_path_factory.mktemp('alone')
-  finished(started(folder, devices=1))
-  return frame(folder)
+class Found(NamedTuple):
+  """What processes found: records of train.py, what was measured in float64, and their words."""
+
+  records: pd.DataFrame
+  wide: dict[str, np.ndarray]
+  said: list[str]
+
+  @classmethod
+  def of(cls, folder, processes: list[subprocess.Popen]) -> 'Found':
+    said = finished(*processes)
+    with np.load(folder / in_both_widths.FILE) as wide:
+      return cls(frame(folder), dict(wide), said)
 
 
 @pytest.fixture(scope='module')
-def shared(tmp_path_factory):
-  """The records of four devices in one process."""
-  folder = tmp_path_factory.mktemp('shared')
-  finished(started(folder, *SHARED, devices=4))
-  return frame(folder)
+def one(tmp_path_factory):
+  """One process of eight devices, which all share a batch, or of which one has it alone."""
+  folder = tmp_path_factory.mktemp('one')
+  flags = (str(folder), *FLAGS, '--config.sweep.devices=1,8')
+  return Found.of(folder, [started(in_both_widths.__file__, *flags, devices=8)])
+
+
+@pytest.fixture(scope='module')
+def two(tmp_path_factory):
+  """Two processes of four devices each, as one job."""
+  folder = tmp_path_factory.mktemp('two')
+  flags = (str(folder), *FLAGS, '--config.sweep.devices=8')
+  return Found.of(folder, job(in_both_widths.__file__, flags, flags))
+
+
+def wide(found: Found, of: str) -> dict[str, np.ndarray]:
+  """What was measured in float64 of a 'devices/synchronised'."""
+  measured = {k.removeprefix(of): v for k, v in found.wide.items() if k.startswith(f'{of}/')}
+  assert len(measured) == 6
+  chex.assert_type(list(measured.values()), np.float64)
+  return measured
 
 
 @pytest.mark.parametrize('norm', ['batch', 'layer'])
-def test_a_batch_over_four_devices_is_one_batch(norm, alone, shared):
-  """Within the rounding of another order of sums, which five steps of training enlarge."""
+def test_a_batch_over_eight_devices_is_one_batch(norm, one):
+  """Synchronised; within the rounding of another order of sums, which five steps enlarge."""
   for epoch in (0, 1):
-    for name in MEASURED:
-      a, b = (rows.loc[(norm, True, epoch), name] for rows in (alone, shared))
-      np.testing.assert_allclose(b, a, rtol=1e-5, err_msg=name)
+    alone, shared = (one.records.loc[(norm, n, True, epoch), MEASURED] for n in (1, 8))
+    np.testing.assert_allclose(shared.astype(float), alone.astype(float), rtol=FLOAT32)
 
 
-def test_statistics_of_each_device_are_another_trial(shared):
+def test_a_batch_over_eight_devices_is_one_batch_in_float64(one):
+  shared, alone = wide(one, '8/True'), wide(one, '1/True')
+  chex.assert_trees_all_close(shared, alone, rtol=FLOAT64, atol=FLOAT64)
+
+
+def test_statistics_of_each_device_are_another_trial(one):
   """Of batch norm; layer norm has none of the batch."""
-  loss = shared['train_loss']
-  assert abs(loss['batch', True, 1] - loss['batch', False, 1]) > 1e-3
-  np.testing.assert_allclose(loss['layer', True, 1], loss['layer', False, 1], rtol=1e-6)
-  assert shared['trial'].nunique() == 4
+  loss = one.records['train_loss']
+  assert abs(loss['batch', 8, True, 1] - loss['batch', 8, False, 1]) > 1e-3
+  np.testing.assert_allclose(loss['layer', 8, True, 1], loss['layer', 8, False, 1], rtol=FLOAT32)
+  assert one.records['trial'].nunique() == 6
+  kernels = (wide(one, f'8/{synchronised}')['/kernel'] for synchronised in (True, False))
+  assert np.abs(np.subtract(*kernels)).max() > 1e-3
 
 
-def test_two_processes_of_two_devices_are_one_job(shared, tmp_path):
+def test_two_processes_of_four_devices_are_one_job(one, two):
   """Each computes its share of every step; the first writes, and writes it once."""
-  first, second = finished(*job(tmp_path, SHARED, SHARED))
+  first, second = two.said
   assert 'report: ' in first and 'report: ' not in second
-  both = frame(tmp_path)
-  assert len(both) == len(shared)
+  eight = one.records.xs(8, level='devices', drop_level=False)
+  assert two.records.index.equals(eight.index)
   for name in MEASURED:
-    chex.assert_trees_all_close(both[name].to_numpy(), shared[name].to_numpy(), rtol=1e-5)
+    chex.assert_trees_all_close(*(f[name].to_numpy() for f in (two.records, eight)), rtol=FLOAT32)
+
+
+@pytest.mark.parametrize('synchronised', [True, False])
+def test_two_processes_find_in_float64_what_one_finds(synchronised, one, two):
+  both = (wide(found, f'8/{synchronised}') for found in (two, one))
+  chex.assert_trees_all_close(*both, rtol=FLOAT64, atol=FLOAT64)
 
 
 def test_processes_that_plan_different_trials_do_not_begin(tmp_path):
   """They would wait for each other within steps, for ever."""
-  both = job(tmp_path, SHARED, (*SHARED, '--config.sweep.seed=1'))
+  flags = (*FLAGS, '--config.sweep.devices=8', f'--workdir={tmp_path}')
+  both = job('train.py', flags, (*flags, '--config.sweep.seed=1'))
   said = [process.communicate(timeout=120)[0] for process in both]
   assert [process.returncode for process in both] == [2, 2], said
   assert all('the processes of this job plan different trials' in each for each in said)

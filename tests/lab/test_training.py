@@ -197,6 +197,10 @@ def test_pmap_without_synchronisation_differs():
     return state.variables['params']['layer_0']['kernel']
 
   assert np.abs(kernel(both)[0] - kernel(whole)).max() > 1e-4
+  # Each device's own running mean is of its share; what is kept is their mean, the whole batch's.
+  kept, wanted = (s.variables['batch_stats']['norm_0']['mean'] for s in (both, whole))
+  for of_device in kept:
+    chex.assert_trees_all_close(of_device, wanted, rtol=1e-6, atol=1e-7)
 
 
 def test_a_diverged_lane_is_found_and_leaves_its_neighbour_alone():
