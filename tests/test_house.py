@@ -103,7 +103,7 @@ ROOMS = {
   ),
   'lab/report': (
     {'naming', 'style', 'trained_rule'},
-    {'view', 'answer'},
+    {'view', 'answer', 'advice'},
     {'tables'},
     {'figures'},
     {'measurements', 'probes', 'reference', 'replay_json', 'search', 'timing', 'trained_ranges'}

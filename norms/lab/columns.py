@@ -76,6 +76,7 @@ class Column(NamedTuple):
     return {HIGHER: self.limits[0], LOWER: self.limits[1]}.get(self.better, math.nan)
 
 
+_share = functools.partial(Column, better=HIGHER, limits=SHARE)
 _loss = functools.partial(Column, better=LOWER, limits=POSITIVE, shown=NOWHERE, unit=NATS)
 _count = functools.partial(Column, dtype='int', limits=POSITIVE, shown=NOWHERE)
 COLUMNS: tuple[Column, ...] = (
@@ -116,18 +117,15 @@ COLUMNS: tuple[Column, ...] = (
   Column('sync_batch_stats', SETTING, 'bool', 'synchronised statistics', shown=AXIS, absent=True),
   Column('patience', SETTING, 'int', shown=AXIS, traits=(AFTER_START,), unit='epochs', absent=0),
   # Measurements in the order in which tables print them.
-  Column(TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
-  Column(
-    TEST_RUNNING, label='test accuracy with running statistics',
-    better=HIGHER, limits=SHARE, shown=TABLE, optional=True,
-  ),
-  Column(VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
-  Column(TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=TABLE),
-  Column(TRAIN_LOSS, better=LOWER, limits=POSITIVE, shown=TABLE, unit=NATS),
+  _share(TEST_ACCURACY, shown=TABLE),
+  _share(TEST_RUNNING, label='test accuracy with running statistics', shown=TABLE, optional=True),
+  _share(VALIDATION_ACCURACY, shown=TABLE),
+  _share(TRAIN_ACCURACY, label='training accuracy', shown=TABLE),
+  Column(TRAIN_LOSS, label='training loss', better=LOWER, limits=POSITIVE, shown=TABLE, unit=NATS),
   Column(TEST_LOSS, better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS),
-  Column(BEST + TRAIN_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
-  Column(BEST + VALIDATION_ACCURACY, better=HIGHER, limits=SHARE, shown=SUMMARY),
-  Column(BEST + TEST_ACCURACY, better=HIGHER, limits=SHARE, shown=NOWHERE),
+  _share(BEST + TRAIN_ACCURACY, label='best training accuracy', shown=SUMMARY),
+  _share(BEST + VALIDATION_ACCURACY, shown=SUMMARY),
+  _share(BEST + TEST_ACCURACY, shown=NOWHERE),
   Column(
     FINAL_LOSS, label='final training loss',
     better=LOWER, limits=POSITIVE, shown=SUMMARY, unit=NATS,
@@ -139,7 +137,7 @@ COLUMNS: tuple[Column, ...] = (
   _count(DIVERGED_AT, unit='steps'),
   _count(TEST_GAINED, label='test examples right, and wrong before training', unit='examples'),
   _count(TEST_LOST, label='test examples wrong, and right before training', unit='examples'),
-  Column(TRAINED, dtype='bool', better=HIGHER, limits=SHARE, shown=NOWHERE),
+  _share(TRAINED, dtype='bool', shown=NOWHERE),
   Column(f'{SIGNAL}.*', label='signal (root mean square)', limits=POSITIVE, shown=FIGURE),
   Column(f'{GRADIENT}.*', label='gradient of the kernel', limits=POSITIVE, shown=FIGURE),
   Column(f'{RELATIVE}.*', limits=POSITIVE, shown=FIGURE),

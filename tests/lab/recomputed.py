@@ -244,3 +244,9 @@ def holm(p_values):
     largest = max(largest, (len(tested) - rank) * p)
     found[i] = min(1.0, largest)
   return found
+
+
+def two_digits(value):
+  """A difference between libraries as a page prints it."""
+  rounded = f'{value:.1e}'
+  return f'{float(rounded):g}' if 0.1 <= value < 1000 else rounded

@@ -254,7 +254,7 @@ def test_tables_show_what_the_schema_shows(monkeypatch):
   made = invented.asked('cifar_few_features', 'smoke')
   frame = invented.records(made)
   before = tables.usual(view.of(frame, made)).columns
-  assert 'train loss' in before and 'test loss' not in before
+  assert 'training loss' in before and 'test loss' not in before
   rows = [
     row._replace(shown=columns.TABLE if row.name == 'test_loss' else row.shown)
     for row in columns.COLUMNS

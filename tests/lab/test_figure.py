@@ -84,7 +84,7 @@ def test_figures_of_a_reference():
 
 def test_by_epoch_draws_any_measurement():
   (ax,) = figure.by_epoch(records(seeds=2), 'train_loss').axes
-  assert ax.get_ylabel() == 'train loss' and len(ax.lines) == 3
+  assert ax.get_ylabel() == 'training loss' and len(ax.lines) == 3
 
 
 def test_names_and_order_are_those_of_the_study():

@@ -168,8 +168,8 @@ def test_the_columns_of_the_table_of_cells():
       & (frame['batch_size'] == float(line['batch size']))
       & (frame['init_scale'] == float(line['initial scale']))
     ]
-    for label in ('test accuracy', 'train accuracy', 'train loss'):
-      value = own[label.replace(' ', '_')].fillna(np.inf).median()
+    for label in ('test accuracy', 'training accuracy', 'training loss'):
+      value = own[label.replace('training', 'train').replace(' ', '_')].fillna(np.inf).median()
       assert line[label] == (f'{value:.4f}' if np.isfinite(value) else 'not finite')
     ends = own['test_accuracy'].min(), own['test_accuracy'].max()
     assert line['spread over seeds'] == '{:.4f} to {:.4f} (range)'.format(*ends)

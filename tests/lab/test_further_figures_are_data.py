@@ -47,7 +47,7 @@ def test_bests_against_a_scale():
   drawing = against_axis.bests(view.of(frame, study()), 'init_scale')
   colours, axes = named(drawing.figure), drawing.figure.axes
   at = frame[frame['batch_size'] == 16]
-  labels = ('best train accuracy', 'best validation accuracy', 'final training loss')
+  labels = ('best training accuracy', 'best validation accuracy', 'final training loss')
   assert tuple(ax.get_ylabel() for ax in axes) == labels
   for ax, column in zip(axes, ('train_accuracy', 'validation_accuracy', None), strict=True):
 
@@ -331,8 +331,11 @@ def test_the_table_of_the_usual_cell_and_the_file_of_every_metric():
   assert list(found) == list(SHOWN)
   for label, norm in SHOWN.items():
     own = usual[usual['norm'] == norm]
-    for column in ('test accuracy', 'train accuracy', 'train loss'):
-      assert found[label][column] == f'{own[column.replace(" ", "_")].median():.4f}'
+    for column in ('test accuracy', 'training accuracy', 'training loss'):
+      assert (
+        found[label][column]
+        == f'{own[column.replace("training", "train").replace(" ", "_")].median():.4f}'
+      )
   csv = tables.summary(seen)
   rows = last(frame)
   for _, line in csv[csv['metric'] == 'train_accuracy'].iterrows():

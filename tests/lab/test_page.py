@@ -80,16 +80,19 @@ def test_the_page_goes_from_the_answer_to_the_details(html):
   said = html[places[0] : places[1]]
   assert said.count('<p class="answer">') == 3 and said.count('<svg') == 1
   assert '<strong>Does layer norm depend less?</strong> Not decided: ' in said
-  assert 'Of 4 claims, 1 is undecided, 2 are supported and 1 is refuted.' in said
+  assert '<strong>What to do with such a net?</strong> Take batch norm rather than the net' in said
+  judged = html[places[1] : places[2]]
+  assert '<p>Of 4 claims, 1 is undecided, 2 are supported and 1 is refuted.</p>' in judged
 
 
 def test_the_answer_names_a_verdict_that_came_out_otherwise():
   judged = statistics.verdicts(records(seeds=5), CLAIMS[1:])
-  first, other, counts = answer.lines(judged)
+  first, other, do = answer.lines(judged, advice='Take it.')
   assert first == ('', answer.found(judged[0]))
   said = 'No: o' + judged[1].sentence[1:].replace(': refuted', '')  # which 'No' has said
   assert other == ('Does layer norm fail?', said)
-  assert counts.text == 'Of 3 claims, 2 are supported and 1 is refuted.'
+  assert do == ('What to do with such a net?', 'Take it.')
+  assert answer.counts(judged) == 'Of 3 claims, 2 are supported and 1 is refuted.'
   assert answer.lines(judged[:1]) == [first]
   assert [line.text for line in answer.lines([], 'abcd')] == ['a', 'b', 'c']
 
@@ -115,9 +118,9 @@ def test_the_terminal_ends_with_the_verdicts_and_the_answer(tmp_path):
   assert outcomes == ['undecided', 'supported', 'refuted', 'supported']
   judged = statistics.verdicts(records(seeds=5), CLAIMS)
   assert verdicts.splitlines()[2] == f'refuted     Does layer norm fail? {answer.found(judged[2])}'
-  question, first, *_, counts = answered.splitlines()
+  question, first, _, do = answered.splitlines()
   assert question == asked.question and first.startswith('Does layer norm depend less? Not decided')
-  assert counts.startswith('Of 4 claims, ')
+  assert do.startswith('What to do with such a net? Take batch norm rather than')
 
 
 def test_the_summary_has_what_an_index_of_studies_shows(tmp_path):

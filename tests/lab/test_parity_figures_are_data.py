@@ -4,6 +4,7 @@ from matplotlib.colors import to_hex
 import numpy as np
 import pandas as pd
 import pytest
+from recomputed import two_digits
 
 from norms.lab.report.parity.agreement import figures as errors
 from norms.lab.report.parity.agreement import tables as agreement
@@ -100,7 +101,7 @@ def test_the_table_of_distances():
       ]
       for measure in ('largest', 'mean'):
         expected = np.median([_sum(values, measure) for values in each])
-        assert line[f'{measure}, step {step}'] == f'{expected:.1e}'
+        assert line[f'{measure}, step {step}'] == two_digits(expected)
 
 
 def test_the_table_of_accuracies():
@@ -172,7 +173,7 @@ def test_the_table_of_errors():
     own = own[own['quantity'] == line['quantity']].set_index('title')
     for title in TITLES.values():
       lost = ' (1 lost)' if own['lost'][title] else ''
-      assert line[title] == f'{own["error"][title]:.1e}{lost}'
+      assert line[title] == two_digits(own['error'][title]) + lost
     rivals = own[(own['library'] != 'norms') & (own['lost'] == 0)]['error']
     ours = own['error']['ours']
     assert row.failed == (ours > 2 * rivals.min() and ours > 2.4e-7)
@@ -189,8 +190,8 @@ def test_the_table_of_libraries():
       '12', str((own['lost'] > 0).sum()), '0',
     )  # fmt: skip
     assert line['within 2 ulp'] == f'{(ulps <= 2).mean():.0%}'
-    assert line['median error in ulp'] == f'{ulps.median():.1e}'
-    assert line['worst relative error'] == f'{own["error"].max():.1e}'
+    assert line['median error in ulp'] == two_digits(ulps.median())
+    assert line['worst relative error'] == two_digits(own['error'].max())
 
 
 def compared():
@@ -221,12 +222,12 @@ def test_the_table_of_pairs():
     own = frame[(frame['norm'] == line['norm']) & (frame['title'] == line['library'])]
     own = own.set_index('quantity')
     for head, column in of_output.items():
-      assert line[head] == f'{own[column]["output"]:.1e}'
-    assert line['dense, mean'] == f'{own["mean_difference"]["output, dense"]:.1e}'
+      assert line[head] == two_digits(own[column]['output'])
+    assert line['dense, mean'] == two_digits(own['mean_difference']['output, dense'])
     for name in agreement.GRADIENTS:
-      assert line[name] == f'{own["max_difference"][name] / own["largest"][name]:.1e}'
-    assert line['scale after 5 steps'] == f'{own["max_difference"]["scale after 5 steps"]:.1e}'
-    assert line['at defaults'] == f'{own["max_difference"]["output at defaults"]:.1e}'
+      assert line[name] == two_digits(own['max_difference'][name] / own['largest'][name])
+    assert line['scale after 5 steps'] == two_digits(own['max_difference']['scale after 5 steps'])
+    assert line['at defaults'] == two_digits(own['max_difference']['output at defaults'])
 
 
 def test_the_table_of_quantities():
@@ -235,4 +236,4 @@ def test_the_table_of_quantities():
   for (_, own), row in zip(frame.iterrows(), table.rows, strict=True):
     assert row.cells[:3] == [own['norm'], own['title'], own['quantity']]
     shown = [own[name] for name in ('mean_difference', 'max_difference', 'largest')]
-    assert row.cells[3:6] == [f'{value:.1e}' for value in shown]
+    assert row.cells[3:6] == [two_digits(value) for value in shown]

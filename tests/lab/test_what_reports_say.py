@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from recomputed import two_digits
 from test_figures_are_data import recorded
 from test_parity_figures_are_data import trained
 from test_report import records, study
@@ -26,7 +27,7 @@ def test_the_drift_that_is_told_is_the_farthest_of_all_libraries_and_seeds():
   for family in ('batch', 'layer'):
     for step in (1, 100):
       own = drift[(drift['family'] == family) & (drift['step'] == step)]
-      assert f'{own["largest"].max():.1e}' in said
+      assert two_digits(own['largest'].max()) in said
 
 
 def test_each_question_has_its_title_and_the_finding_of_its_claims():

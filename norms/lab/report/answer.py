@@ -10,6 +10,7 @@ from norms.lab.statistics import confounds as confounding
 from norms.lab.statistics import words
 
 MOST = 3  # sentences
+DO = 'What to do with such a net?'
 # A claim is put as a question that its outcome answers.
 SAYS = {
   'supported': 'Yes',
@@ -26,8 +27,10 @@ class Line(NamedTuple):
   text: str
 
 
-def lines(verdicts: Sequence[AnyVerdict], otherwise: Iterable[str] = ()) -> list[Line]:
-  """The first verdict, the first that came out otherwise, and how many came out how.
+def lines(
+  verdicts: Sequence[AnyVerdict], otherwise: Iterable[str] = (), advice: str = ''
+) -> list[Line]:
+  """The first verdict, the first that came out otherwise, and what to do.
 
   otherwise: what the records say, where the study claims nothing.
   """
@@ -37,7 +40,7 @@ def lines(verdicts: Sequence[AnyVerdict], otherwise: Iterable[str] = ()) -> list
   # A reader who stops here must not take one verdict for all of them.
   other = next((verdict for verdict in verdicts if verdict.outcome != first.outcome), None)
   told = [_line(verdict) for verdict in (first, other) if verdict]
-  return [*told, *[Line('', counts(verdicts))] * (len(verdicts) > len(told))]
+  return [*told, *[Line(DO, advice)] * bool(advice)]
 
 
 def counts(verdicts: Sequence[AnyVerdict]) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from norms.lab import statistics
 from norms.lab.report import (
+  advice,
   answer,
   best_of_each,
   findings,
@@ -59,7 +60,8 @@ def write(
   content = contents(view, provenance)
   content |= _arranged(view, drawn(), content['verdicts'])
   key = content['key_figure']
-  more: dict[str, Any] = {'figure': key.png if key else '', 'otherwise': content['findings']}
+  more = {'figure': key.png if key else '', 'otherwise': content['findings']}
+  more |= {'advice': content['advice']}
   put(folder / 'summary.json', summary_json.text(view, content['verdicts'], provenance, **more))
   replay_json.write(view, folder)
   names = ('usual', 'sweep', 'cells', 'reference', 'failures', 'trial_lines')
@@ -103,7 +105,7 @@ def contents(view: View, provenance: Sequence[Mapping[str, Any]]) -> dict[str, A
   claims, metric = getattr(study, 'claims', ()), statistics.score(view.records)
   verdicts = stated.told(verdicts, claims, metric, origins.used(provenance))
   return {
-    **shared(study, verdicts, provenance, findings.sentences(view)),
+    **shared(study, verdicts, provenance, findings.sentences(view), naming.claims(study)),
     'design': varied.facts(view),
     'trial_lines': trials.table(view),
     'failures': trials.failures(view),
@@ -135,15 +137,19 @@ def shared(
   verdicts: Sequence[AnyVerdict],
   provenance: Sequence[Mapping[str, Any]],
   otherwise: Iterable[str] = (),
+  claims: Iterable[naming.Claim] = (),
 ) -> dict[str, Any]:
   """What the templates of every report read: verdicts have claim, asks, outcome and sentence.
 
-  otherwise: what answers the question where there are no verdicts.
+  otherwise: what answers the question without verdicts. claims: what the verdicts are of.
   """
+  do = advice.sentence(verdicts, claims)
   return {
     'study': study,
     'verdicts': verdicts,
-    'answer': answer.lines(verdicts, otherwise),
+    'answer': answer.lines(verdicts, otherwise, do),
+    'advice': do,
+    'counts': answer.counts(verdicts) if verdicts else '',
     'found': answer.found,
     'said_beside': answer.beside,
     'badges': BADGES,

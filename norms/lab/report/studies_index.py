@@ -25,6 +25,7 @@ class Entry(NamedTuple):
   answer: list[answer.Line]
   figure: str  # '' of none
   verdicts: list[Recorded]
+  counts: str  # how many came out how
   cost: str
   command: str
 
@@ -60,7 +61,8 @@ def _entry(results: pathlib.Path, report: pathlib.Path, summary: Recorded, figur
   # A summary from before these were kept in it names no figure, and no finding by itself.
   name = summary.get('figure') or f'figures/{figure}.png'
   verdicts = [verdict | {'finding': _finding(verdict)} for verdict in summary['verdicts']]
-  lines = answer.lines([types.SimpleNamespace(**verdict) for verdict in verdicts])
+  judged = [types.SimpleNamespace(**verdict) for verdict in verdicts]
+  lines = answer.lines(judged, advice=summary.get('advice', ''))
   return Entry(
     summary['name'],
     summary['question'] or summary['name'],
@@ -68,6 +70,7 @@ def _entry(results: pathlib.Path, report: pathlib.Path, summary: Recorded, figur
     lines or [answer.Line('', text) for text in summary.get('answer', ())],
     f'{where}/{name}' if (report / name).is_file() else '',
     verdicts,
+    answer.counts(judged) if judged else '',
     cost(summary),
     summary['command'],
   )

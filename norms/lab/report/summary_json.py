@@ -24,6 +24,7 @@ def text(
   *,
   figure: str = '',
   otherwise: Iterable[str] = (),
+  advice: str = '',
 ) -> str:
   """The study, its verdicts and the reference's figures beside ours.
 
@@ -39,7 +40,9 @@ def text(
   }
   lines = [_line(line) for line in comparison.compared(view)]
   says = naming.reference_statements(view.study)
-  return plain(view.study, verdicts, says=says, lines=lines, facts=facts, otherwise=otherwise)
+  return plain(
+    view.study, verdicts, says=says, lines=lines, facts=facts, otherwise=otherwise, advice=advice
+  )
 
 
 def plain(
@@ -50,6 +53,7 @@ def plain(
   lines: Iterable[Recorded] = (),
   facts: Recorded | None = None,
   otherwise: Iterable[str] = (),
+  advice: str = '',
 ) -> str:
   """The same of any report: verdicts have claim, outcome and sentence, and may have asks.
 
@@ -60,6 +64,7 @@ def plain(
     'name': study.name,
     'question': study.question,
     'answer': [' '.join(filter(None, line)) for line in answer.lines(verdicts, otherwise)],
+    'advice': advice,
     'command': _command(study),
     **(facts or {}),
     'verdicts': [_verdict(verdict) for verdict in verdicts],
@@ -74,7 +79,8 @@ def lines(file: pathlib.Path) -> list[str]:
   """The verdicts, a line each, and the question with its answer: blocks for the terminal."""
   content = json.loads(file.read_text(encoding='utf-8'))
   verdicts = [_told(verdict) for verdict in content['verdicts']]
-  answered = [content['question'] or content['name'], *content['answer']]
+  do = [f'{answer.DO} {content["advice"]}'] * bool(content['advice'])
+  answered = [content['question'] or content['name'], *content['answer'], *do]
   return ['\n'.join(block) for block in (verdicts, answered) if block]
 
 

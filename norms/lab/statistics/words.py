@@ -82,10 +82,10 @@ def count(n: int, thing: str) -> str:
   return f'{n} {thing}{"" if n == 1 else "s"}'
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], by: str = 'and') -> str:
   """'a', 'a and b', 'a, b and c'."""
   *first, last = list(words) or ['']
-  return f'{", ".join(first)} and {last}' if first else last
+  return f'{", ".join(first)} {by} {last}' if first else last
 
 
 def place(at: Settings) -> str:

@@ -83,7 +83,8 @@ def write(
     'key_finding': report.verdicts[0].sentence if report.verdicts else '',
   }
   facts = {'figure': key.png if key else '', 'cost': origins.cost(provenance)}
-  plain = summary_json.plain(study, report.verdicts, says=says, facts=facts)
+  more = {'facts': facts, 'advice': content['advice']}
+  plain = summary_json.plain(study, report.verdicts, says=says, **more)
   page.put(folder / 'summary.json', plain)
   content |= {'colours': {}}  # of norms, which stand for themselves here
   shown = [table for part in report.parts for table in part.tables]
@@ -97,7 +98,11 @@ def verdict_lines(verdicts: Iterable[ParityVerdict]) -> list[str]:
 
 def number(value: float) -> str:
   """Two digits, '0' for exact agreement."""
-  return ABSENT if np.isnan(value) else '0' if value == 0 else f'{value:.1e}'
+  if np.isnan(value):
+    return ABSENT
+  if 0.1 <= abs(value) < 1000:  # 1.0e+00 is harder to read than 1
+    return np.format_float_positional(value, 2, unique=False, fractional=False, trim='-')
+  return '0' if value == 0 else f'{value:.1e}'
 
 
 def look(index: int) -> dict[str, Any]:
