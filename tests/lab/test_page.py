@@ -80,7 +80,7 @@ def test_the_page_goes_from_the_answer_to_the_details(html):
   said = html[places[0] : places[1]]
   assert said.count('<p class="answer">') == 3 and said.count('<svg') == 1
   assert '<strong>Does layer norm depend less?</strong> Not decided: ' in said
-  assert '<strong>What to do with such a net?</strong> Take batch norm rather than the net' in said
+  assert '<strong>What to do in such a case?</strong> Take batch norm rather than the net' in said
   judged = html[places[1] : places[2]]
   assert '<p>Of 4 claims, 1 is undecided, 2 are supported and 1 is refuted.</p>' in judged
 
@@ -91,7 +91,7 @@ def test_the_answer_names_a_verdict_that_came_out_otherwise():
   assert first == ('', answer.found(judged[0]))
   said = 'No: o' + judged[1].sentence[1:].replace(': refuted', '')  # which 'No' has said
   assert other == ('Does layer norm fail?', said)
-  assert do == ('What to do with such a net?', 'Take it.')
+  assert do == ('What to do in such a case?', 'Take it.')
   assert answer.counts(judged) == 'Of 3 claims, 2 are supported and 1 is refuted.'
   assert answer.lines(judged[:1]) == [first]
   assert [line.text for line in answer.lines([], 'abcd')] == ['a', 'b', 'c']
@@ -120,7 +120,7 @@ def test_the_terminal_ends_with_the_verdicts_and_the_answer(tmp_path):
   assert verdicts.splitlines()[2] == f'refuted     Does layer norm fail? {answer.found(judged[2])}'
   question, first, _, do = answered.splitlines()
   assert question == asked.question and first.startswith('Does layer norm depend less? Not decided')
-  assert do.startswith('What to do with such a net? Take batch norm rather than')
+  assert do.startswith('What to do in such a case? Take batch norm rather than')
 
 
 def test_the_summary_has_what_an_index_of_studies_shows(tmp_path):

@@ -10,7 +10,7 @@ from norms.lab.statistics import confounds as confounding
 from norms.lab.statistics import words
 
 MOST = 3  # sentences
-DO = 'What to do with such a net?'
+DO = 'What to do in such a case?'
 # A claim is put as a question that its outcome answers.
 SAYS = {
   'supported': 'Yes',
