@@ -49,8 +49,10 @@ def test_of_two_that_cannot_be_told_apart_the_most_they_may_differ_is_said(outco
   assert said('best_against_best', PAIR | tuned, outcome, 0.01, -0.03, 0.02) == expected
 
 
-def test_few_seeds_and_ranges_advise_nothing():
-  assert not said('beats', PAIR, 'undecided', 0.01, -0.03, 0.04, n=4)
+def test_few_seeds_advise_more_seeds_and_ranges_nothing():
+  more = 'Run the study with at least 5 seeds: fewer describe, and decide nothing.'
+  assert said('beats', PAIR, 'undecided', 0.01, -0.03, 0.04, n=4) == more
+  assert not said('beats', PAIR, 'undecided', n=0)  # a claim that could not be judged
   assert not said('beats', PAIR, 'undecided', 0.01, -0.03, 0.04, kind='range')
   assert not said('beats', PAIR, 'undecided', 0.01)
   assert said('beats', PAIR, 'undecided', 0.01, -0.03, 0.04, n=5)

@@ -45,6 +45,8 @@ def sentence(verdicts: Sequence[AnyVerdict], claims: Iterable[Claim] = ()) -> st
     norms = found.setdefault(each.text, [])
     norms += [each.norm] * (each.norm not in norms)
     rules.setdefault(each.text, each.claim)
+  if not found and any(0 < getattr(each, 'n', 0) < VERDICT_FROM for each in verdicts):
+    return f'Run the study with at least {VERDICT_FROM} seeds: fewer describe, and decide nothing.'
   # First what the first claim gives, then what another kind of claim does.
   first, *rest = found or ['']
   rest.sort(key=lambda text: rules[text] == rules[first])
