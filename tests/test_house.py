@@ -81,7 +81,7 @@ ROOMS = {
   'lab/runner': (
     {'epochs', 'identity', 'memory', 'once', 'options', 'progress', 'provenance'},
     {'keeping', 'resuming', 'rows'},
-    {'checks'},
+    {'checks', 'same_files'},
     {'planned'},
     {'execution'},
     {'tiles'},

@@ -6,9 +6,10 @@ whatever a user's own config, norm, model or data ran into, which is named with 
 All others, be they raised in Python, NumPy or JAX, are ours to mend and need a traceback.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import difflib
 import dis
+import inspect
 import pathlib
 import sys
 import sysconfig
@@ -83,6 +84,12 @@ def place(error: BaseException) -> str:
     return f'{error.filename}, line {error.lineno}'
   frames = traceback.extract_tb(error.__traceback__)
   return f'{frames[-1].filename}, line {frames[-1].lineno}' if frames else ''
+
+
+def definition(function: Callable) -> str:
+  """'FILE, line N' where a function is defined; its name where that is not in Python."""
+  code = getattr(inspect.unwrap(function), '__code__', None)
+  return f'{code.co_filename}, line {code.co_firstlineno}' if code else repr(function)
 
 
 def of_users(error: BaseException) -> str:

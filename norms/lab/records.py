@@ -155,6 +155,11 @@ def provenance(path) -> list[dict[str, Any]]:
   return [tile.origin for tile in _tiles(path)]
 
 
+def origins(path) -> dict[str, dict[str, Any]]:
+  """Of each finished trial, by its hash, what its tile says of that."""
+  return {trial: tile.origin for tile in _tiles(path) for trial in tile.trials}
+
+
 def unused(path) -> list[str]:
   """A line where there are trials of another numerics, which no sweep takes for done."""
   counts = [(tile.origin['numerics'], len(tile.trials)) for tile in _tiles(path)]

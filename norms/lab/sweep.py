@@ -14,7 +14,7 @@ import pandas as pd
 
 from norms.lab import grouping, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
-from norms.lab.runner import checks, workers
+from norms.lab.runner import checks, same_files, workers
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.startup import cores
@@ -34,7 +34,7 @@ def pending(
   part: those of the trials that this process is to run; None: all.
   """
   mine = study.trials if part is None else part
-  checks.check_files(study, workdir)
+  same_files.check(study, workdir)
   done = kept.done(workdir, mine, study.keep)
   # Checks are for what is still to be run: a finished trial may use data that are gone by now.
   missing = dataclasses.replace(study, trials=tuple(t for t in mine if t.hash not in done))

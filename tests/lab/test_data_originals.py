@@ -98,9 +98,30 @@ def test_records_of_other_files_are_not_reported_as_those_of_these(few):  # noqa
     sweep.pending(study.from_config(config), few / 'run')
   files = data.origin({'name': 'cifar10'}, str(first))['sha256']
   assert f'the files of cifar10 have sha256 {files}, and the records' in str(error.value)
+  config.data.manual_dir = ''  # the download, which is not looked for
+  with pytest.raises(ValueError, match='another --workdir'):
+    sweep.pending(study.from_config(config), few / 'run')
   config.data.manual_dir = str(few / 'nowhere')  # all is done, nothing is needed
   originals.forget()
   assert not sweep.pending(study.from_config(config), few / 'run')
+
+
+def test_no_record_of_other_files_passes_beside_one_of_these(few):  # noqa: F811
+  """Whichever of a study's trials it is, and though its files were those of the download."""
+  shown = originals.put(few / 'in' / 'cifar10', CIFAR()).parent
+  whole = originals.put(few / 'whole' / 'cifar10', originals.packed(CIFAR())).parent
+
+  def run(seed, folder):
+    config = small.config(epochs=1, batch_size=50, seed=seed)
+    config.data.update({'name': 'cifar10', 'manual_dir': str(folder)})
+    originals.forget()
+    return small.run(config, few / 'run')
+
+  run(0, shown)
+  run(1, whole)
+  for folder in (shown, whole):
+    with pytest.raises(ValueError, match='another --workdir'):
+      run((0, 1), folder)
 
 
 def test_the_named_folder_comes_first(few):  # noqa: F811

@@ -66,8 +66,17 @@ def test_a_users_norm_keeps_the_shape_of_its_input(by, says, tmp_path, command):
     f'--config.norm_options={ {"users_own:Refuses": {"by": by}} }',
   )  # fmt: skip
   assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
-  assert f"layer norm_0: norm 'users_own:Refuses' {says}" in done.stderr
+  assert f"layer norm_0: norm 'users_own:Refuses' {says}: let it return" in done.stderr
+  begins = OWN.index('  @nn.compact', OWN.index('class Refuses(nn.Module):')) + 1
+  assert f'users_own.py, line {begins})\n' in done.stderr
   assert not [*tmp_path.rglob('*.parquet')]
+
+
+def test_so_does_the_function_of_a_users_row(tmp_path, command):
+  done = command(*ONE_GROUP, f'--workdir={tmp_path}', '--config.sweep.norm=users_own:NARROW')
+  assert done.returncode == 2 and "norm 'users_own:NARROW' gives float32 of" in done.stderr
+  begins = OWN.index('def narrow(x, *, axis=-1):') + 1
+  assert done.stderr.endswith(f'users_own.py, line {begins})\n'), done.stderr
 
 
 def test_an_error_that_nobody_raised_on_purpose_keeps_its_traceback(tmp_path, command):

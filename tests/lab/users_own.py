@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from norms._src.xla_cpu import special_formulas_allowed
+from norms.row import Row
 
 
 class MaxNorm(nn.Module):
@@ -99,6 +100,14 @@ class Refuses(nn.Module):
     if self.by == 'numpy':
       return np.zeros(3).reshape(2)
     raise ValueError('a norm in a bad mood')
+
+
+def narrow(x, *, axis=-1):
+  """A norm that gives one feature."""
+  return jnp.mean(x, axis, keepdims=True)
+
+
+NARROW = Row('narrow', 'activation', narrow, 'Narrow', '')
 
 
 class Dies(nn.Module):

@@ -2,7 +2,8 @@
 
 `checks` says before anything runs whether a study can run, and what it takes of the `memory` that
 there is; `planned` has the plan as a table and in words. `identity` holds what is imported to the
-source that a trial's hash was made of. `execution` compiles and trains one group, `tiles` claims
+source that a trial's hash was made of, `same_files` the data's files to those that records are of.
+`execution` compiles and trains one group, `tiles` claims
 and records its tiles, in a thread or a process of `workers`, where `once` makes what groups share,
 and `rows` makes records of what it found; `progress` shows how far they are. `provenance` is what
 is kept of the machine and the source, and `timing` times an epoch of each norm afterwards. `epochs`

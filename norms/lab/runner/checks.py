@@ -4,7 +4,6 @@ from collections.abc import Sequence
 import dataclasses
 import functools
 import os
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -66,35 +65,6 @@ def check(study: Study) -> int:
     largest = max(largest, lane_bytes(static))
     identity.check_objects(static)
   return max(1, min(MOST_LANES, memory.size() // 2 // largest))
-
-
-def check_files(study: Study, workdir: str | os.PathLike) -> None:
-  """Files that nobody has published a checksum of are those that the study's records are of.
-
-  Raises:
-    ValueError: where manual_dir, or what tensorflow-datasets has prepared, holds others by now.
-  """
-  recorded = [origin['data'] for origin in records.provenance(workdir) if 'data' in origin]
-  for data in dict.fromkeys(trial.data for trial in study.trials):
-    name = dict(data)['name']
-    before = [each for each in recorded if each['name'] == name and not each['verified']]
-    if name not in data_sets.DATA or not data_sets.DATA[name].forms or not before:
-      continue  # the content of own data is a part of the trial
-    now = _files(data, study.manual_dir)
-    other = [each['sha256'] for each in before if now and each['source'] == now['source']]
-    if other and now['sha256'] not in other:
-      raise ValueError(
-        f'the files of {name} have sha256 {now["sha256"]}, and the records in '
-        f'{os.fspath(workdir)!r} are of {other[0]}: give the files of then as '
-        'config.data.manual_dir, or another --workdir'
-      )
-
-
-def _files(data: tuple, manual_dir: str) -> dict[str, Any]:
-  try:
-    return data_sets.origin(dict(data), manual_dir)
-  except ValueError:  # a finished study needs its data no more
-    return {}
 
 
 def prepare(study: Study, groups: Sequence[Group], workdir: str | os.PathLike) -> None:
@@ -180,10 +150,12 @@ def _check_norm(module: nn.Module, x: jax.Array, z: object) -> None:
     if z.shape == x.shape and jax.numpy.issubdtype(z.dtype, jax.numpy.inexact):
       return
     given = f'{z.dtype} of shape {z.shape}'
-  name = f'{type(module).__module__}:{type(module).__qualname__}'
+  kind, row = type(module), getattr(module, 'row', None)  # of a class that was made from one
+  name = row.name if row else f'{kind.__module__}:{kind.__qualname__}'
+  place = mistakes.definition(row.function if row else kind.__call__)
   raise ValueError(
     f'norm {name!r} gives {given} for {x.dtype} of shape {x.shape}: let it return an array of '
-    "its input's shape, of floating-point numbers"
+    f"its input's shape, of floating-point numbers ({place})"
   )
 
 
