@@ -21,6 +21,8 @@ PAIRS = (('min', 'max'), ('mean', 'median'), ('any', 'all'), ('idxmin', 'idxmax'
 LOOKS = ('lw', 'ms', 'mew', 'alpha', 'fontsize', 'zorder', 'high', 'top', 'gap', 'left', 'between',
          'width', 'length', 'pad', 'labelsize', 'columnspacing', 'borderaxespad', 'bbox_to_anchor',
          'figsize', 'handlelength', 'markevery')  # fmt: skip
+# To which the order of what they are given is the same.
+POOLING = ('isin', 'replace', 'set', 'frozenset', 'sorted')
 OF_LOOKS = ('style.py', 'sheets.py')
 NAMES = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 
@@ -39,6 +41,8 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
   """What may stand in the place of an expression."""
   new: Any = copy.deepcopy(node)
   match new:
+    case ast.Compare(comparators=[right, *_]) if _is_rounding(right):
+      return  # to lie exactly at a tolerance of rounding is no case
     case ast.Compare(ops=[op, *rest]) if type(op) in OTHER:
       new.ops = [OTHER[type(op)](), *rest]
     case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in OTHER:
@@ -113,10 +117,22 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
     case ast.Compare(left=left, ops=[ast.In() | ast.NotIn()], comparators=[ast.Tuple() as names]):
       yield from (left, *names.elts)  # whose order is the same to `in`
       return
+    case ast.Call(func=func, args=[ast.Tuple() | ast.List() as pooled, *rest]) if (
+      ast.unparse(func).split('.')[-1] in POOLING
+    ):
+      yield from (func, *pooled.elts, *rest)
+      return
+    case ast.keyword(arg='traits', value=ast.Tuple() as pooled):
+      yield from pooled.elts
+      return
   for field, value in ast.iter_fields(node):
     if field not in ('annotation', 'returns', 'decorator_list'):
       children = value if isinstance(value, list) else [value]
       yield from (child for child in children if isinstance(child, ast.AST))
+
+
+def _is_rounding(node: ast.expr) -> bool:
+  return isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < node.value < 1e-6
 
 
 def _differ(one: ast.expr, other: ast.expr) -> bool:

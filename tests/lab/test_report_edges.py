@@ -4,16 +4,18 @@ import types
 
 import invented
 import large
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from test_report import records, study
 
 from norms.lab import study as study_
-from norms.lab.report import live, search, tables, trained_rule, view
+from norms.lab.report import live, search, tables, trained_ranges, trained_rule, view
 from norms.lab.report import trials as trial_lines
 from norms.lab.report.figures import drawn_points
-from norms.lab.report.probes import at_start
+from norms.lab.report.parity.agreement import tables as agreement
+from norms.lab.report.probes import at_start, layer_figures
 from norms.lab.statistics import importance, learnt, regions, words
 
 
@@ -205,3 +207,28 @@ def test_a_loss_has_fallen_that_is_below_the_one_before_training():
     table = trial_lines.failures(view.of(frame.assign(train_loss=losses), study()))
     causes.append(dict(zip(table.columns, table.rows[0].cells, strict=True))['what happened'])
   assert causes == [trained_rule.AT_CHANCE, 'the training loss did not fall by 1%']
+
+
+def test_a_range_is_spoken_of_from_three_values_on():
+  of = view.of(records(scales=(0.1, 1.0, 10.0)), study())
+  assert trained_ranges.axes(of) == ['init_scale']  # a batch size is no range
+  assert trained_ranges.axes(view.of(records(scales=(1.0, 10.0)), study())) == []
+
+
+def test_a_library_beats_ours_with_less_than_half_of_the_error():
+  lines = pd.DataFrame({
+    'error': [2.0, 2.1, 2.1, 2.1], 'error_best': [1.0] * 4, 'two_ulp': [0.1, 0.1, 2.1, 2.0],
+  })  # fmt: skip
+  assert list(agreement.beaten_rows(lines).index) == [1, 3]
+
+
+def test_a_value_of_zero_is_marked_whole_on_the_lower_edge():
+  _, ax = plt.subplots()
+  ax.set_yscale('log')
+  ax.set_ylim(0.01, 10)
+  table = pd.DataFrame({'layer': ['a', 'b', 'a'], 'x': [1.0, 2.0, 3.0]})
+  layer_figures._zeros(ax, table, 'x', {'a': ('#102030', 's')})
+  (marked,) = ax.get_lines()
+  assert list(marked.get_xdata()) == [1, 3] and list(marked.get_ydata()) == [0.01, 0.01]
+  assert not marked.get_clip_on()  # or its lower half would be cut off
+  plt.close()
