@@ -117,10 +117,10 @@ def main(argv: list[str]) -> int:
     )  # fmt: skip
   if not frame.empty and not frame.attrs[columns.LEFT]:
     from norms.lab import reporting
-    from norms.lab.runner import workers
+    from norms.lab.runner import helping
 
     gc.freeze()  # a report makes so many objects that all imported ones would be gone through often
-    with workers.helper() as helper:
+    with helping.helper() as helper:
       print(reporting.of_study(asked, asked.folder(WORKDIR.value), helper))
   return 1 if frame.attrs[columns.FAILED] else 0
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from norms.lab.store import durable
 
 CACHE_BYTES = 2 * 2**30  # of compiled programs; those that were not used for longest are deleted
 WORTH_KEEPING = 0.3  # seconds of a compilation; smaller ones are compiled about as fast as read
+_starting = threading.Lock()
 
 
 def cache_compilations(threads: int = 0) -> str:
@@ -98,9 +100,41 @@ def prepare() -> None:
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
-    forkserver.ensure_running()
+    durable.clear(pathlib.Path(tempfile.gettempdir()))
+    serve_forks()
     multiprocessing.set_start_method('forkserver', force=True)
-  except OSError:  # a temporary folder with a path too long for its socket: workers start anew
+  except OSError:  # a temporary folder that cannot have its socket: workers start anew
     pass
   finally:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def serve_forks() -> None:
+  """Starts the process from which others are forked, unless it runs.
+
+  Its socket is a file of the temporary folder for a moment only, and from then on has no name, so
+  that a kill leaves nothing.
+
+  Raises:
+    OSError: where it cannot.
+  """
+  # Where Python notes its own temporary folder.
+  config: Any = vars(multiprocessing.current_process())['_config']
+  server: Any = forkserver._forkserver
+  place = durable.beside(pathlib.Path(tempfile.gettempdir(), 'norms'))
+  with _starting:
+    if server._forkserver_pid and durable.alive(server._forkserver_pid):
+      return
+    before = config.get('tempdir')
+    place.mkdir(mode=0o700)
+    folder = os.open(place, os.O_RDONLY)
+    config['tempdir'] = f'/proc/self/fd/{folder}'  # short enough for a socket, whatever the path is
+    try:
+      forkserver.ensure_running()
+      if server._forkserver_address.startswith(config['tempdir']):  # it was started just now
+        handle = os.open(server._forkserver_address, os.O_PATH)
+        server._forkserver_address = f'/proc/self/fd/{handle}'
+    finally:
+      config['tempdir'] = before
+      os.close(folder)
+      shutil.rmtree(place, ignore_errors=True)

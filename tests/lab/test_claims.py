@@ -64,18 +64,24 @@ def test_what_is_done_is_looked_at_where_others_are_or_were_there(tmp_path):
     assert not mine
 
 
-@pytest.mark.parametrize('how', ['ended', 'orphan', 'silent', 'torn'])
+@pytest.mark.parametrize('how', ['ended', 'ended, and nobody waits', 'orphan', 'silent', 'torn'])
 def test_a_stale_claim_is_taken_over(how, tmp_path):
   (a,) = trials(seed=(0,))
-  with subprocess.Popen(['true']) as gone:
-    pass
+  with subprocess.Popen(['true']) as gone, subprocess.Popen(['true']) as unwaited:
+    gone.wait()
+    os.waitid(os.P_PID, unwaited.pid, os.WEXITED | os.WNOWAIT)
+    _check_takeover(how, a, gone.pid, unwaited.pid, tmp_path)
+
+
+def _check_takeover(how, a, gone, unwaited, tmp_path):
   with claims.present(tmp_path):
     pass
   file = tmp_path / 'records' / claims.FILE
   living = {'host': 'elsewhere', 'pid': 1, 'beat': time.time(), 'trials': [a.hash]}
   stale = {
-    'ended': living | {'host': claims.durable.host(), 'pid': gone.pid},
-    'orphan': living | {'host': claims.durable.host(), 'pid': os.getpid(), 'for': gone.pid},
+    'ended': living | {'host': claims.durable.host(), 'pid': gone},
+    'ended, and nobody waits': living | {'host': claims.durable.host(), 'pid': unwaited},
+    'orphan': living | {'host': claims.durable.host(), 'pid': os.getpid(), 'for': gone},
     'silent': living | {'beat': time.time() - claims.STALE - 1},
     'torn': living,
   }[how]

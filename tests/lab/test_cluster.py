@@ -13,12 +13,12 @@ import commands
 import pandas as pd
 import pytest
 import small
-from test_workers import _alive, _all_end, _descendants
 
 from norms.lab import records, session, study
 from norms.lab.cluster import seats
 from norms.lab.cluster.cluster import Cluster
 from norms.lab.workdir import claims, kept
+from tests.kills.living import alive, all_end, descendants
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
 clusters, driving, member = map(
@@ -94,16 +94,16 @@ def test_a_worker_that_is_killed_loses_no_trial_and_no_bit(cluster, smoke, here,
   killed = []
 
   def kill():
-    busy = [worker for worker in cluster.workers if _descendants(worker.pid)]
+    busy = [worker for worker in cluster.workers if descendants(worker.pid)]
     if busy and not killed:
-      killed.extend([busy[0], *_descendants(busy[0].pid)])
+      killed.extend([busy[0], *descendants(busy[0].pid)])
       busy[0].send_signal(signal.SIGKILL)
 
   frame = run(smoke, tmp_path, cluster, kill)
   killed[0].wait()
   cluster.workers.remove(killed[0])
   cluster.join(1)
-  assert not frame.attrs['failed'] and not any(map(_alive, killed[1:]))
+  assert not frame.attrs['failed'] and not any(map(alive, killed[1:]))
   until = time.monotonic() + 10
   while (left := len(list(cluster.folder.glob('norms-*')))) > len(seated(cluster)):
     assert time.monotonic() < until, f'{left} folders are left'
@@ -219,11 +219,11 @@ def test_groups_end_with_a_driver_that_is_killed(cluster, tmp_path):
   finally:
     process.kill()
     process.wait()
-  assert _all_end(begun, 20)
+  assert all_end(begun, 20)
 
 
 def seated(cluster):
-  return [child for worker in cluster.workers for child in _descendants(worker.pid)]
+  return [child for worker in cluster.workers for child in descendants(worker.pid)]
 
 
 def test_a_scheduler_that_is_killed_is_said_and_the_next_start_goes_on(cluster, smoke, tmp_path):

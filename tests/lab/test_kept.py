@@ -173,3 +173,10 @@ def test_a_score_without_direction_leaves_the_choice_to_the_loss():
   measured = dict.fromkeys(['test_spread', 'test_loss', 'validation_spread', 'validation_loss'])
   assert epochs.chosen_by(trial, measured).name == 'validation_loss'
   assert epochs.chosen_by(trial, {'test_spread': 0, 'test_loss': 0})[:1] == ('test_loss',)
+
+
+def test_what_a_kill_left_of_parameters_is_replaced_without_a_word(tmp_path, recwarn, caplog):
+  (tmp_path / '2.orbax-checkpoint-tmp' / 'half').mkdir(parents=True)
+  kept.save(tmp_path / '2', {'a': np.ones(2)})
+  assert [path.name for path in tmp_path.iterdir()] == ['2']
+  assert not caplog.records and not recwarn.list

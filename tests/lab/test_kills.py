@@ -9,9 +9,9 @@ import sys
 import time
 
 import pytest
-from test_workers import _all_end, _descendants
 
 from norms.lab import records, sweep
+from tests.kills.living import all_end, descendants
 
 pytestmark = pytest.mark.faults
 ROOT = pathlib.Path(__file__).parents[2]
@@ -43,10 +43,10 @@ def start():
 
 
 def until_workers_train(process):
-  while len(_descendants(process.pid)) < 2 + min(2, sweep.cores()) and process.poll() is None:
+  while len(descendants(process.pid)) < 2 + min(2, sweep.cores()) and process.poll() is None:
     time.sleep(0.05)
   time.sleep(8)
-  return _descendants(process.pid)
+  return descendants(process.pid)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -54,11 +54,11 @@ def until_workers_train(process):
 def test_an_interrupt_while_starting_is_heard(after, number, start, tmp_path):
   process = start(f'--workdir={tmp_path}', '--config.epochs=2000')
   time.sleep(after)
-  children = _descendants(process.pid)
+  children = descendants(process.pid)
   os.killpg(process.pid, number)
   _, said = process.communicate(timeout=20)
   assert (process.returncode, said.splitlines()) == (128 + number, [STOPPED])
-  assert _all_end(children, 10)
+  assert all_end(children, 10)
 
 
 def test_sigterm_ends_a_sweep_within_ten_seconds(start, tmp_path):
@@ -68,19 +68,22 @@ def test_sigterm_ends_a_sweep_within_ten_seconds(start, tmp_path):
   process.terminate()
   _, said = process.communicate(timeout=20)
   assert (process.returncode, said.splitlines()) == (143, [STOPPED])
-  assert time.monotonic() - begun < 10 and _all_end(children, 10)
+  assert time.monotonic() - begun < 10 and all_end(children, 10)
 
 
 def test_workers_end_with_a_driver_that_is_killed_whatever_they_do(start, tmp_path):
-  """Here in an epoch that takes minutes."""
+  """Here in an epoch that takes minutes; no file is left of them either, and not one word."""
+  (tmp_path / 'tmp').mkdir()
   process = start(
     f'--workdir={tmp_path}', '--config.sweep.batch_size=8',
     '--config.model_options.features=(4096,4096,4096)',
+    env=os.environ | {'TMPDIR': str(tmp_path / 'tmp')},
   )  # fmt: skip
   children = until_workers_train(process)
   process.kill()
-  process.communicate()
-  assert children and _all_end(children, 10)
+  _, said = process.communicate()
+  assert children and all_end(children, 10)
+  assert not said and not list((tmp_path / 'tmp').iterdir())
 
 
 @pytest.mark.parametrize('how', ['closed', 'full'])

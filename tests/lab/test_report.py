@@ -1,9 +1,7 @@
 """The report: complete, self-contained, the same bytes twice, whatever the records hold."""
 
-from concurrent import futures
 from html.parser import HTMLParser
 import json
-import multiprocessing
 import os
 import re
 import subprocess
@@ -16,6 +14,7 @@ import pytest
 
 from norms.lab import report
 from norms.lab.report import findings, page, style, tables, view
+from norms.lab.runner import helping
 
 LEARNT = ('train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'grad_norm')
 PROVENANCE = [
@@ -143,10 +142,10 @@ def test_two_runs_write_the_same_bytes(written, tmp_path):
 @pytest.mark.parametrize('gone', [None, 'while it draws', 'before it is asked'])
 def test_a_process_that_helps_changes_no_byte(gone, written, tmp_path):
   """Nor does one that is gone before it has drawn its share."""
-  starts = {'initializer': os._exit, 'initargs': (9,)} if gone else {}
-  with futures.ProcessPoolExecutor(1, multiprocessing.get_context('spawn'), **starts) as helper:
+  with helping.Helper() as helper:
+    ends = helper.submit(os._exit, 9) if gone else None
     if gone == 'before it is asked':
-      assert helper.submit(int).exception()
+      assert ends.exception()
     report.write(records(), study(), PROVENANCE, tmp_path, helper=helper)
   for path in written.folder.rglob('*.*'):
     name = path.relative_to(written.folder)

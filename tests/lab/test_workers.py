@@ -1,5 +1,7 @@
 """Promises of worker processes: what threads give, and nothing left behind however it ends."""
 
+from concurrent import futures
+import contextlib
 import multiprocessing
 from multiprocessing import forkserver
 import os
@@ -7,13 +9,17 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
 import numpy as np
 import pytest
 import small
 
-from norms.lab import grouping, records, study, sweep
+from norms.lab import grouping, records, startup, study, sweep
+from norms.lab.runner import helping, progress
+from tests.kills.living import alive, all_end, descendants
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
@@ -68,6 +74,33 @@ def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
   assert 'users_own:Dies' in error.read_text()
 
 
+@pytest.mark.usefixtures('forked')
+def test_a_server_of_forks_that_is_killed_while_a_worker_starts_is_replaced(tmp_path):
+  startup.serve_forks()
+  server = vars(forkserver._forkserver)['_forkserver_pid']
+  os.kill(server, signal.SIGSTOP)  # it is asked, and will not answer
+  threading.Timer(0.5, os.kill, (server, signal.SIGKILL)).start()
+  _, failed, _ = small.run(small.config(norm=('none', 'batch'), epochs=1), tmp_path, spawn=True)
+  assert not failed and vars(forkserver._forkserver)['_forkserver_pid'] != server
+
+
+@pytest.mark.usefixtures('forked')
+def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, monkeypatch):
+  """Nor of the locks that Python shares among processes: a kill would leave it."""
+  monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / ('long' * 40)))
+  (tmp_path / ('long' * 40)).mkdir()
+  before = set(pathlib.Path('/dev/shm').glob('sem.*'))
+  with helping.helper() as helper:
+    pass
+  with helping.helper() as helper, contextlib.closing(progress.Progress(())):
+    assert helper and helper.submit(int, 5).result() == 5
+    assert not list(tmp_path.rglob('?*/*'))
+    assert set(pathlib.Path('/dev/shm').glob('sem.*')) <= before
+    assert isinstance(helper.submit(int, 'x').exception(), ValueError)
+    with pytest.raises(futures.BrokenExecutor):
+      helper.submit(os._exit, 1).result()
+
+
 def test_the_groups_of_a_family_go_to_one_worker_while_they_last():
   """Compiled together; a worker that takes over what another began compiles group by group."""
   asked = study.from_config(small.config(norm=('none', 'batch'), batch_size=(64, 128, 256)))
@@ -109,31 +142,6 @@ def test_what_ends_the_process_of_a_family_ends_no_other_group_of_it(tmp_path, m
     assert sorted(int(line.split(', ')[1].split()[1]) for line in failed) == missing
 
 
-def _descendants(pid: int) -> list[int]:
-  """Its processes, and theirs: workers are forked from a server, which is one."""
-  try:
-    tasks = [p.read_text().split() for p in pathlib.Path(f'/proc/{pid}/task').glob('*/children')]
-  except OSError:  # ended meanwhile
-    return []
-  own = [int(child) for children in tasks for child in children]
-  return own + [below for child in own for below in _descendants(child)]
-
-
-def _alive(pid: int) -> bool:
-  try:
-    return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
-  except OSError:
-    return False
-
-
-def _all_end(pids, seconds: float) -> bool:
-  """Whether all processes have ended, or do so within so many seconds."""
-  until = time.monotonic() + seconds
-  while any(map(_alive, pids)) and time.monotonic() < until:
-    time.sleep(0.1)
-  return not any(map(_alive, pids))
-
-
 @pytest.fixture
 def interruptible():
   """What a shell runs in the background ignores SIGINT, and hands that on to what it starts."""
@@ -159,10 +167,10 @@ def test_no_process_is_left_behind(how, when, tmp_path):
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
   )  # fmt: skip
   try:
-    while len(_descendants(process.pid)) < wanted and process.poll() is None:
+    while len(descendants(process.pid)) < wanted and process.poll() is None:
       time.sleep(0.05)
     time.sleep(8 if when == 'training' else 0)
-    children = _descendants(process.pid)
+    children = descendants(process.pid)
     assert children
     if how == signal.SIGKILL:
       process.kill()
@@ -170,13 +178,13 @@ def test_no_process_is_left_behind(how, when, tmp_path):
       os.killpg(process.pid, how)  # as a terminal sends Ctrl-C: to all
     _, said = process.communicate(timeout=60)
   except subprocess.TimeoutExpired:  # one that is left holds the pipe, for ever perhaps
-    for child in filter(_alive, children):
+    for child in filter(alive, children):
       os.kill(child, signal.SIGKILL)
     raise
   finally:
     process.kill()
     process.communicate()
-  assert _all_end(children, 30)
+  assert all_end(children, 30)
   if how == signal.SIGINT:
     assert process.returncode == 130
     assert said.strip().splitlines() == [

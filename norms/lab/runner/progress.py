@@ -12,6 +12,13 @@ from norms.lab import data as data_sets
 from norms.lab.grouping import Group
 
 
+class _Bar(tqdm.tqdm):
+  """Of one process: a lock among several is a semaphore, whose name outlives a kill."""
+
+
+_Bar.set_lock(threading.RLock())
+
+
 class Progress:
   """Counts trial-steps of several groups that run at once; called from their threads."""
 
@@ -29,7 +36,7 @@ class Progress:
     self._total = sum(self._left.values())
     self._diverged: dict[Group, int] = {}
     self._lock, self._begun = threading.Lock(), time.perf_counter()
-    self._bar = tqdm.tqdm(
+    self._bar = _Bar(
       total=self._total, file=self._stream, unit='step', unit_scale=True,
       disable=not (shown and self._stream.isatty()), dynamic_ncols=True, smoothing=0.05,
       desc=f'group 0/{len(groups)}: compiling',

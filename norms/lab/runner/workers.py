@@ -4,25 +4,26 @@ In threads every small step of one group waits for the other's in XLA's one pool
 each other two groups take 1.4 times as long as in processes with a pool each.
 """
 
-from collections.abc import Iterator
-from concurrent import futures
+from collections.abc import Callable, Iterator
 import contextlib
-import gc
 import multiprocessing
 from multiprocessing import resource_tracker
 import os
 import pathlib
 import signal
 import threading
+import time
 
 from norms._src.xla_cpu import special_formulas_allowed
-from norms.lab import columns
+from norms.lab import startup
 from norms.lab.grouping import Group
 from norms.lab.runner import serving, tiles
 from norms.lab.runner.execution import Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
 from norms.lab.workdir import failures
+
+SOON = 0.1  # seconds until another process is asked
 
 
 class Thread:
@@ -50,14 +51,7 @@ class Process:
     self._start()
 
   def _start(self) -> None:
-    context = _context()
-    self._pipe, theirs = context.Pipe()
-    self._process = context.Process(target=_serve, args=(theirs, *self._job), daemon=True)
-    # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
-    # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
-    resource_tracker.ensure_running()
-    with contextlib.closing(theirs), _uninterrupted():
-      self._process.start()
+    self._process, self._pipe = started(_serve, *self._job)
 
   def __call__(self, group: Group, tick: Tick) -> str:
     """Runs a group: '', or its failure as one line."""
@@ -87,7 +81,7 @@ class Process:
     self._process.join()
 
 
-def _context():
+def context():
   """How processes start: forked from a server if the program has chosen that (train.py does).
 
   Else anew. A fork of a process that runs JAX may hang; the server only imports it.
@@ -97,37 +91,39 @@ def _context():
   return multiprocessing.get_context('spawn')
 
 
-@contextlib.contextmanager
-def helper() -> Iterator[futures.Executor | None]:
-  """One more process for what comes after training; None where it would not start at once."""
-  context = _context()
-  if context.get_start_method() != 'forkserver':
-    yield None
-    return
-  pool = futures.ProcessPoolExecutor(1, context, initializer=_helping, initargs=(columns.added,))
-  resource_tracker.ensure_running()
-  started: list[futures.Future] = []
-  try:
-    with _uninterrupted():
-      started.append(pool.submit(int))
-    yield pool
-  finally:
-    # A process that is about to start, and finds who asked for it gone, prints a traceback.
-    futures.wait(started, timeout=10)
-    pool.shutdown(wait=False, cancel_futures=True)
+def started(serve: Callable[..., None], *arguments):
+  """A process that does serve(pipe, *arguments), and the other end of its pipe.
 
-
-def _helping(rows: dict[str, columns.Column]) -> None:
-  """A pool's process begins: to end with who asked it, and to know the columns that a task added.
-
-  It holds both ends of its queue, and would else wait there for ever.
+  Whoever it is forked from may be killed just then: another one is asked. What was forked all the
+  same finds its pipe closed, and ends.
   """
-  gc.freeze()
-  columns.added.update(rows)
-  _end_with_who_asked()
+  made = context()
+  for last in (False, False, True):
+    mine, theirs = made.Pipe()
+    process = made.Process(target=serve, args=(theirs, *arguments), daemon=True)
+    try:
+      with contextlib.closing(theirs):
+        _start(process)
+      return process, mine
+    except (EOFError, OSError):
+      mine.close()
+      if last:
+        raise
+      time.sleep(SOON)
+  raise AssertionError
 
 
-def _end_with_who_asked() -> None:
+def _start(process) -> None:
+  # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
+  # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
+  resource_tracker.ensure_running()
+  with _uninterrupted():
+    if multiprocessing.get_start_method(allow_none=True) == 'forkserver':
+      startup.serve_forks()
+    process.start()
+
+
+def end_with_who_asked() -> None:
   """Ends this process when the one that asked for it is gone, killed perhaps, whatever it does."""
   asking = multiprocessing.parent_process()
   assert asking is not None
@@ -162,5 +158,5 @@ def _uninterrupted() -> Iterator[None]:
 
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process."""
-  _end_with_who_asked()  # an epoch of a large network may take minutes
+  end_with_who_asked()  # an epoch of a large network may take minutes
   serving.serve(pipe, study, workdir, threads, plain)

@@ -95,14 +95,23 @@ def _is_left(path: pathlib.Path) -> bool:
 
 
 def alive(pid: int) -> bool:
-  """Whether there is a process of that number on this host."""
+  """Whether a process of that number runs on this host."""
   try:
     os.kill(pid, 0)
   except ProcessLookupError:
     return False
   except PermissionError:  # of another user
     return True
-  return True
+  return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+  """Of one that is there still, until somebody waits for it: in many a container nobody does."""
+  try:
+    told = pathlib.Path(f'/proc/{pid}/stat').read_text(encoding='utf-8', errors='replace')
+  except OSError:  # a system that does not say
+    return False
+  return told.rpartition(')')[2].split()[0] in 'ZX'
 
 
 def host() -> str:

@@ -102,6 +102,8 @@ def commit(place: pathlib.Path, target: pathlib.Path, facts: Mapping[str, object
 
 def save(path: pathlib.Path, tree: object) -> None:
   """Saves a tree of arrays in a folder of that path, whole or not at all."""
+  for left in path.parent.glob(f'{path.name}.orbax-checkpoint-tmp*'):  # by a kill
+    shutil.rmtree(left, ignore_errors=True)  # Orbax would tell of it
   with _checkpointer() as checkpointer:
     checkpointer.save(path, tree, force=True)
 
