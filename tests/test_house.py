@@ -87,6 +87,7 @@ ROOMS = {
     {'tiles'},
     {'serving', 'timing'},
     {'workers'},
+    {'helping'},
   ),
   'lab/cluster': (
     {'parcel', 'parts', 'received', 'seats'},
