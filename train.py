@@ -98,22 +98,22 @@ def main(argv: list[str]) -> int:
     text, agrees = reproduce.compared(asked, ONLY.value, asked.folder(WORKDIR.value))
     print(text)
     return 0 if agrees else 1
+  from norms.lab.cluster import cluster
+
+  engine = cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value)
   if DRY_RUN.value:
-    print(session.describe(asked, WORKDIR.value))
+    print(session.describe(asked, WORKDIR.value, elsewhere=engine is not None))
     return 0
   if REPORT.value:
     from norms.lab import reporting
 
     print(reporting.of_study(asked, asked.folder(WORKDIR.value)))
     return 0
-  from norms.lab.cluster import cluster
-
   ending.in_order(STOPPED)
   with live.Live(asked, asked.folder(WORKDIR.value)) as page_so_far:
     frame = session.run(
       asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, heard=page_so_far,
-      engine=cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value),
-      shard=SHARD.value,
+      engine=engine, shard=SHARD.value,
     )  # fmt: skip
   if not frame.empty and not frame.attrs[columns.LEFT]:
     from norms.lab import reporting

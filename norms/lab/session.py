@@ -43,12 +43,16 @@ def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame
   return planned.table(sweep.pending(study, workdir), workdir)
 
 
-def describe(study: Study, workdir: str | os.PathLike | None = None) -> str:
-  """The same in words, with what it comes to, as --dry_run prints it."""
+def describe(
+  study: Study, workdir: str | os.PathLike | None = None, *, elsewhere: bool = False
+) -> str:
+  """The same in words, with what it comes to, as --dry_run prints it; `elsewhere`: whether other
+  machines are to run it."""
   workdir = study.folder(workdir)
   lines = [f'{file} is damaged: its trials run again' for file in records.damaged(workdir)]
   lines += _not_judged(study)
-  return '\n'.join([planned.describe(study, sweep.pending(study, workdir), workdir), *lines])
+  groups = sweep.pending(study, workdir, elsewhere=elsewhere)
+  return '\n'.join([planned.describe(study, groups, workdir), *lines])
 
 
 def run(
@@ -91,13 +95,13 @@ def run(
     OSError: where nothing can be written to workdir; also before that.
   """
   workdir = study.folder(workdir)
-  if study.shares_batches:
+  if study.shares_batches and engine is None:
     job.join(checkpoint=study.checkpoint, timing=study.timing)
   if job.leads():
     set_aside(workdir)
   job.agree('records are whole')
   part = shards.part(study.trials, shard) if shard else study.trials
-  groups = sweep.pending(study, workdir, part)
+  groups = sweep.pending(study, workdir, part, elsewhere=engine is not None)
   job.agree(' '.join(trial.hash for group in groups for trial in group.trials))
   if not job.leads():
     with tempfile.TemporaryDirectory() as aside:  # what the leader writes, too
@@ -111,7 +115,7 @@ def run(
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   # What another process began, and left when it ended, is taken over.
   while not failed and (more := left.behind(workdir, part, study.keep)):
-    again = sweep.pending(study, workdir, more)
+    again = sweep.pending(study, workdir, more, elsewhere=engine is not None)
     with contextlib.closing(Progress(again, shown=progress)) as tick:
       failed = runs(study, again, workdir, tick=tick, fail_fast=fail_fast)
   by_label: dict[str, list[Trial]] = {}

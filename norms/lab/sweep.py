@@ -26,12 +26,17 @@ Worker = workers.Thread | workers.Process
 
 
 def pending(
-  study: Study, workdir: str | os.PathLike, part: Collection[Trial] | None = None
+  study: Study,
+  workdir: str | os.PathLike,
+  part: Collection[Trial] | None = None,
+  *,
+  elsewhere: bool = False,
 ) -> tuple[grouping.Group, ...]:
   """The groups of the trials that have no record yet, or not the parameters that are to be kept;
   checked, so that they can be run.
 
-  part: those of the trials that this process is to run; None: all.
+  part: those of the trials that this process is to run; None: all. elsewhere: whether other
+  machines run them.
   """
   mine = study.trials if part is None else part
   same_files.check(study, workdir)
@@ -41,7 +46,8 @@ def pending(
   statistics.check(study.claims)
   statistics.check_references(study.references)
   starts = checkpoints.starts(workdir, missing.trials, study.keep) if study.checkpoint else {}
-  groups = grouping.groups(missing.trials, lanes=checks.check(missing), starts=starts)
+  lanes = checks.check(missing, elsewhere=elsewhere)
+  groups = grouping.groups(missing.trials, lanes=lanes, starts=starts)
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if failures.there_is(workdir, group.trials)]

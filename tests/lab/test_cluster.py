@@ -197,6 +197,24 @@ def test_a_worker_that_joins_later_is_refused_by_its_task():
     member.check(task, 'worker')
 
 
+def test_devices_are_counted_where_a_trial_runs(cluster, tmp_path):
+  """Not where it is planned; and before anything is trained."""
+  asked = study.from_config(small.config(epochs=1, batch_size=64, devices=16, norm='batch'))
+  said = r'^worker tcp://\S+: devices=16, and JAX has \d: use at most that; on a CPU XLA_FLAGS'
+  with pytest.raises(ValueError, match=said) as error:
+    run(asked, tmp_path, cluster)
+  assert '\n' not in str(error.value) and not records.files(tmp_path)
+
+
+def test_a_driver_needs_no_devices(tmp_path):
+  asked = study.from_config(small.config(batch_size=900, devices=9))
+  with pytest.raises(ValueError, match='devices=9, and JAX has 8'):
+    session.describe(asked, tmp_path)
+  assert '9 devices' in session.describe(asked, tmp_path, elsewhere=True)
+  with pytest.raises(ValueError, match='no scheduler answers'):
+    session.run(asked, tmp_path, progress=False, engine=Cluster('tcp://127.0.0.1:9'))
+
+
 def test_a_worker_without_the_drivers_folder_is_refused(tmp_path):
   task = member.Task('job', 0, (), str(tmp_path), {})
   with pytest.raises(seats.Refused, match=f'worker: has no {tmp_path}: give --write=driver'):

@@ -45,11 +45,14 @@ def run(packed: bytes, task: Task) -> list[Ended]:
   ended = []
   for i, group in enumerate(task.groups):
     goes_on = _Watch(worker, task, i)
-    with seats.seat(task.job, packed, task.workdir, _threads(worker)) as seat:
-      failure = seat.run(group, goes_on)
-      if failure is None:  # nobody waits for it any more
-        raise seats.Gone('it was stopped')
-      ended.append(Ended(failure, goes_on.diverged, {} if task.workdir else seat.taken()))
+    try:
+      with seats.seat(task.job, packed, task.workdir, _threads(worker)) as seat:
+        failure = seat.run(group, goes_on)
+        if failure is None:  # nobody waits for it any more
+          raise seats.Gone('it was stopped')
+        ended.append(Ended(failure, goes_on.diverged, {} if task.workdir else seat.taken()))
+    except seats.Refused as error:
+      raise seats.Refused(f'{worker.address}: {error}') from error
   return ended
 
 

@@ -14,7 +14,7 @@ import threading
 
 from norms.lab import mistakes
 from norms.lab.cluster import parcel
-from norms.lab.runner import identity, serving
+from norms.lab.runner import checks, identity, serving
 from norms.lab.workdir import claims
 
 TRIES = 3
@@ -32,13 +32,15 @@ def main(pipe: Connection, folder: str) -> None:
   try:
     packed, study = parcel.unpack(raw, pathlib.Path(folder, 'modules'))
     identity.check_settings()
+    serving.begin(min(threads, 1) if packed.exact else threads)
+    checks.check_devices(study)
     claims.on_behalf()
   except Exception as error:  # of a user's module, perhaps
-    pipe.send(f'{type(error).__name__}: {mistakes.first_line(error)}')
+    kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+    pipe.send(f'{kind}{mistakes.first_line(error)}')
     return
   pipe.send('')
-  threads = min(threads, 1) if packed.exact else threads
-  serving.serve(pipe, study, pathlib.Path(workdir), threads, packed.plain, alone=end)
+  serving.serve(pipe, study, pathlib.Path(workdir), packed.plain, alone=end)
   end()
 
 

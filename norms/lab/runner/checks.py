@@ -25,14 +25,18 @@ from norms.lab.trial import Trial
 MOST_LANES = 256
 
 
-def check(study: Study) -> int:
+def check(study: Study, *, elsewhere: bool = False) -> int:
   """Builds every model on shapes alone; returns how many lanes a tile may hold.
+
+  elsewhere: whether other machines are to run it, which count their devices themselves.
 
   Raises:
     ValueError: at the first thing that is wrong.
   """
   identity.check_settings()
   options.check(study)
+  if not elsewhere:
+    check_devices(study)
   largest = 1
   for static, one in {each.static: each for each in study.trials}.items():
     sizes = data_sets.sizes(static.data)
@@ -49,11 +53,6 @@ def check(study: Study) -> int:
         f'batch_size={static.batch_size} is more than the {examples} training examples of '
         f'{dict(static.data)["name"]}: use at most that'
       )
-    if static.devices > jax.device_count():
-      raise ValueError(
-        f'devices={static.devices}, and JAX has {jax.device_count()}: use at most that; on a CPU '
-        f'XLA_FLAGS=--xla_force_host_platform_device_count={static.devices} makes more'
-      )
     if static.batch_size % static.devices:
       raise ValueError(f'batch_size={static.batch_size} is no multiple of devices={static.devices}')
     if static.weight_scale is not None and ':' in static.model:
@@ -65,6 +64,16 @@ def check(study: Study) -> int:
     largest = max(largest, lane_bytes(static))
     identity.check_objects(static)
   return max(1, min(MOST_LANES, memory.size() // 2 // largest))
+
+
+def check_devices(study: Study) -> None:
+  """Raises ValueError where JAX has fewer devices here than share a batch of some trial."""
+  most = max((trial.devices for trial in study.trials), default=1)
+  if most > 1 and most > jax.device_count():
+    raise ValueError(
+      f'devices={most}, and JAX has {jax.device_count()}: use at most that; on a CPU '
+      f'XLA_FLAGS=--xla_force_host_platform_device_count={most} makes more'
+    )
 
 
 def prepare(study: Study, groups: Sequence[Group], workdir: str | os.PathLike) -> None:

@@ -37,23 +37,25 @@ def _goes_on(tick: Tick, group: Group, said: tuple[int, int]) -> bool:
   return True
 
 
+def begin(threads: int) -> None:
+  """Before JAX starts; threads: what XLA then takes for the number of cores; 0: what it finds."""
+  output.outlive()
+  if threads:
+    os.environ['NPROC'] = str(threads)
+  startup.cache_compilations(threads)
+
+
 def serve(
   pipe,
   study: Study,
   workdir: pathlib.Path,
-  threads: int,
   plain: bool,
   alone: Callable[[], None] | None = None,
 ) -> None:
   """Runs each group that is sent, and asks at each epoch whether to go on.
 
-  threads: what XLA takes for the number of cores, when it starts; 0: what it finds. alone: ends
-  this process, where who asked is gone, killed perhaps.
+  alone: ends this process, where who asked is gone, killed perhaps.
   """
-  output.outlive()
-  if threads:
-    os.environ['NPROC'] = str(threads)
-  startup.cache_compilations(threads)
   device, once = jax.local_devices()[0], Once()
   gc.freeze()  # what is imported stays: to look through it takes 0.1 s, often while tracing
 

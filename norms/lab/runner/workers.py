@@ -159,4 +159,5 @@ def _uninterrupted() -> Iterator[None]:
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process."""
   end_with_who_asked()  # an epoch of a large network may take minutes
-  serving.serve(pipe, study, workdir, threads, plain)
+  serving.begin(threads)
+  serving.serve(pipe, study, workdir, plain)
