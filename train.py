@@ -51,6 +51,7 @@ SCHEDULER = flags.DEFINE_string(
   'scheduler', None, "tcp://HOST:8786: a Dask scheduler's workers train; $DASK_SCHEDULER_ADDRESS."
 )
 WRITE = flags.DEFINE_enum('write', 'driver', ['driver', 'workers'], 'Who writes their results.')
+TIME_LIMIT = flags.DEFINE_float('time_limit', 0, 'Seconds that a group may run, with compiling.')
 VERSIONS = flags.DEFINE_bool('allow_versions', False, 'Workers may have other versions of JAX, ...')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 
@@ -113,7 +114,7 @@ def main(argv: list[str]) -> int:
   with live.Live(asked, asked.folder(WORKDIR.value)) as page_so_far:
     frame = session.run(
       asked, WORKDIR.value, processes=True, fail_fast=FAIL_FAST.value, heard=page_so_far,
-      engine=engine, shard=SHARD.value,
+      engine=engine, shard=SHARD.value, time_limit=TIME_LIMIT.value,
     )  # fmt: skip
   if not frame.empty and not frame.attrs[columns.LEFT]:
     from norms.lab import reporting

@@ -84,7 +84,7 @@ ROOMS = {
     {'checks', 'same_files'},
     {'planned'},
     {'execution'},
-    {'tiles'},
+    {'limits', 'tiles'},
     {'serving', 'timing'},
     {'workers'},
     {'helping'},

@@ -1,5 +1,6 @@
 """The processes of one job, each with its own devices: all take part in every step, one writes."""
 
+from collections.abc import Mapping
 import hashlib
 import os
 
@@ -11,14 +12,14 @@ import numpy as np
 COUNTS = ('SLURM_STEP_NUM_TASKS', 'OMPI_COMM_WORLD_SIZE')
 
 
-def join(**unshared: float) -> None:
+def join(unshared: Mapping[str, float]) -> None:
   """Joins the other processes of this job, where the environment announces any; once at most.
 
   That is JAX_COORDINATOR_ADDRESS with JAX_NUM_PROCESSES and JAX_PROCESS_ID, or what Slurm, Open MPI
   or a TPU pod sets, which JAX reads by itself. It must be called before JAX looks for devices.
 
   Args:
-    unshared: by the name of its key, what a job of several processes does not do.
+    unshared: by its name, what a job of several processes does not do.
 
   Raises:
     ValueError: where the three variables are not all there, or the study asks for such a thing.
@@ -31,7 +32,7 @@ def join(**unshared: float) -> None:
       jax.distributed.initialize()
   for key, value in unshared.items():
     if value and jax.distributed.is_initialized():
-      raise ValueError(f'config.{key}={value} is for a job of one process: set it to 0')
+      raise ValueError(f'{key}={value} is for a job of one process: set it to 0')
 
 
 def leads() -> bool:

@@ -11,7 +11,7 @@ import tempfile
 import pandas as pd
 
 from norms.lab import columns, job, left, records, statistics, sweep
-from norms.lab.runner import planned, timing
+from norms.lab.runner import limits, planned, timing
 from norms.lab.runner.progress import Progress
 from norms.lab.study import Study
 from norms.lab.trial import Trial, one_per_setting
@@ -65,6 +65,7 @@ def run(
   heard: Callable[[int, int], None] | None = None,
   engine: Engine | None = None,
   shard: str = '',
+  time_limit: float = 0,
 ) -> pd.DataFrame:
   """Trains what has no record yet, a file of records for each tile, and returns all records.
 
@@ -84,6 +85,8 @@ def run(
     shard: 'i/n': the i-th of n parts of the study, for so many processes on one workdir. Without it
       several share what is missing, tile by tile.
     engine: what runs the groups in place of this machine, as norms.lab.cluster.cluster.Cluster.
+    time_limit: seconds that a group may run, compiling included; 0: for ever. One that takes longer
+      has failed. A worker process is killed; a thread ends at its next epoch, not where it hangs.
 
   Returns:
     The frame of norms.lab.records.load, of this study's trials alone. `frame.attrs['failed']` is a
@@ -95,8 +98,14 @@ def run(
     OSError: where nothing can be written to workdir; also before that.
   """
   workdir = study.folder(workdir)
+  limits.check(time_limit)
+  if engine and time_limit:
+    raise ValueError(
+      f"time_limit={time_limit:g} does not reach a scheduler's workers: leave one of the two away"
+    )
   if study.shares_batches and engine is None:
-    job.join(checkpoint=study.checkpoint, timing=study.timing)
+    of_one = {'config.checkpoint': study.checkpoint, 'config.timing': study.timing}
+    job.join(of_one | {'time_limit': time_limit})
   if job.leads():
     set_aside(workdir)
   job.agree('records are whole')
@@ -110,7 +119,7 @@ def run(
   for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
-  runs = engine or functools.partial(sweep.run, spawn=spawn)
+  runs = engine or functools.partial(sweep.run, spawn=spawn, time_limit=time_limit)
   with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   # What another process began, and left when it ended, is taken over.

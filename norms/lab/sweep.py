@@ -74,6 +74,7 @@ def run(
   tick: Tick,
   fail_fast: bool = False,
   spawn: bool = False,
+  time_limit: float = 0,
 ) -> list[str]:
   """Runs the groups and records each tile as it ends; returns a line per group that failed.
 
@@ -81,6 +82,9 @@ def run(
   with `spawn` on a CPU in processes, where small steps are faster. These start as Python's
   multiprocessing has it: a script that asks for them needs an `if __name__ == '__main__':`, and
   they see JAX's settings in the environment, not those of jax.config.update.
+
+  What runs longer than `time_limit` seconds, 0 for ever, has failed: a process is killed, a thread
+  ends at its next epoch.
   """
   checks.prepare(study, groups, workdir)
   failed: list[str] = []
@@ -104,7 +108,7 @@ def run(
   with contextlib.ExitStack() as stack:
     if groups:
       stack.enter_context(claims.present(workdir))
-    idle = _team(study, workdir, at_once(groups), spawn)
+    idle = _team(study, workdir, at_once(groups), spawn, time_limit)
     team = [stack.enter_context(contextlib.closing(worker)) for worker in idle]
     with futures.ThreadPoolExecutor(max(1, len(team))) as pool:
       try:  # from the first job on: the pool waits for what was begun
@@ -128,16 +132,20 @@ def at_once(groups: Sequence[grouping.Group]) -> int:
   return min(len(groups), cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
 
 
-def _team(study: Study, workdir: str | os.PathLike, size: int, spawn: bool) -> list[Worker]:
+def _team(
+  study: Study, workdir: str | os.PathLike, size: int, spawn: bool, time_limit: float
+) -> list[Worker]:
   """So many workers."""
   # A worker process would be no part of the job whose devices such a trial needs.
   if spawn and size and jax.default_backend() == 'cpu' and not study.shares_batches:
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
     threads = 1 if study.chunk == 1 else cores() // size
-    if threads < cores():
-      return [workers.Process(study, workdir, threads) for _ in range(size)]
+    if threads < cores() or time_limit:  # no thread can be ended
+      return [workers.Process(study, workdir, threads, time_limit) for _ in range(size)]
   once, devices = Once(), jax.local_devices()
-  return [workers.Thread(study, workdir, once, devices[i % len(devices)]) for i in range(size)]
+  return [
+    workers.Thread(study, workdir, once, devices[i % len(devices)], time_limit) for i in range(size)
+  ]
 
 
 class Waiting:

@@ -162,7 +162,7 @@ def test_what_a_job_of_several_does_not_do_is_refused(monkeypatch):
   """Also by a second study of one process."""
   monkeypatch.setattr(jax.distributed, 'is_initialized', lambda: True)
   with pytest.raises(ValueError, match='config.checkpoint=5 is for a job of one process'):
-    jobs.join(checkpoint=5, timing=0)
+    jobs.join({'config.checkpoint': 5, 'config.timing': 0})
 
 
 @pytest.mark.parametrize(

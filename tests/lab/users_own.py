@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 import sys
+import time
 
 import flax.linen as nn
+from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
@@ -128,6 +131,26 @@ class DiesAt128(nn.Module):
     if len(x) == 128 and _in_a_worker():
       os._exit(9)
     return x
+
+
+class HangsTraced(nn.Module):
+  """Is never done with being traced in the process that trains it, and deaf to SIGTERM."""
+
+  @nn.compact
+  def __call__(self, x):
+    while _in_a_worker():
+      signal.signal(signal.SIGTERM, signal.SIG_IGN)
+      time.sleep(1)
+    return x
+
+
+class HangsRunning(nn.Module):
+  """Is compiled, and then runs for ever."""
+
+  @nn.compact
+  def __call__(self, x):
+    start = jnp.isfinite(lax.stop_gradient(x.ravel()[0])).astype(int)
+    return x + lax.while_loop(lambda i: i >= 0, lambda i: 1 - i, start)
 
 
 class BreaksAt128(nn.Module):

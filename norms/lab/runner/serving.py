@@ -13,20 +13,28 @@ from norms.lab import output, startup
 from norms.lab.grouping import Group
 from norms.lab.runner import tiles
 from norms.lab.runner.execution import Stopped, Tick
+from norms.lab.runner.limits import Limit
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
 
 
-def ask(pipe, group: Group, tick: Tick) -> str:
+def ask(pipe, group: Group, tick: Tick, limit: Limit) -> str:
   """Has the process at the pipe's other end run a group: '', or its failure as one line.
 
   Raises:
     EOFError, OSError: where that process has ended.
+    limits.TooLong: where it takes longer than it may.
   """
   pipe.send(group)
-  while not isinstance(said := pipe.recv(), str):
+  while not isinstance(said := _heard(pipe, limit), str):
     pipe.send(_goes_on(tick, group, said))
   return said
+
+
+def _heard(pipe, limit: Limit):
+  while not pipe.poll(limit.left()):
+    pass
+  return pipe.recv()
 
 
 def _goes_on(tick: Tick, group: Group, said: tuple[int, int]) -> bool:
@@ -72,6 +80,6 @@ def serve(
     while True:
       try:
         group = pipe.recv()
-      except EOFError:
+      except (EOFError, ConnectionError):  # closed, perhaps before it was read
         return
       pipe.send(tiles.guarded(group, study, workdir, once, device, tick))

@@ -17,7 +17,7 @@ import time
 from norms._src.xla_cpu import special_formulas_allowed
 from norms.lab import startup
 from norms.lab.grouping import Group
-from norms.lab.runner import serving, tiles
+from norms.lab.runner import limits, serving, tiles
 from norms.lab.runner.execution import Tick
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
@@ -27,14 +27,19 @@ SOON = 0.1  # seconds until another process is asked
 
 
 class Thread:
-  """Runs groups in the thread that calls it; what several make alike is made `once`."""
+  """Runs groups in the thread that calls it; what several make alike is made `once`.
 
-  def __init__(self, study: Study, workdir: str | os.PathLike, once: Once, device):
-    self._job = (study, workdir, once, device)
+  What takes longer than `time_limit` seconds ends at its next epoch.
+  """
+
+  def __init__(
+    self, study: Study, workdir: str | os.PathLike, once: Once, device, time_limit: float = 0
+  ):
+    self._job, self._time_limit = (study, workdir, once, device), time_limit
 
   def __call__(self, group: Group, tick: Tick) -> str:
     """Runs a group: '', or its failure as one line."""
-    return tiles.guarded(group, *self._job, tick)
+    return tiles.guarded(group, *self._job, limits.at_each_epoch(self._time_limit, tick))
 
   def end(self) -> None:
     """Nothing here: what runs ends where its tick raises Stopped, at its next epoch."""
@@ -43,20 +48,30 @@ class Thread:
 
 
 class Process:
-  """Runs groups in a process of its own, which takes `threads` for the number of cores."""
+  """Runs groups in a process of its own, which takes `threads` for the number of cores.
 
-  def __init__(self, study: Study, workdir: str | os.PathLike, threads: int):
+  It is killed where a group takes longer than `time_limit` seconds, whatever it does.
+  """
+
+  def __init__(self, study: Study, workdir: str | os.PathLike, threads: int, time_limit: float = 0):
     self._job = (study, pathlib.Path(workdir), threads, not special_formulas_allowed())
-    self._ended = False
+    self._ended, self._time_limit = False, time_limit
     self._start()
 
   def _start(self) -> None:
     self._process, self._pipe = started(_serve, *self._job)
+    self._ready = False
 
   def __call__(self, group: Group, tick: Tick) -> str:
     """Runs a group: '', or its failure as one line."""
     try:
-      return serving.ask(self._pipe, group, tick)
+      if not self._ready:  # to start takes seconds, which are not the group's
+        self._ready = self._pipe.recv()
+      return serving.ask(self._pipe, group, tick, limits.Limit(self._time_limit))
+    except limits.TooLong as error:
+      self._process.kill()  # what hangs may not hear that it is asked to end
+      self._process.join()
+      return self._failure(group, str(error))
     except (EOFError, OSError):
       if self._ended:
         return ''
@@ -64,11 +79,18 @@ class Process:
       self._process.join()
       code = self._process.exitcode
       why = ' (out of memory?)' if code == -signal.SIGKILL else ''
-      reason = f'its process ended with exit code {code}{why}'
-      if code != -signal.SIGTERM:  # which is no failure: somebody ended it
-        failures.write(self._job[1], group.trials, group.label, reason)
-      self._start()
-      return f'{group.label}: {reason}: run the same command again'
+      reason = f'its process ended with exit code {code}{why}: run the same command again'
+      return self._failure(group, reason, recorded=code != -signal.SIGTERM)
+
+  def _failure(self, group: Group, reason: str, *, recorded: bool = True) -> str:
+    """What ended the process, in one line; another one takes its place.
+
+    recorded: unless it is no failure, since somebody ended the process.
+    """
+    if recorded:
+      failures.write(self._job[1], group.trials, group.label, reason)
+    self._start()
+    return f'{group.label}: {reason}'
 
   def end(self) -> None:
     """Ends the process at once; the tile that it runs has no record, and runs again."""
@@ -160,4 +182,6 @@ def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool)
   """The process."""
   end_with_who_asked()  # an epoch of a large network may take minutes
   serving.begin(threads)
+  with contextlib.suppress(OSError):  # of one that has no group for this process
+    pipe.send(True)
   serving.serve(pipe, study, workdir, plain)

@@ -1,0 +1,95 @@
+"""Groups that take too long, or more memory than there is, cost what they ran and no other."""
+
+import itertools
+import math
+import multiprocessing
+from multiprocessing import forkserver
+
+import pytest
+import small
+
+from norms.lab import records, session, study, sweep
+from norms.lab.runner import limits, workers
+
+
+@pytest.fixture(scope='module')
+def forked():
+  """Workers are forked from a process that has imported the lab, as train.py's are."""
+  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
+  multiprocessing.set_start_method('forkserver', force=True)
+  yield
+  multiprocessing.set_start_method(None, force=True)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures('forked')
+def test_a_group_that_hangs_is_ended_and_the_others_train(tmp_path):
+  made = small.config(norm=('users_own:HangsTraced', 'users_own:HangsRunning', 'none'), epochs=1)
+  frame, failed, _ = small.run(made, tmp_path, spawn=True, time_limit=5)
+  assert set(frame['norm']) == {'none'}
+  hangs = [line.partition(': ran')[::2] for line in sorted(failed)]
+  assert [group.split(',')[0] for group, _ in hangs] == list(made.sweep.norm)[1::-1]
+  assert {said for _, said in hangs} == {
+    ' longer than time_limit=5 s, compiling included: give it more, or find what hangs, and run '
+    'the same command again'
+  }
+  errors = [path.read_text() for path in records.folder(tmp_path).glob('*.error.txt')]
+  assert len(errors) == 2 and all('time_limit=5 s' in text for text in errors)
+  assert not multiprocessing.active_children()
+
+
+class Clock:
+  """A second passes each time that it is looked at."""
+
+  def __init__(self):
+    self.monotonic = itertools.count().__next__
+
+
+def test_in_a_thread_a_group_is_ended_at_its_next_epoch(tmp_path, monkeypatch):
+  monkeypatch.setattr(limits, 'time', Clock())
+  made = small.config(norm='none', epochs=5)
+  frame, (line,), _ = small.run(made, tmp_path, time_limit=4)
+  assert frame.empty and ': TooLong: ran longer than time_limit=4 s' in line
+  (error,) = records.folder(tmp_path).glob('*.error.txt')
+  assert 'time_limit=4 s' in error.read_text()
+  frame, failed, _ = small.run(made, tmp_path, time_limit=9)
+  assert not failed and frame['epoch'].max() == 5
+
+
+def test_who_hears_of_progress_hears_of_the_epoch_that_was_too_long(monkeypatch):
+  monkeypatch.setattr(limits, 'time', Clock())
+  told = []
+  tick = limits.at_each_epoch(2, lambda *said: told.append(said))
+  tick('group', 5, 0)
+  with pytest.raises(limits.TooLong):
+    tick('group', 6, 1)
+  assert told == [('group', 5, 0), ('group', 6, 1)]
+
+
+def test_without_a_limit_there_is_always_time_left(monkeypatch):
+  """As much as a system can wait for at once."""
+  monkeypatch.setattr(limits, 'time', Clock())
+  for limit in (limits.Limit(0), limits.Limit(1e300)):
+    assert {limit.left() for _ in range(5)} == {limits.FOREVER}
+  assert limits.Limit(5).left() == 4
+
+
+def test_with_a_limit_one_group_has_a_process_too(monkeypatch, tmp_path):
+  """Since a thread cannot be ended; and one core is no reason against it."""
+  monkeypatch.setattr(workers, 'Process', lambda *job: job)
+  monkeypatch.setattr(sweep, 'cores', lambda: 1)
+  asked = study.from_config(small.config(norm='none', chunk=1))
+  assert sweep._team(asked, tmp_path, 1, True, 5.0) == [(asked, tmp_path, 1, 5.0)]
+  for spawn, seconds in ((True, 0), (False, 5.0)):
+    (thread,) = sweep._team(asked, tmp_path, 1, spawn, seconds)
+    assert isinstance(thread, workers.Thread)
+
+
+@pytest.mark.parametrize('seconds', [-1, math.nan, math.inf])
+def test_a_limit_that_is_none_is_refused(seconds, tmp_path):
+  asked = study.from_config(small.config())
+  with pytest.raises(ValueError, match=f'time_limit={seconds}: use a positive number of seconds'):
+    session.run(asked, tmp_path, time_limit=seconds)
+  with pytest.raises(ValueError, match="time_limit=5 does not reach a scheduler's workers"):
+    session.run(asked, tmp_path, time_limit=5, engine=lambda *_, **__: [])
+  assert not list(tmp_path.iterdir())
