@@ -108,6 +108,8 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
     # Of texts Python 3.11 does not know the places inside; types and looks say nothing.
     case ast.JoinedStr() | ast.Subscript(value=ast.Name(id='tuple' | 'Callable')):
       return
+    case ast.keyword(arg='strict'):  # of zip: an error that never came
+      return
     case ast.keyword(arg=name) | ast.Assign(targets=[ast.Name(id=name)]) if name in LOOKS:
       return
     case ast.Dict(keys=keys, values=values):

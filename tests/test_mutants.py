@@ -37,7 +37,8 @@ def test_a_survivor_is_told():
   ('a.isin([b, c])', []), ('a.isin([b, 1])', ['(2)']), ('a in (b, c)', ['(a not in (b, c))']),
   ('a.replace([b, c], 0)', ['(a.replace(0, [b, c]))', '(1)']), ('set((a, b))', []),
   ('Row(a, traits=(b, c))', []), ('Row(a, axes=(b, c))', ['((c, b))']), ('a.min()', ['(a.max)']),
-  ('b if a else c', ['(c if a else b)']), ('f(lw=1)', []), ('not a', ['(a)']),
+  ('b if a else c', ['(c if a else b)']), ('f(lw=1)', []),
+  ('zip(strict=True)', []), ('not a', ['(a)']),
 ])  # fmt: skip
 def test_what_cannot_matter_is_not_drawn(source, broken, tmp_path, monkeypatch):
   monkeypatch.setattr(changes, 'ROOT', tmp_path)

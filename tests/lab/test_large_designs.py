@@ -222,6 +222,28 @@ def test_the_table_of_regions(seen):
     )
 
 
+def test_a_norm_of_too_few_cells_has_a_line_of_gaps(seen):
+  frame = large.frame_of(large.asked())
+  rare = frame[frame['norm'] == 'group']['trial'].unique()[7:]
+  shown = search.best(view.of(frame[~frame['trial'].isin(rare)], seen.study))
+  gaps = [row.cells for row in shown.rows if row.cells[0] == 'group']
+  assert gaps == [['group', *[tables.ABSENT] * (len(shown.columns) - 1)]]
+  assert {len(row.cells) for row in shown.rows} == {len(shown.columns)}
+
+
+@pytest.mark.parametrize(('metric', 'lost', 'worst'), [
+  ('train_loss', np.inf, 3.0), ('test_accuracy', np.nan, 1.0),
+])  # fmt: skip
+def test_what_is_not_finite_counts_as_the_worst_finite_value(metric, lost, worst):
+  def of(value):
+    rows = pd.DataFrame({'norm': 'batch', 'rate': [1, 1, 2, 2], 'decay': [0, 1, 0, 1], 'seed': 0})
+    axes = ['rate', 'decay']
+    return importance.of(rows.assign(**{metric: [1.0, 2.0, 3.0, value]}), axes, metric)
+
+  assert of(lost).table.equals(of(worst).table)
+  assert not of(lost).table.equals(of(4.0 - worst).table)
+
+
 def test_what_a_page_says_of_a_random_search(seen, tmp_path):
   frame = large.frame_of(large.asked())
   index = report.write(frame, seen.study, [], tmp_path)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from norms.lab import columns, study
-from norms.lab.statistics import cells, comparing, design, layers, means, words
+from norms.lab.statistics import cells, comparing, design, layers, means, not_judged, words
 from norms.lab.trial import COLUMN_DEFAULTS
 
 
@@ -69,3 +69,22 @@ def test_both_ends_of_a_range_are_a_tenth_of_a_percent_wider():
   assert list(found['learning_rate']) == [9.995, 10.0, 100.0, 100.05]
   small = cells.select(rows / 1e3, {'learning_rate': {'from': 0.01, 'to': 0.1}})
   assert list(small.index) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(('options', 'says'), [
+  ({'norm': 'layr', 'than': 'none'}, 'no trial is of layr'),
+  ({'norm': 'layer', 'than': 'none', 'at': {'seed': 7}}, 'no trial has seed 7; the records hold'),
+  ({'norm': 'layer', 'than': 'none', 'at': {'sed': 0}}, "unknown column 'sed': did you mean"),
+  ({'axis': 'seed', 'value': 0, 'than': 9}, 'no trial has seed 9'),
+  ({'norm': 'layer', 'than': 'none', 'at': {'seed': 1}}, ''),
+  ({'norm': 'layer', 'than': 'none', 'at': {'epoch': 1}}, ''),  # a key: known once it has run
+])  # fmt: skip
+def test_what_no_trial_can_judge_is_known_before_any_runs(options, says):
+  trials = [
+    {**dict.fromkeys(COLUMN_DEFAULTS), 'norm': norm, 'seed': seed}
+    for norm in ('none', 'layer')
+    for seed in (0, 1)
+  ]
+  told = not_judged([('beats', options)], trials)
+  assert len(told) == bool(says)
+  assert all(line.startswith(f"claim 'beats' cannot be judged: {says}") for line in told)
