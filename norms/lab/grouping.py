@@ -45,16 +45,17 @@ class Group:
   # The batch sizes of its family in whose program it is; not what it is, but how it is run.
   sizes: tuple[int, ...] = dataclasses.field(compare=False)
   start: int = 0  # the epoch from which they go on, by a checkpoint
+  chunk: int = 0  # where it is smaller than the study's, since that took too much memory
 
   @property
   def trials(self) -> tuple[Trial, ...]:
     return tuple(itertools.chain(*(tile.trials for tile in self.tiles)))
 
   @property
-  def family(self) -> tuple[Trial, int]:
+  def family(self) -> tuple[Trial, int, int]:
     """What it shares with groups of other batch sizes: how they begin and how they are judged."""
     size = self.static.batch_size if self.static.needs_steps else 0
-    return dataclasses.replace(self.static, batch_size=size), self.tiles[0].width
+    return dataclasses.replace(self.static, batch_size=size), self.tiles[0].width, self.chunk
 
   @property
   def alone(self) -> 'Group':

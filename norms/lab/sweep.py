@@ -14,7 +14,7 @@ import pandas as pd
 
 from norms.lab import grouping, records, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
-from norms.lab.runner import checks, same_files, workers
+from norms.lab.runner import checks, same_files, sparing, workers
 from norms.lab.runner.execution import Stopped, Tick
 from norms.lab.runner.once import Once
 from norms.lab.startup import cores
@@ -99,7 +99,7 @@ def run(
   def work(worker: Worker) -> None:
     families: dict[tuple, bool] = {}
     while not stop.is_set() and (group := waiting.take(families)) is not None:
-      if line := worker(group, tick_unless_stopped):
+      if line := sparing.run(worker, group, tick_unless_stopped, study, workdir):
         families[group.family] = False  # the rest of the family is compiled group by group
         failed.append(line)
         if fail_fast:

@@ -38,6 +38,30 @@ def test_a_group_that_hangs_is_ended_and_the_others_train(tmp_path):
   assert not multiprocessing.active_children()
 
 
+@pytest.mark.faults
+@pytest.mark.usefixtures('forked')
+def test_without_enough_memory_less_is_computed_at_once(tmp_path, capfd):
+  """XLA has no more to give, or the kernel kills who takes it: four trials need less in turns."""
+  made = small.config(norm=('users_own:Large', 'users_own:Killed'), epochs=1, chunk=4)
+  made.norm_options['users_own:Killed'] = {'seen': str(tmp_path / 'seen'), 'times': 1}
+  made.batch_size, made.sweep.learning_rate = 1024, (0.1, 0.2, 0.3, 0.4)
+  frame, failed, _ = small.run(made, tmp_path, spawn=True)
+  assert not failed and frame.groupby('norm')['trial'].nunique().tolist() == [4, 4]
+  said = [line for line in capfd.readouterr().err.splitlines() if '; again with ' in line]
+  large, killed = (
+    [line.partition(': ')[2] for line in said if name in line] for name in ('Large', 'Killed')
+  )
+  assert killed == [
+    'its process ended with exit code -9 (out of memory?); again with chunk 2, not 4'
+  ]
+  assert large[0].startswith('JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory allocating ')
+  chunks = {each['group'].split(',')[0]: each['chunk'] for each in records.provenance(tmp_path)}
+  least = {1: 'chunk 1, not 2', 2: 'chunk 2, not 4'}[chunks.pop('users_own:Large')]
+  assert large[-1].endswith(f'; again with {least}')
+  assert chunks == {'users_own:Killed': 2}
+  assert not list(records.folder(tmp_path).glob('*.error.txt'))
+
+
 class Clock:
   """A second passes each time that it is looked at."""
 

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import pathlib
+import resource
 import signal
 import sys
 import time
@@ -151,6 +153,37 @@ class HangsRunning(nn.Module):
   def __call__(self, x):
     start = jnp.isfinite(lax.stop_gradient(x.ravel()[0])).astype(int)
     return x + lax.while_loop(lambda i: i >= 0, lambda i: 1 - i, start)
+
+
+class Large(nn.Module):
+  """Computes batches of 1024 with 256 MB a trial, where a process may take 900 more than it has."""
+
+  @nn.compact
+  def __call__(self, x):
+    if _in_a_worker() and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+      pages = int(pathlib.Path('/proc/self/statm').read_text().split()[0])
+      most = pages * resource.getpagesize() + 900 * 2**20
+      resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    if len(x) != 1024:
+      return x
+    matrix = jnp.arange(2**26).reshape(2**13, 2**13) * lax.stop_gradient(x.ravel()[0])
+    return x + 0 * (matrix @ jnp.ones((2**13, 2)))[0, 0]
+
+
+class Killed(nn.Module):
+  """Has the process killed that trains it, so many times, as the kernel does for want of memory."""
+
+  seen: str  # a file
+  times: int
+
+  @nn.compact
+  def __call__(self, x):
+    with open(self.seen, 'a+') as file:
+      if _in_a_worker() and file.tell() < self.times:
+        file.write('.')
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
 
 
 class BreaksAt128(nn.Module):

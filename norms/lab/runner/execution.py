@@ -65,12 +65,10 @@ def compile_group(group: grouping.Group, study: Study, once: Once, device) -> Co
   data = once(shown, lambda: jax.device_put(host, device))
   judged = (*shown, static.eval_examples, setup.state)
   inputs = once(judged, lambda: evaluation.eval_inputs(setup, data))
-  parts = once(
-    (group.family, device), lambda: program.shared(setup, first, data, chunk=study.chunk)
-  )
+  chunk = chunks.size(group.chunk or study.chunk, first.width)
+  parts = once((group.family, device), lambda: program.shared(setup, first, data, chunk=chunk))
   compiled = functools.partial(program.compiled, setup, tile=first, data=data, parts=parts)
-  segment = _segment(group, functools.partial(compiled, chunk=study.chunk), once, device)
-  chunk = chunks.size(study.chunk, first.width)
+  segment = _segment(group, functools.partial(compiled, chunk=chunk), once, device)
   source = replay.source(study.trials, group)
   return CompiledGroup(source, chunk, host, data, inputs, parts, segment, static.devices)
 

@@ -1,12 +1,25 @@
-"""How much memory there is for a tile: the device's, or what this process may have."""
+"""How much memory there is for a tile: the device's, or what this process may have; and whether it
+is what did not suffice."""
 
 from collections.abc import Iterator
+import errno
 import os
 import pathlib
 
 import jax
 
 CGROUPS, OWN = pathlib.Path('/sys/fs/cgroup'), pathlib.Path('/proc/self/cgroup')
+
+
+class OutOfMemory(str):
+  """The failure of a group, as one line, of which less at once may not fail."""
+
+
+def failed(error: BaseException) -> bool:
+  """Whether an error is that of too little memory: XLA's, Python's or the system's."""
+  if isinstance(error, jax.errors.JaxRuntimeError):
+    return str(error).startswith('RESOURCE_EXHAUSTED')
+  return isinstance(error, MemoryError) or getattr(error, 'errno', None) == errno.ENOMEM
 
 
 def size() -> int:

@@ -5,11 +5,16 @@ from concurrent import futures
 import threading
 from typing import TypeVar
 
+from norms.lab.runner import memory
+
 _T = TypeVar('_T')
 
 
 class Once:
-  """Makes each key's value once, however many threads ask for it at the same time."""
+  """Makes each key's value once, however many threads ask for it at the same time.
+
+  What could not be made is not tried again, but for want of memory, of which there may be more.
+  """
 
   def __init__(self):
     self._lock = threading.Lock()
@@ -26,4 +31,7 @@ class Once:
       # Ctrl-C, too: who waits for the future would wait for ever.
       except BaseException as error:
         future.set_exception(error)
+        if memory.failed(error):
+          with self._lock:
+            del self._made[key]
     return future.result()

@@ -2,15 +2,17 @@
 
 import contextlib
 import functools
+import gc
 import time
 import traceback
+from typing import Any
 
 import jax
 
 from norms.lab import data as data_sets
 from norms.lab import grouping, measured, records, statistics, tasks
 from norms.lab.engine import chunks
-from norms.lab.runner import execution
+from norms.lab.runner import execution, memory
 from norms.lab.runner.keeping import Keeping
 from norms.lab.runner.once import Once
 from norms.lab.runner.provenance import provenance
@@ -24,7 +26,10 @@ from norms.lab.workdir import claims, failures, kept, superseded
 def guarded(
   group: grouping.Group, study: Study, workdir, once: Once, device, tick: execution.Tick
 ) -> str:
-  """Runs a group; its failure as one line, the traceback on record, so that others run on."""
+  """Runs a group; its failure as one line, the traceback on record, so that others run on.
+
+  A memory.OutOfMemory is the line of one that may not fail with less at once.
+  """
   try:
     with jax.default_device(device):
       run(group, study, workdir, once, device, tick)
@@ -33,7 +38,11 @@ def guarded(
     return ''
   except (Exception, SystemExit) as error:  # a norm of one's own may even exit
     failures.write(workdir, group.trials, group.label, traceback.format_exc())
-    return failures.line(group.label, error)
+    line = failures.line(group.label, error)
+    if memory.failed(error):
+      line = memory.OutOfMemory(line)
+  gc.collect()  # what is left of it, since frames and errors hold each other
+  return line
 
 
 def run(
@@ -82,7 +91,8 @@ def _run_tile(
   source = data_sets.origin(group.static.data, study.manual_dir)
   axes = once('axes', lambda: statistics.study_axes(study))
   measures = measured.Measured(tasks.score(group.static), tuple(tasks.rows(group.static)))
-  told = {'group': group.label, 'program': group.static.hash, 'data': source}
+  told: dict[str, Any] = {'group': group.label, 'program': group.static.hash, 'data': source}
+  told |= {'chunk': compiled.chunk}
   told[stated.STATED] = stated.record(study.claims, tasks.score(group.static))
   begun = time.perf_counter()
   blocks, like = chunks.blocks(tile, compiled.chunk), compiled.parts.state

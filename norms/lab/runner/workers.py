@@ -19,6 +19,7 @@ from norms.lab import startup
 from norms.lab.grouping import Group
 from norms.lab.runner import limits, serving, tiles
 from norms.lab.runner.execution import Tick
+from norms.lab.runner.memory import OutOfMemory
 from norms.lab.runner.once import Once
 from norms.lab.study import Study
 from norms.lab.workdir import failures
@@ -78,8 +79,10 @@ class Process:
       self._process.terminate()
       self._process.join()
       code = self._process.exitcode
-      why = ' (out of memory?)' if code == -signal.SIGKILL else ''
-      reason = f'its process ended with exit code {code}{why}: run the same command again'
+      reason = f'its process ended with exit code {code}'
+      if code == -signal.SIGKILL:  # as the kernel ends what takes too much
+        return OutOfMemory(self._failure(group, f'{reason} (out of memory?)'))
+      reason = f'{reason}: run the same command again'
       return self._failure(group, reason, recorded=code != -signal.SIGTERM)
 
   def _failure(self, group: Group, reason: str, *, recorded: bool = True) -> str:
