@@ -257,6 +257,17 @@ def test_what_a_page_says_of_a_random_search(seen, tmp_path):
   assert 'Where each norm does best' in report.terminal(frame, seen.study)
 
 
+def test_a_table_of_as_many_lines_as_are_not_too_long_is_whole(monkeypatch, seen):
+  for made in (trials.table, trials.failures):
+    lines = len(made(seen).rows)
+    monkeypatch.setattr(tables, 'LONG', lines)
+    assert len(made(seen).rows) == lines and '; trials.csv has all their' in made(seen).note
+    monkeypatch.setattr(tables, 'LONG', lines - 1)
+    assert (
+      len(made(seen).rows) <= tables.MOST and '; trials.csv has all their' not in made(seen).note
+    )
+
+
 def test_long_tables_show_the_best(monkeypatch, seen):
   monkeypatch.setattr(tables, 'LONG', 100)
   monkeypatch.setattr(tables, 'MOST', 20)

@@ -88,3 +88,13 @@ def test_what_no_trial_can_judge_is_known_before_any_runs(options, says):
   told = not_judged([('beats', options)], trials)
   assert len(told) == bool(says)
   assert all(line.startswith(f"claim 'beats' cannot be judged: {says}") for line in told)
+
+
+def test_cells_that_both_norms_have_are_found_where_an_axis_has_no_value():
+  """A trial without weight decay has none in its column, which is a cell as any other."""
+  rows = pd.DataFrame({
+    'norm': ['batch', 'layer'] * 3, 'batch_size': [4, 4, 4, 4, 8, 16],
+    'weight_decay': [np.nan, np.nan, 0.1, 0.1, 0.1, 0.1], 'seed': 0,
+  })  # fmt: skip
+  found = comparing.shared(rows, ['batch', 'layer'], 'batch_size')
+  assert list(found.index) == [0, 1, 2, 3]
