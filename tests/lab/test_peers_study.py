@@ -183,6 +183,9 @@ def test_a_nan_of_ours_and_a_wrong_deviation_are_refuted():
   assert agreement.verdicts.finite(good).outcome == 'supported'
   assert agreement.verdicts.offset(good).outcome == 'supported'
   assert 'linen 319' in agreement.verdicts.offset(good).sentence
+  more = pd.concat([good, pd.DataFrame([line('equinox', 1e2, std=5.0)])], ignore_index=True)
+  said = agreement.verdicts.offset(more).sentence  # in the order in which they were compared
+  assert said.endswith('Farthest from 1 of those beyond 0.001: linen 319 and equinox 5.')
   bad = pd.DataFrame([line('norms', 1e-7, lost=1, std=1.01)])
   assert agreement.verdicts.finite(bad).outcome == 'refuted'
   assert agreement.verdicts.offset(bad).outcome == 'refuted'

@@ -339,6 +339,15 @@ def test_another_report_has_its_line_in_the_table_too(tmp_path):
     assert cell in row
 
 
+@pytest.mark.parametrize(('n', 'ours', 'runs'), [
+  (1, 'batch 0.9130', 'one run'), (2, 'batch 0.9130 (0.9110 to 0.9150)', 'range, 2 seeds'),
+])  # fmt: skip
+def test_figures_of_two_runs_have_a_spread(n, ours, runs):
+  text = {'low': '0.9110', 'ours': '0.9130', 'high': '0.9150'}
+  line = {'norm': 'batch', 'text': text, 'trained': True, 'n': n, 'kind': 'range'}
+  assert studies._ours(line) == ours and studies._runs([line]) == runs
+
+
 def test_a_page_without_marks_is_refused(tmp_path):
   page = tmp_path / 'page.md'
   page.write_text('nothing')

@@ -30,6 +30,20 @@ def test_the_drift_that_is_told_is_the_farthest_of_all_libraries_and_seeds():
       assert two_digits(own['largest'].max()) in said
 
 
+@pytest.mark.parametrize(('last', 'outcome'), [
+  (2e-7, 'supported'), (1e-7, 'refuted'), (0.9e-7, 'refuted'),
+])  # fmt: skip
+def test_a_drift_that_does_not_grow_is_no_rounding(last, outcome):
+  rows = [
+    {'library': 'linen', 'title': 'Flax linen', 'family': family, 'seed': 0, 'step': step,
+     'largest': largest, 'mean': largest}
+    for family, end in (('batch', 3e-7), ('layer', last))
+    for step, largest in ((1, 1e-7), (100, end))
+  ]  # fmt: skip
+  (verdict,) = verdicts._drift_is_rounding(pd.DataFrame(rows))
+  assert verdict.outcome == outcome
+
+
 def test_each_question_has_its_title_and_the_finding_of_its_claims():
   names = ['reference_points', 'layers_by_depth', 'time_per_epoch', 'heat_batch_size']
   names += ['accuracy_by_seed', 'test_accuracy_by_batch_size', 'importance', 'entropy_by_epoch']
