@@ -7,7 +7,7 @@ import small
 
 from norms.lab import grouping, records, study
 from norms.lab.cluster import seats
-from norms.lab.runner import once, tiles
+from norms.lab.runner import memory, once, tiles
 from norms.lab.workdir import failures
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
@@ -143,6 +143,25 @@ def test_a_lost_task_is_tried_again_and_its_progress_never_goes_back(tmp_path):
   assert records.done(tmp_path) == {trial.hash for trial in asked.trials}
   steps = [done for _, done, _ in told]
   assert min(steps) == 0 and sum(steps) == 5 and {g for g, *_ in told} == {group}
+
+
+def test_a_group_without_enough_memory_is_asked_for_again_with_less_at_once(tmp_path, capsys):
+  """What came back by then is not asked for again."""
+  rates, told, short = (0.1, 0.2, 0.4, 0.8), [], memory.OutOfMemory('short')
+  made = study.from_config(small.config(norm='none', learning_rate=rates, epochs=1))
+
+  def play(client, task):
+    client.tell(task, 'a', 3)
+    (ended,) = trained(made, tmp_path / f'there{len(client.tasks)}', task)
+    some = dict(sorted(ended.files.items())[: len(client.tasks) - 1])  # of two tiles one ended
+    return [ended if len(client.tasks) == 3 else member.Ended(short, 0, some)]
+
+  failed, tasks, *_ = drive(tmp_path, play, told, norm='none', learning_rate=rates)
+  assert not failed and records.done(tmp_path) == {trial.hash for trial in made.trials}
+  tiles_of = [pickle.loads(task.groups[0]).tiles for task in tasks]
+  assert [[len(tile.trials) for tile in each] for each in tiles_of] == [[4], [2, 2], [1, 1]]
+  assert [done for *_, done, _ in told] == [3, 0, 10, 7]  # of 20 steps
+  assert capsys.readouterr().err.count('short; again with tiles of ') == 2
 
 
 def test_the_groups_of_a_lost_task_are_tried_apart(tmp_path):

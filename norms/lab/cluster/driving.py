@@ -13,8 +13,9 @@ from norms.lab import grouping, mistakes, records
 from norms.lab.cluster import member, parcel, parts, received, seats
 from norms.lab.cluster.parts import Part
 from norms.lab.grouping import Group
-from norms.lab.runner import progress
+from norms.lab.runner import progress, sparing
 from norms.lab.runner.execution import Tick
+from norms.lab.runner.memory import OutOfMemory
 from norms.lab.store import checked
 from norms.lab.study import Study
 from norms.lab.workdir import failures
@@ -167,8 +168,16 @@ class Run:
       origins = received.store(self._workdir, group, ended.files)
     for origin in origins:
       self._waiting.learn(group, origin)
-    if ended.failure:
-      self._failed.append(ended.failure)
+    line = ended.failure
+    if isinstance(line, OutOfMemory):
+      line, again = sparing.after(line, group, self._study, self._workdir)
+      if again:
+        done = sum(progress.steps(group)) - sum(progress.steps(again))
+        self._done[again] = self._done.get(group, 0) - done
+        self._ask([Part((again,))])
+        return
+    if line:
+      self._failed.append(line)
     else:
       self._count(group, sum(progress.steps(group)), ended.diverged)
 

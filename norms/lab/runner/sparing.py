@@ -29,30 +29,33 @@ def run(
   """
   part, told = group, _Told(group, tick)
   while isinstance(line := worker(part, told), OutOfMemory):
-    left = missing(part, study, workdir)
-    less = smaller(left, study.chunk) if left else None
-    if left and less:
-      print(f'{line}; again with {less.how}', file=sys.stderr, flush=True)
-      told.begins_again(left)
-    elif left:
-      return (
-        f'{line}, with one trial at a time: use a smaller batch_size or model, or run the same '
-        'command again where more memory is free'
-      )
-    failures.forget(workdir, part.trials)
-    if not less:  # it was killed after its last record
-      return ''
-    part = less.group
+    line, again = after(line, part, study, workdir)
+    if not again:
+      break
+    told.begins_again(again)
+    part = again
   return line
 
 
-def missing(
-  group: grouping.Group, study: Study, workdir: str | os.PathLike
-) -> grouping.Group | None:
-  """What is left of a group by now; None where all of it is recorded."""
+def after(
+  line: str, group: grouping.Group, study: Study, workdir: str | os.PathLike
+) -> tuple[str, grouping.Group | None]:
+  """What is to be run of a group whose memory did not suffice, where there is anything; else its
+  failure as one line, '' where all of it is recorded."""
   hashes = {trial.hash for trial in group.trials}
   left = grouping.only([group], hashes - kept.done(workdir, group.trials, study.keep))
-  return left[0] if left else None
+  less = smaller(left[0], study.chunk) if left else None
+  if left and not less:
+    line += (
+      ', with one trial at a time: use a smaller batch_size or model, or run the same command '
+      'again where more memory is free'
+    )
+    return line, None
+  failures.forget(workdir, group.trials)
+  if not less:  # it was killed after its last record
+    return '', None
+  print(f'{line}; again with {less.how}', file=sys.stderr, flush=True)
+  return line, less.group
 
 
 class Smaller(NamedTuple):
