@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-IDLE = 20  # seconds after which a process ends that has nothing to run
+IDLE = 5  # seconds after which a process ends that has nothing to run
 OFTEN = 0.5  # seconds between the moments at which is asked whether to go on
 GoesOn = Callable[[int, int], bool]  # of (further trial-steps, lanes that have diverged)
 
