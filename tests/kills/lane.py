@@ -30,13 +30,11 @@ class Lane:
     for name in ('tmp', 'said'):
       (folder / name).mkdir()
     self._mark = f'{MARK}={folder}'
-    # Of this process, too, which starts clusters.
-    environment = {
+    self.environment = {
       MARK: str(folder), 'TMPDIR': str(self.tmp), 'XDG_CACHE_HOME': str(folder / 'cache'),
       'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
     }  # fmt: skip
-    os.environ.update(environment)
-    self._starter = Starter(environment, folder / 'said')
+    self._starter = Starter(self.environment, folder / 'said')
 
   def run(self, asked: Iterable[Study], count: int) -> list[str]:
     """So many kills, and the last study's end: what was wrong."""
@@ -84,10 +82,16 @@ class Lane:
     self._starter.close()
 
 
+def _tell(line: str) -> None:
+  for stream in (sys.stdout, sys.stderr):  # for a program, and for whoever waits
+    print(line, file=stream, flush=True)
+
+
 def main(count: int, seed: int) -> int:
   """1 where something was wrong."""
   folder = pathlib.Path(tempfile.mkdtemp(prefix='norms-kills-'))
-  lane = Lane(folder, seed, lambda line: print(line, flush=True))
+  lane = Lane(folder, seed, _tell)
+  os.environ.update(lane.environment)  # of clusters, too
   signal.signal(signal.SIGTERM, lambda *_: setattr(lane, 'stopped', True))
   cluster = dask.Killed(folder / 'clusters')
   with contextlib.closing(lane), contextlib.closing(cluster):
