@@ -20,7 +20,7 @@ class Killed:
   def study(self) -> Study:
     """A small study, on it."""
     return Study(
-      'Dask', (*SMALL, '--config.epochs=10'), 1, whom=victims.CLUSTER, find=self.find,
+      'Dask', SMALL, 1, whom=victims.CLUSTER, find=self.find,
       ready=self.ready, own=self.own, left=self.left,
     )  # fmt: skip
 

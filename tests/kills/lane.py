@@ -38,9 +38,9 @@ class Lane:
 
   def run(self, asked: Iterable[Study], count: int) -> list[str]:
     """So many kills, and the last study's end: what was wrong."""
-    asked, wrong, number = list(asked), list[str](), 0
+    self._asked, wrong, number = list(asked), list[str](), 0
     while self.kills < count and not self.stopped:
-      (study,) = self._chance.choices(asked, [each.share for each in asked])
+      (study,) = self._chance.choices(self._asked, [each.share for each in self._asked])
       wrong += self._round(study, self._folder / f'round-{(number := number + 1)}', count)
     return wrong
 
@@ -58,22 +58,25 @@ class Lane:
     return wrong
 
   def _orphans(self, study: Study) -> list[str]:
-    found = living.marked(self._mark) - {self._starter.pid, os.getpid(), *study.own()}
+    stay = set[int]().union(*(each.own() for each in self._asked))
+    found = living.marked(self._mark) - {self._starter.pid, os.getpid(), *stay}
     if living.all_end(found, left.SECONDS):
       return []
     return [f'{study.name}: {living.command(pid)[:80]} lives' for pid in found if living.alive(pid)]
 
   def _undisturbed(self, study: Study):
-    """Its records, and their folder; the first run compiles, the second one has its length."""
+    """Its records, and their folder."""
     if study.name not in self._expected:
-      for i in range(2):
+      # The first run compiles: how long others take is measured by a second one.
+      for i in range(1 if study.length else 2):
         folder = self._folder / f'{study.name}-{i}'
         begun = time.monotonic()
         arguments = (*study.arguments, *study.ready(), f'--workdir={folder}')
         driver = self._starter.start(arguments)
         if driver.wait(rounds.LONG):
           raise RuntimeError(driver.lines())
-        study.length = time.monotonic() - begun
+        took = time.monotonic() - begun
+      study.length = study.length or took
       self._expected[study.name] = rounds.in_order(folder), folder
     return self._expected[study.name]
 

@@ -7,14 +7,14 @@ from tests.kills import victims
 from tests.kills.starts import Driver
 
 SWEEP = ('--config=configs/sweep.py:smoke', '--config.chunk=1')
-SMALL = (*SWEEP, '--config.sweep.norm=none,batch,layer,rms', '--config.epochs=40')
+SMALL = (*SWEEP, '--config.epochs=20')
 
 
 @dataclasses.dataclass
 class Study:
   """A command, and whom to kill while it runs.
 
-  share: how often it is drawn, among all. length: seconds of an undisturbed run. ready: what must
+  share: how often it is drawn, among all. length: seconds of a run; 0: measured. ready: what must
   be there before a start, and the further arguments that follow from it. own: the processes
   that stay between two runs. left: what lies around of others; None: in the temporary folder.
   """
@@ -23,7 +23,7 @@ class Study:
   arguments: tuple[str, ...]
   share: float
   keeps: bool = False
-  length: float = 4.0
+  length: float = 0.0
   whom: Mapping = dataclasses.field(default_factory=lambda: victims.HERE)
   find: Callable[[Driver, str], list[int]] = victims.here
   ready: Callable[[], tuple[str, ...]] = tuple

@@ -1,12 +1,7 @@
 """Promises of the loop and of the store: nothing lost, nothing twice, failures on record."""
 
-import os
 import pathlib
-import signal
-import subprocess
-import sys
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -199,25 +194,6 @@ def test_groups_auto_fits_any_width(tmp_path):
   made.model_options = {'features': (6, 10)}
   _, failed, _ = small.run(made, tmp_path)
   assert not failed
-
-
-@pytest.mark.slow
-def test_kill_9_loses_nothing_that_was_finished(tmp_path):
-  command = [
-    sys.executable, 'train.py', '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}',
-    '--config.sweep.norm=none,batch,layer,rms', '--config.epochs=20',
-  ]  # fmt: skip
-  process = subprocess.Popen(command, cwd=ROOT)
-  while not records.files(tmp_path) and process.poll() is None:
-    time.sleep(0.05)
-  process.send_signal(signal.SIGKILL)
-  process.wait()
-  kept = {f: f.stat().st_mtime_ns for f in records.files(tmp_path)}
-  assert kept
-  subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {'PYTHONPATH': str(ROOT)})
-  frame = records.load(tmp_path)
-  assert frame['trial'].nunique() == 4 * 2 * 2 * 2
-  assert all(f.stat().st_mtime_ns == at for f, at in kept.items())
 
 
 def test_earlier_runs_estimate_the_time_of_the_same_program(tmp_path):

@@ -146,17 +146,6 @@ def test_dry_run_prints_the_plan_and_trains_nothing(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-def test_workers_start_where_the_temporary_folder_has_too_long_a_path_for_a_socket(tmp_path):
-  folder = tmp_path / ('long' * 30)
-  folder.mkdir()
-  done = train(
-    '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}/results', TMPDIR=str(folder)
-  )
-  assert done.returncode == 0 and not done.stderr, done.stderr
-  assert 'report:' in done.stdout
-
-
 def test_the_smoke_sweep_runs_reports_and_is_not_run_twice(tmp_path):
   smoke = ('--config=configs/sweep.py:smoke', f'--workdir={tmp_path}')
   first = train(*smoke)

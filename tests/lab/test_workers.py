@@ -6,6 +6,7 @@ import multiprocessing
 from multiprocessing import forkserver
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,14 +157,27 @@ def interruptible():
   signal.signal(signal.SIGINT, before)
 
 
+SMOKE = [sys.executable, 'train.py', '--config=configs/sweep.py:smoke']
+
+
+@pytest.fixture(scope='module')
+def ended(tmp_path_factory):
+  """The folder of a study of which all trials are on record: what is left is the report."""
+  folder = tmp_path_factory.mktemp('ended')
+  subprocess.run([*SMOKE, f'--workdir={folder}'], cwd=ROOT, check=True, capture_output=True)
+  return folder
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures('interruptible')
-@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize('when', ['starting', 'training', 'reporting'])
-def test_no_process_is_left_behind(how, when, tmp_path):
-  command = [sys.executable, 'train.py', '--config=configs/sweep.py:smoke', f'--workdir={tmp_path}']
-  if when == 'reporting':  # all trials are on record: what is left is the report
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+@pytest.mark.parametrize(
+  ('when', 'how'),
+  [('training', signal.SIGINT), ('reporting', signal.SIGINT), ('reporting', signal.SIGKILL)],
+)
+def test_no_process_is_left_behind(how, when, tmp_path, request):
+  command = [*SMOKE, f'--workdir={tmp_path}']
+  if when == 'reporting':
+    shutil.copytree(request.getfixturevalue('ended'), tmp_path, dirs_exist_ok=True)
   else:
     command.append('--config.epochs=2000')
   # The server, multiprocessing's own tracker, and two workers or the process that helps to draw.
