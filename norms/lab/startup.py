@@ -2,16 +2,15 @@
 compiled programs are kept."""
 
 import atexit
+import contextlib
 import hashlib
 import multiprocessing
 from multiprocessing import forkserver, resource_tracker
 import os
 import pathlib
 import platform
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from typing import Any
 
@@ -70,9 +69,9 @@ def settle_figures() -> None:
     (home / 'matplotlib').mkdir(parents=True, exist_ok=True)
     durable.check_writable(home / 'matplotlib')
   except OSError:
-    folder = tempfile.mkdtemp(prefix='norms-')
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ['MPLCONFIGDIR'] = folder
+    folder = durable.temporary_folder()
+    atexit.register(folder.cleanup)
+    os.environ['MPLCONFIGDIR'] = folder.name
 
 
 def machine() -> str:
@@ -100,7 +99,6 @@ def prepare() -> None:
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
-    durable.clear(pathlib.Path(tempfile.gettempdir()))
     serve_forks()
     multiprocessing.set_start_method('forkserver', force=True)
   except OSError:  # a temporary folder that cannot have its socket: workers start anew
@@ -121,20 +119,14 @@ def serve_forks() -> None:
   # Where Python notes its own temporary folder.
   config: Any = vars(multiprocessing.current_process())['_config']
   server: Any = forkserver._forkserver
-  place = durable.beside(pathlib.Path(tempfile.gettempdir(), 'norms'))
-  with _starting:
+  with _starting, contextlib.ExitStack() as stack:
     if server._forkserver_pid and durable.alive(server._forkserver_pid):
       return
-    before = config.get('tempdir')
-    place.mkdir(mode=0o700)
-    folder = os.open(place, os.O_RDONLY)
+    folder = os.open(stack.enter_context(durable.temporary_folder()), os.O_RDONLY)
+    stack.callback(os.close, folder)
+    stack.callback(config.update, tempdir=config.get('tempdir'))
     config['tempdir'] = f'/proc/self/fd/{folder}'  # short enough for a socket, whatever the path is
-    try:
-      forkserver.ensure_running()
-      if server._forkserver_address.startswith(config['tempdir']):  # it was started just now
-        handle = os.open(server._forkserver_address, os.O_PATH)
-        server._forkserver_address = f'/proc/self/fd/{handle}'
-    finally:
-      config['tempdir'] = before
-      os.close(folder)
-      shutil.rmtree(place, ignore_errors=True)
+    forkserver.ensure_running()
+    if server._forkserver_address.startswith(config['tempdir']):  # it was started just now
+      handle = os.open(server._forkserver_address, os.O_PATH)
+      server._forkserver_address = f'/proc/self/fd/{handle}'

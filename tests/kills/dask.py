@@ -47,7 +47,7 @@ class Killed:
 
   def left(self) -> list[str]:
     """Folders of processes that ran groups, and that are gone."""
-    there = sorted(self._folder.glob('*/norms-*'))
+    there = sorted(self._folder.glob('*/.norms.*'))
     return [str(path) for path in there[len(self._below()) :]]
 
   def _below(self) -> list[int]:

@@ -113,10 +113,11 @@ class Round:
     after = self._finished()
     if lost := [name for name, stamp in before.items() if after.get(name) != stamp]:
       self._broken(f'{lost} were lost or written again after {plans}')
-    killed = {(plan.victim, plan.number) for plan in plans}
-    # Where all are killed at once nobody is there to clear: the next start does.
-    if (victims.ALL, victims.KILL) in killed:
-      return
+    # Where all that would clear are killed, nobody is there who does: the next start is.
+    if not victims.are_all({(plan.victim, plan.number) for plan in plans}):
+      self._check_left(plans)
+
+  def _check_left(self, plans: list[Plan]) -> None:
     look = self._study.left or functools.partial(left.of_run, self._tmp, self._shared)
     if litter := left.after(left.SECONDS, look):
       self._broken(f'{litter} are left {left.SECONDS} s after {plans}')

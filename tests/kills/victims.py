@@ -1,6 +1,6 @@
 """Who is killed, by which signal and when: all drawn by chance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 import contextlib
 import os
 import pathlib
@@ -84,6 +84,11 @@ def strike(
   if plan.victim == MEMBER:  # another one takes its place then
     living.all_end(struck, END)
   return there
+
+
+def are_all(killed: Set[tuple[str, signal.Signals]]) -> bool:
+  """Whether these have what made a temporary file, and what would delete it then."""
+  return (ALL, KILL) in killed or {MEMBER, SEAT} <= {victim for victim, _ in killed}
 
 
 def living_no_more(driver: Driver) -> bool:

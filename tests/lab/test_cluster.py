@@ -105,7 +105,7 @@ def test_a_worker_that_is_killed_loses_no_trial_and_no_bit(cluster, smoke, here,
   cluster.join(1)
   assert not frame.attrs['failed'] and not any(map(alive, killed[1:]))
   until = time.monotonic() + 10
-  while (left := len(list(cluster.folder.glob('norms-*')))) > len(seated(cluster)):
+  while (left := len(list(cluster.folder.glob('.norms.*')))) > len(seated(cluster)):
     assert time.monotonic() < until, f'{left} folders are left'
     time.sleep(0.1)
   pd.testing.assert_frame_equal(sorted_records(tmp_path), here, check_exact=True)

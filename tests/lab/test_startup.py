@@ -70,5 +70,5 @@ def test_a_home_that_cannot_be_written_has_no_cache_and_one_line(tmp_path):
     capture_output=True, text=True, check=True,
   )  # fmt: skip
   (place,) = set(done.stdout.split())
-  assert not done.stderr and 'norms-' in place and not pathlib.Path(place).exists()
+  assert not done.stderr and '.norms.' in place and not pathlib.Path(place).exists()
   assert 'compiled programs are not kept, since' in line and 'JAX_COMPILATION_CACHE_DIR' in line

@@ -11,8 +11,9 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
+
+from norms.lab.store import durable
 
 IDLE = 5  # seconds after which a process ends that has nothing to run
 OFTEN = 0.5  # seconds between the moments at which is asked whether to go on
@@ -31,7 +32,7 @@ class Seat:
   """A process that has a study; it writes to `workdir`, or to a folder that goes with it."""
 
   def __init__(self, packed: bytes, workdir: str, threads: int):
-    self._folder = tempfile.TemporaryDirectory(prefix='norms-')
+    self._folder = durable.temporary_folder()
     self._workdir = pathlib.Path(workdir or pathlib.Path(self._folder.name, 'results'))
     self._pipe, theirs = multiprocessing.Pipe()
     # It finds what this worker finds, in this order, and not what lies in its current folder.

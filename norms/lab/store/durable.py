@@ -12,8 +12,8 @@ import tempfile
 import time
 
 # Of another host nobody can say here whether its process is alive: no file takes a day to write.
-DAY = 24 * 60 * 60
-_TEMPORARY = re.compile(r'\..+\.(?P<host>\w+)-(?P<pid>\d+)-[0-9a-f]{8}\.tmp')
+DAY, SUFFIX = 24 * 60 * 60, '.tmp'
+_TEMPORARY = re.compile(r'\..+\.(?P<host>\w+)-(?P<pid>\d+)-\w{8}\.tmp')
 
 
 @contextlib.contextmanager
@@ -62,8 +62,18 @@ def renewing(folder: pathlib.Path, last: str, goes: Collection[str] = ()) -> Ite
 
 def beside(path: pathlib.Path) -> pathlib.Path:
   """A name beside `path` that no other process takes, on this host or on another."""
+  return path.with_name(f'{_of_this_process(path.name)}{secrets.token_hex(4)}{SUFFIX}')
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory:
+  """A folder in the system's temporary one, where what ended processes left is deleted."""
+  clear(pathlib.Path(tempfile.gettempdir()))
+  return tempfile.TemporaryDirectory(prefix=_of_this_process('norms'), suffix=SUFFIX)
+
+
+def _of_this_process(name: str) -> str:
   # Two containers that share a folder may have equal process ids.
-  return path.with_name(f'.{path.name}.{host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
+  return f'.{name}.{host()}-{os.getpid()}-'
 
 
 def check_writable(folder: pathlib.Path) -> None:
