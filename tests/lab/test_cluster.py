@@ -96,6 +96,7 @@ def test_a_worker_that_is_killed_loses_no_trial_and_no_bit(cluster, smoke, here,
   def kill():
     busy = [worker for worker in cluster.workers if descendants(worker.pid)]
     if busy and not killed:
+      assert list(cluster.folder.glob('.norms.*'))
       killed.extend([busy[0], *descendants(busy[0].pid)])
       busy[0].send_signal(signal.SIGKILL)
 

@@ -1,9 +1,11 @@
 """Promises of the store: what is damaged is noticed, named and trained again; nothing is litter."""
 
 import os
+import pathlib
 import re
 import socket
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,8 @@ import small
 
 from norms.lab import records, session, study
 from norms.lab.store import checked, durable
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -137,6 +141,20 @@ def test_what_a_kill_left_is_cleared_and_nothing_else(tmp_path, monkeypatch):
   left.with_name('records').joinpath(left.name).touch()
   records.prepare(tmp_path)
   assert not list((tmp_path / 'records').iterdir())
+
+
+def test_a_folder_of_a_process_that_ended_goes_from_the_temporary_one(tmp_path, monkeypatch):
+  monkeypatch.setattr(durable.tempfile, 'tempdir', str(tmp_path))
+  code = (
+    'import os, pathlib; from norms.lab.store import durable; folder = durable.temporary_folder();'
+    'pathlib.Path(folder.name, "inside").touch(); os._exit(9)'  # as after a kill
+  )
+  environment = os.environ | {'TMPDIR': str(tmp_path), 'PYTHONPATH': str(ROOT)}
+  subprocess.run([sys.executable, '-c', code], env=environment)
+  assert len(list(tmp_path.rglob('inside'))) == 1
+  with durable.temporary_folder() as one, durable.temporary_folder() as other:
+    assert {str(path) for path in tmp_path.iterdir()} == {one, other}
+  assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_tried_before_anything_is_trained(tmp_path, monkeypatch):
