@@ -12,13 +12,13 @@ os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 # Tests run in several processes, and none may take all of an accelerator's memory.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
-import chex  # noqa: E402
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
 from norms.lab import startup  # noqa: E402
 
-chex.set_n_cpu_devices(8)  # before the first call of JAX
+# Before the first call of JAX; not by XLA_FLAGS, which processes of their own would be given, too.
+jax.config.update('jax_num_cpu_devices', 8)
 
 pytest.register_assert_rewrite('promises', 'rows', 'oracles')
 

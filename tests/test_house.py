@@ -45,7 +45,7 @@ LAB = (
   {'study'},
   {'statistics', 'config_keys'},
   {'grouping', 'xla_cpu'},
-  {'records'},
+  {'records', 'spreading'},
   {'evidence', 'timed', 'two_studies', 'workdir'},
   {'models', 'peers', 'tasks'},
   {'engine'},

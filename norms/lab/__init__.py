@@ -14,7 +14,8 @@ From Python, in a notebook or a script:
 A config becomes a study, its trials, groups of trials that share a program, and a frame of records:
 
     grid, trial, asked, study  what is asked, as plain data; config_keys says what each key means
-    grouping                   which trials share a program, and how many run in one call
+    grouping, spreading        which trials share a program, and how many run in one call; what
+                               each device has of them
     updates                    how parameters are updated: schedule, clipping, weight decay
     columns, numerics, records what was found: the schema, the number of the arithmetic, the files
     sweep, left                the loop over what has no record yet, and what others are at work on

@@ -63,6 +63,11 @@ class Group:
     return dataclasses.replace(self, sizes=(self.static.batch_size,))
 
   @property
+  def work(self) -> float:
+    """All its steps together, but for how many examples there are."""
+    return self.static.epochs * len(self.trials) / self.static.batch_size
+
+  @property
   def label(self) -> str:
     static = self.static
     options = [f'{key} {value}' for key, value in static.model_options]
@@ -92,9 +97,7 @@ def groups(
     for (static, start), members in together.items()
   ]
   # Steps per epoch are as 1/batch_size: with the longest first, workers finish together.
-  return tuple(
-    sorted(unsorted, key=lambda g: g.static.batch_size / (g.static.epochs * len(g.trials)))
-  )
+  return tuple(sorted(unsorted, key=lambda g: -g.work))
 
 
 def only(groups: Iterable[Group], hashes: Collection[str]) -> tuple[Group, ...]:

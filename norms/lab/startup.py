@@ -9,6 +9,7 @@ from multiprocessing import forkserver, resource_tracker
 import os
 import pathlib
 import platform
+import re
 import signal
 import sys
 import threading
@@ -57,6 +58,15 @@ def cache_compilations(threads: int = 0) -> str:
       jax.config.update(name, value)
   jax.config.update('jax_compilation_cache_dir', str(folder))
   return ''
+
+
+def be_one_device() -> None:
+  """Before JAX starts: a CPU is one device of this process, though XLA_FLAGS may make it several.
+
+  Each would have a thread, and how sums are split among threads shows in their last bits.
+  """
+  if flags := os.environ.get('XLA_FLAGS'):
+    os.environ['XLA_FLAGS'] = re.sub(r'--xla_force_host_platform_device_count=\S*', '', flags)
 
 
 def settle_figures() -> None:

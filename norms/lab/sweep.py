@@ -12,7 +12,7 @@ import threading
 import jax
 import pandas as pd
 
-from norms.lab import grouping, records, statistics, tasks
+from norms.lab import grouping, records, spreading, statistics, tasks
 from norms.lab.columns import AXES, COMPARED_BY, TRIAL
 from norms.lab.runner import checks, same_files, sparing, workers
 from norms.lab.runner.execution import Stopped, Tick
@@ -48,6 +48,8 @@ def pending(
   starts = checkpoints.starts(workdir, missing.trials, study.keep) if study.checkpoint else {}
   lanes = checks.check(missing, elsewhere=elsewhere)
   groups = grouping.groups(missing.trials, lanes=lanes, starts=starts)
+  if not (elsewhere or missing.shares_batches):
+    groups = spreading.spread(groups, len(devices()), lanes=lanes)
   if jax.default_backend() != 'cpu':  # what it saves was measured there
     return groups
   before = [group for group in groups if failures.there_is(workdir, group.trials)]
@@ -125,11 +127,17 @@ def run(
   return failed
 
 
+def devices() -> list[jax.Device]:
+  """Those that each run a group of their own: a CPU is one, unless XLA_FLAGS makes it several."""
+  return jax.local_devices()
+
+
 def at_once(groups: Sequence[grouping.Group]) -> int:
-  """How many groups run at once: one per core on a CPU, one per device elsewhere."""
+  """How many groups run at once: one per device, and on a CPU one per core."""
   if any(group.static.devices > 1 for group in groups):
     return 1  # two that wait for each other's devices would wait for ever
-  return min(len(groups), cores() if jax.default_backend() == 'cpu' else jax.local_device_count())
+  most = cores() if jax.default_backend() == 'cpu' else 0
+  return min(len(groups), max(most, len(devices())))
 
 
 def _team(
@@ -139,12 +147,12 @@ def _team(
   # A worker process would be no part of the job whose devices such a trial needs.
   if spawn and size and jax.default_backend() == 'cpu' and not study.shares_batches:
     # How sums are split among threads shows in their last bits: exact mode takes one thread always.
-    threads = 1 if study.chunk == 1 else cores() // size
+    threads = 1 if study.chunk == 1 else max(1, cores() // size)
     if threads < cores() or time_limit:  # no thread can be ended
       return [workers.Process(study, workdir, threads, time_limit) for _ in range(size)]
-  once, devices = Once(), jax.local_devices()
+  once, places = Once(), devices()
   return [
-    workers.Thread(study, workdir, once, devices[i % len(devices)], time_limit) for i in range(size)
+    workers.Thread(study, workdir, once, places[i % len(places)], time_limit) for i in range(size)
   ]
 
 

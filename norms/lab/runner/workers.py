@@ -184,6 +184,7 @@ def _uninterrupted() -> Iterator[None]:
 def _serve(pipe, study: Study, workdir: pathlib.Path, threads: int, plain: bool) -> None:
   """The process."""
   end_with_who_asked()  # an epoch of a large network may take minutes
+  startup.be_one_device()  # it runs one group at a time
   serving.begin(threads)
   with contextlib.suppress(OSError):  # of one that has no group for this process
     pipe.send(True)
