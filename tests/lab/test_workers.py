@@ -19,7 +19,7 @@ import pytest
 import small
 
 from norms.lab import grouping, records, startup, study, sweep
-from norms.lab.runner import helping, progress
+from norms.lab.runner import helping, progress, serving
 from tests.kills.living import alive, all_end, descendants
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -106,6 +106,17 @@ def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, mon
     assert isinstance(helper.submit(int, 'x').exception(), ValueError)
     with pytest.raises(futures.BrokenExecutor):
       helper.submit(os._exit, 1).result()
+
+
+@pytest.mark.parametrize('unread', [True, False])
+def test_a_worker_whose_driver_is_gone_says_no_word(unread):
+  """Nor where it has told what the driver has not read: the pipe ends in another way then."""
+  driver, worker = multiprocessing.Pipe()
+  if unread:
+    serving.answer(worker, 'how a group ended')
+  driver.close()
+  assert serving.asked(worker) is None
+  serving.answer(worker, 'how a group ended')
 
 
 def test_the_groups_of_a_family_go_to_one_worker_while_they_last():

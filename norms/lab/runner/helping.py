@@ -6,7 +6,7 @@ import contextlib
 import gc
 
 from norms.lab import columns
-from norms.lab.runner import workers
+from norms.lab.runner import serving, workers
 
 
 @contextlib.contextmanager
@@ -58,12 +58,10 @@ def _help(pipe, rows: dict[str, columns.Column]) -> None:
   gc.freeze()
   columns.added.update(rows)
   workers.end_with_who_asked()
-  while True:
+  while (job := serving.asked(pipe)) is not None:
+    what, arguments, named = job
     try:
-      what, arguments, named = pipe.recv()
-    except EOFError:
-      return
-    try:
-      pipe.send((what(*arguments, **named), None))
+      done = what(*arguments, **named), None
     except Exception as error:
-      pipe.send((None, error))
+      done = None, error
+    serving.answer(pipe, done)

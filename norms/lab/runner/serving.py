@@ -1,10 +1,12 @@
 """What a process does that runs groups for another one: it asks at each epoch whether to go on."""
 
 from collections.abc import Callable
+import contextlib
 import functools
 import gc
 import os
 import pathlib
+from typing import Any
 
 import jax
 
@@ -77,9 +79,19 @@ def serve(
       raise Stopped
 
   with plain_formulas(plain):
-    while True:
-      try:
-        group = pipe.recv()
-      except (EOFError, ConnectionError):  # closed, perhaps before it was read
-        return
-      pipe.send(tiles.guarded(group, study, workdir, once, device, tick))
+    while (group := asked(pipe)) is not None:
+      answer(pipe, tiles.guarded(group, study, workdir, once, device, tick))
+
+
+def asked(pipe) -> Any:  # whatever that is
+  """What the process at the pipe's other end asks for; None where it is gone, killed perhaps."""
+  try:
+    return pipe.recv()
+  except (EOFError, ConnectionError):  # closed, perhaps before it was read
+    return None
+
+
+def answer(pipe, said: object) -> None:
+  """Tells that process, unless it is gone."""
+  with contextlib.suppress(ConnectionError):
+    pipe.send(said)
