@@ -10,6 +10,7 @@ STOPPED = 'train.py: stopped; what is finished is kept, run the same command to 
 SAID = (
   re.escape(STOPPED),
   'failed: .*: its process ended with exit code .*',
+  r'.*: its process ended with exit code -9 \(out of memory\?\); again with .*',
   r'failed: .*: \d+ workers were lost with it, .*',
   'train.py: the scheduler at .* is gone: what is finished is kept; .*',
   'train.py: no scheduler answers at .*',

@@ -60,6 +60,7 @@ def _help(pipe, rows: dict[str, columns.Column]) -> None:
   workers.end_with_who_asked()
   while (job := serving.asked(pipe)) is not None:
     what, arguments, named = job
+    done: tuple[object, Exception | None]
     try:
       done = what(*arguments, **named), None
     except Exception as error:
