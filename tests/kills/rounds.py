@@ -21,6 +21,7 @@ from tests.kills.studies import Study
 from tests.kills.victims import Plan
 
 ENDED = 10  # seconds in which all must have ended
+HEARD = 30  # seconds in which a driver must know that its scheduler is gone
 LONG = 240  # seconds in which a run must get to its end
 STARTS = 4  # without a kill, in which a study must
 ANEW = 0.1  # of all starts are of a Python that has imported nothing
@@ -90,9 +91,11 @@ class Round:
 
   def _end(self, driver: Driver, struck: list[Struck]) -> int | None:
     """The driver's status, when it has ended, and all others have that lived with it."""
-    told = any(each.plan.victim in victims.ENDS for each in struck)
-    status = driver.wait(3 * ENDED if told else LONG)
-    if struck and told and (took := time.monotonic() - struck[-1].at) > ENDED:
+    last = struck[-1].plan.victim if struck else None
+    # That a scheduler is gone is noticed where it does not answer.
+    most = {None: LONG, victims.SCHEDULER: HEARD}.get(last, ENDED if last in victims.ENDS else LONG)
+    status = driver.wait(3 * most)
+    if struck and (took := time.monotonic() - struck[-1].at) > most:
       self._broken(f'the driver ran on for {took:.0f} s after {struck[-1].plan}')
     if status is None:
       with contextlib.suppress(ProcessLookupError):

@@ -19,7 +19,8 @@ SAID = (
   '.*UserWarning: resource_tracker: process died unexpectedly, relaunching.*',
   r'  warnings.warn\(.resource_tracker: process died unexpectedly, .*',
 )  # fmt: skip
-OF_DRIVER = {victims.KILL: -9, victims.TERM: 143, victims.INT: 130}
+# As it says it itself, and where its end comes before it may: after the last line of all.
+OF_DRIVER = {victims.KILL: {-9}, victims.TERM: {143, -15}, victims.INT: {130, -2}}
 
 
 def odd(lines: Iterable[str]) -> list[str]:
@@ -32,7 +33,7 @@ def statuses(plans: Sequence[Plan]) -> set[int]:
   found = {0} | ({1} if plans else set())
   for plan in plans:
     if plan.victim in (victims.DRIVER, victims.ALL):
-      found.add(OF_DRIVER[plan.number])
+      found |= OF_DRIVER[plan.number]
     elif plan.victim == victims.SCHEDULER:
       found.add(2)
   return found

@@ -246,7 +246,7 @@ def seated(cluster):
 
 
 def test_a_scheduler_that_is_killed_is_said_and_the_next_start_goes_on(cluster, smoke, tmp_path):
-  """The last of this file: no other test has a scheduler after it."""
+  """The last of this file with this scheduler: no other test has it."""
 
   killed = []
 
@@ -262,6 +262,22 @@ def test_a_scheduler_that_is_killed_is_said_and_the_next_start_goes_on(cluster, 
   frame = session.run(smoke, tmp_path, progress=False)
   assert len(frame['trial'].unique()) == 24 and 0 < len(done) < len(records.files(tmp_path))
   assert all(path.read_bytes() == raw for path, raw in done.items())
+
+
+def test_a_scheduler_that_is_killed_before_anything_runs_is_said(smoke, tmp_path, monkeypatch):
+  check = driving.Run._check_workers
+
+  def kill(self):
+    made.scheduler.kill()
+    made.scheduler.wait()
+    check(self)
+
+  monkeypatch.setattr(driving.Run, '_check_workers', kill)
+  with (
+    contextlib.closing(clusters.Cluster(tmp_path)) as made,
+    pytest.raises(ValueError, match=r'scheduler at tcp.* is gone: what is finished is kept'),
+  ):
+    run(smoke, tmp_path / 'results', made)
 
 
 def test_without_a_scheduler_there_is_one_line(tmp_path):

@@ -14,7 +14,7 @@ import pathlib
 import socket
 from typing import Any
 
-from norms.lab.cluster import parcel
+from norms.lab.cluster import parcel, seats
 from norms.lab.grouping import Group
 from norms.lab.runner import checks
 from norms.lab.runner.execution import Tick
@@ -70,7 +70,12 @@ class Cluster:
       # All at once, since workers are asked for all: another driver has what this one leaves.
       with claims.held(workdir, trials, done) as mine:
         run = driving.Run(client, study, groups, mine, workdir, tick, folder=folder, facts=facts)
-        return run.all(fail_fast=fail_fast)
+        try:
+          return run.all(fail_fast=fail_fast)
+        except OSError as error:
+          if error.errno is None:  # Dask's own, whatever was asked of the scheduler just then
+            raise seats.no_scheduler(self.address) from error
+          raise
 
 
 def of(address: str | None, write: str, *, allow_versions: bool) -> Cluster | None:

@@ -117,10 +117,7 @@ class Run:
 
   def _check_scheduler(self) -> None:
     if self._client.status != 'running':
-      raise ValueError(
-        f'the scheduler at {self._client.scheduler.address} is gone: what is finished is kept; '
-        'start it and its workers again, and run the same command to go on'
-      )
+      raise seats.no_scheduler(self._client.scheduler.address)
     if self._quiet_until and time.monotonic() > self._quiet_until:
       self._quiet_until = None
       if not self._client.scheduler_info()['workers']:

@@ -28,6 +28,14 @@ class Refused(Exception):
   """This worker cannot run the study; its words are one line."""
 
 
+def no_scheduler(address: str) -> ValueError:
+  """Of one that is gone."""
+  return ValueError(
+    f'the scheduler at {address} is gone: what is finished is kept; start it and its workers again, '
+    'and run the same command to go on'
+  )
+
+
 class Seat:
   """A process that has a study; it writes to `workdir`, or to a folder that goes with it."""
 
