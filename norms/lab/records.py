@@ -103,9 +103,11 @@ def compact(path) -> list[pathlib.Path]:
   return packed.pack(folder(path))
 
 
-def compact_if_many(path) -> None:
-  """What a run does at its end; a folder that is full, or whose files are gone, stays as it is."""
+def tidy(path) -> None:
+  """What a run does at its end: what workers left that were killed goes, and many small files become
+  one; a folder that is full, or whose files are gone, stays as it is."""
   with contextlib.suppress(OSError):
+    durable.clear(folder(path))
     if packed.worth_it(folder(path)):
       packed.pack(folder(path))
 

@@ -138,7 +138,7 @@ def run(
       failed += timing.guarded(study, workdir)
   if groups:
     with claims.alone(workdir, claims.ROWS):
-      records.compact_if_many(workdir)
+      records.tidy(workdir)
   frame.attrs |= {columns.FAILED: failed, columns.LEFT: others}
   tell(failed, workdir)
   for line in frame.attrs[columns.LEFT] if progress else ():

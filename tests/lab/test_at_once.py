@@ -195,7 +195,7 @@ def test_files_are_put_together_while_nobody_rewrites_them(tmp_path, monkeypatch
     with claims.alone(workdir, claims.ROWS, wait=False) as mine:
       seen.append(mine)
 
-  monkeypatch.setattr(records, 'compact_if_many', compact)
+  monkeypatch.setattr(records, 'tidy', compact)
   session.run(asked, tmp_path, progress=False)
   assert seen == [False]
 

@@ -1,6 +1,7 @@
 """The lab from Python, by its public names: the same as train.py does, step by step."""
 
 import io
+import os
 import pathlib
 import re
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 import small
 
 from norms import lab
-from norms.lab import config_file, records, session, study
+from norms.lab import config_file, records, session, study, sweep
 from norms.lab.runner.progress import Progress
+from norms.lab.store import durable
 
 ROOT = pathlib.Path(__file__).parents[2]
 CLAIM = ('beats', {'norm': 'layer', 'than': 'none'})
@@ -215,3 +217,17 @@ def test_a_plan_says_which_claims_no_trial_can_judge(options, says, tmp_path):
   asked = lab.Study.from_config(small.config(norm=('none', 'layer'), seed=(0, 1), claims=claims))
   text = session.describe(asked, tmp_path)
   assert ('cannot be judged' in text) == bool(says) and says in text
+
+
+def test_what_a_worker_left_that_was_killed_is_gone_at_the_end(tmp_path):
+  def engine(asked, groups, workdir, **how):
+    failed = sweep.run(asked, groups, workdir, **how)
+    with subprocess.Popen(['true']) as killed:
+      pass
+    own = durable.beside(records.folder(workdir) / 'one.parquet')
+    own.with_name(own.name.replace(f'-{os.getpid()}-', f'-{killed.pid}-')).touch()
+    return failed
+
+  asked = study.from_config(small.config(epochs=1))
+  assert not session.run(asked, tmp_path, progress=False, engine=engine).empty
+  assert not list(tmp_path.rglob('*.tmp'))

@@ -266,9 +266,9 @@ def test_who_reads_during_compaction_reads_the_same(folder, monkeypatch):
 
 
 def test_a_run_packs_where_there_are_many_small_files(folder, monkeypatch):
-  records.compact_if_many(folder)
+  records.tidy(folder)
   assert len(records.files(folder)) == 40
   monkeypatch.setattr(packed, 'FROM', 40)
-  records.compact_if_many(folder)
+  records.tidy(folder)
   assert len(records.files(folder)) == 3
   np.testing.assert_array_equal(records.load(folder)['test_accuracy'].iloc[:2].diff().iloc[1], 1)

@@ -31,8 +31,8 @@ class Refused(Exception):
 def no_scheduler(address: str) -> ValueError:
   """Of one that is gone."""
   return ValueError(
-    f'the scheduler at {address} is gone: what is finished is kept; start it and its workers again, '
-    'and run the same command to go on'
+    f'the scheduler at {address} is gone: what is finished is kept; start it and its workers '
+    'again, and run the same command to go on'
   )
 
 
