@@ -104,8 +104,10 @@ def compact(path) -> list[pathlib.Path]:
 
 
 def tidy(path) -> None:
-  """What a run does at its end: what workers left that were killed goes, and many small files become
-  one; a folder that is full, or whose files are gone, stays as it is."""
+  """What a run does at its end: what killed workers left goes, and many small files become one.
+
+  A folder that is full, or whose files are gone, stays as it is.
+  """
   with contextlib.suppress(OSError):
     durable.clear(folder(path))
     if packed.worth_it(folder(path)):
