@@ -59,6 +59,11 @@ def test_the_longest_group_is_cut_most():
   assert by_size == [[2, 2, 2, 2], [8]]
 
 
+def test_groups_of_one_length_are_cut_alike():
+  whole = groups(seed=tuple(range(8)), norm=('batch', 'layer'))
+  assert shapes(spreading.spread(whole, 4, lanes=64)) == [(4, 4, 1)] * 4
+
+
 def test_groups_that_are_enough_stay_as_they_are():
   whole = groups(**SIXTEEN, norm=('batch', 'layer'))
   assert spreading.spread(whole, 2, lanes=64) == whole
@@ -95,7 +100,7 @@ def test_four_devices_find_to_the_bit_what_one_finds(tmp_path):
   flags = (
     '--config=configs/sweep.py:smoke', '--config.sweep.norm=batch', '--config.sweep.batch_size=64',
     '--config.sweep.seed=0,1,2,3', '--config.sweep.init_scale=1', '--config.chunk=1',
-    '--config.epochs=1', '--config.claims=()', '--config.model_options.features=(8,)',
+    '--config.epochs=1', '--config.claims=()',
   )  # fmt: skip
   four = {'XLA_FLAGS': '--xla_force_host_platform_device_count=4'}
   said = [
