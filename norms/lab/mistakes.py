@@ -9,6 +9,7 @@ All others, be they raised in Python, NumPy or JAX, are ours to mend and need a 
 from collections.abc import Callable, Iterator
 import difflib
 import dis
+import errno
 import inspect
 import pathlib
 import sys
@@ -21,6 +22,7 @@ from norms.lab import config_file
 FLAGS = ('absl', 'ml_collections')
 # A config's file, under the names by which ml_collections and train.py load it.
 CONFIGS = ('config_config', config_file.MODULE)
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what of it a user may have
 OURS = ('norms', '__main__', *CONFIGS)
 
 
@@ -70,6 +72,8 @@ def line(error: BaseException) -> str:
     file = pathlib.Path(error.filename)
     near = difflib.get_close_matches(file.name, [f.name for f in file.parent.glob('*')], n=1)
     hint = f'Did you mean {near[0]!r}?' if near else hint
+  if isinstance(error, OSError) and error.errno in FULL:
+    lines[0] += ': make room, and run the same command again: what is finished is kept'
   return f'{lines[0]} {hint}'.strip()
 
 

@@ -114,3 +114,34 @@ def test_two_overlapping_sweeps_at_once_both_report(start, tmp_path):
   frame = records.load(tmp_path)
   assert frame.groupby('trial')['epoch'].nunique().eq(frame.groupby('trial').size()).all()
   assert sorted(frame['seed'].unique()) == [0, 1, 2]
+
+
+FULL = """
+mount -t tmpfs -o size=32k none $0 || exit 77
+"$@"; echo status $?
+ls -A $0/records
+mount -o remount,size=32m $0
+"$@"; echo status $?
+ls -A $0/records
+mount -o remount,ro $0
+"$@" --config.sweep.seed=2; echo status $?
+"""
+
+
+def test_a_full_disk_costs_what_has_no_room_and_a_read_only_one_nothing(tmp_path):
+  """Real ones, where a user may mount what nobody else sees."""
+  (tmp_path / 'disk').mkdir()
+  command = [*SMOKE, '--config.sweep.batch_size=256', f'--workdir={tmp_path}/disk']
+  done = subprocess.run(
+    ['unshare', '-rm', 'sh', '-c', FULL, str(tmp_path / 'disk'), *command],
+    cwd=ROOT, capture_output=True, text=True,
+  )  # fmt: skip
+  if done.returncode in (1, 77):
+    pytest.skip(f'nothing can be mounted here: {done.stderr}')
+  full, whole, read_only = done.stdout.split('status ')[1:]
+  files = [name for name in full.split() if name.endswith('.parquet')]
+  assert full[0] in '12' and len(files) == 1 and '.tmp' not in full
+  assert whole.startswith('0\n.claims') and whole.count('.parquet') == 3 and 'error' not in whole
+  assert set(files) <= set(whole.split()) and read_only.strip() == '2'
+  assert 'Traceback' not in done.stderr and 'Read-only file system' in done.stderr
+  assert all("No space left on device: '" in line for line in done.stderr.splitlines()[:-1])

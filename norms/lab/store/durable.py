@@ -26,6 +26,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     # Its bytes before its name: after a power cut there is the old file or the whole new one.
     _flush(temporary)
     temporary.replace(path)
+  except OSError as error:
+    error.filename = error.filename or str(path)  # a write that fails does not say of what
+    raise
   finally:
     temporary.unlink(missing_ok=True)
   # Without it a power cut may lose the new name, though the file's bytes are on disk.

@@ -1,6 +1,7 @@
 """Failures of groups, on record beside the results: a text file each, until the group succeeds."""
 
 from collections.abc import Iterable, Mapping
+import contextlib
 import os
 import pathlib
 import time
@@ -13,11 +14,14 @@ SUFFIX, TRIALS = '.error.txt', 'trials:'
 
 
 def write(path: str | os.PathLike, trials: Iterable[Hashed], label: str, text: str) -> pathlib.Path:
-  """Puts a group's failure on record; `text` is its traceback."""
+  """Puts a group's failure on record; `text` is its traceback.
+
+  A disk that is full has no place for it: that the group failed is said all the same.
+  """
   trials = list(trials)
   target, now = _file(path, trials), time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
   hashes = ' '.join(trial.hash for trial in trials)
-  with durable.replacing(target) as temporary:
+  with contextlib.suppress(OSError), durable.replacing(target) as temporary:
     temporary.write_text(f'{label}\n{now}\n{TRIALS} {hashes}\n{text}\n', encoding='utf-8')
   return target
 
