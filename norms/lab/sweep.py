@@ -39,7 +39,7 @@ def pending(
   machines run them.
   """
   mine = study.trials if part is None else part
-  same_files.check(study, workdir)
+  same_files.check(((t.hash, t.data) for t in study.trials), study.manual_dir, workdir)
   done = kept.done(workdir, mine, study.keep)
   # Checks are for what is still to be run: a finished trial may use data that are gone by now.
   missing = dataclasses.replace(study, trials=tuple(t for t in mine if t.hash not in done))

@@ -214,7 +214,7 @@ def test_parameters_that_nobody_keeps_any_more_are_left_behind(tmp_path):
 class Unit:
   """A unit of a comparison that says when it is measured."""
 
-  version = 'numpy 1'
+  version, data, manual_dir = 'numpy 1', (), ''
 
   def __init__(self, name, measured, fails=False):
     self.hash = self.label = name

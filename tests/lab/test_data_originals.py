@@ -15,12 +15,15 @@ from unittest import mock
 import numpy as np
 import originals
 from originals import few  # noqa: F401
+import pandas as pd
 import pytest
 import small
+import test_peers_study
 
-from norms.lab import data, study, sweep
+from norms.lab import data, parity, study, sweep
 from norms.lab.data import cache, formats, known, prepared
 from norms.lab.data import originals as files_of
+from norms.lab.parity import drift
 
 MNIST, CIFAR = originals.mnist_files, originals.cifar_files
 RAW = {'normalize': 'none'}
@@ -122,6 +125,22 @@ def test_no_record_of_other_files_passes_beside_one_of_these(few):  # noqa: F811
   for folder in (shown, whole):
     with pytest.raises(ValueError, match='another --workdir'):
       run((0, 1), folder)
+
+
+def test_nor_does_one_of_a_comparison_with_other_libraries(few, monkeypatch):  # noqa: F811
+  folder = originals.put(few / 'in' / 'cifar10', CIFAR()).parent
+  config = test_peers_study.config('parity_drift')
+  config.families, config.libraries, config.seeds = ('layer',), ('linen',), (0,)
+  config.data.update({'name': 'cifar10', 'manual_dir': str(folder), 'train': 50})
+  monkeypatch.setattr(drift.DriftUnit, 'measure', lambda unit: pd.DataFrame({'a': [1.0]}))
+  asked = parity.from_config(config)
+  assert not parity.run(asked, parity.pending(asked, few / 'run'), few / 'run')
+  assert not parity.pending(asked, few / 'run')
+  batch = 'data_batch_1.bin'
+  originals.put(folder / 'cifar10', {batch: CIFAR()[batch][:-1] + b'x'})
+  originals.forget()
+  with pytest.raises(ValueError, match='the files of cifar10 have sha256 .*another --workdir'):
+    parity.pending(asked, few / 'run')
 
 
 def test_the_named_folder_comes_first(few):  # noqa: F811

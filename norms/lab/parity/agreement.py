@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 import dataclasses
 import functools
+from typing import ClassVar
 
 import pandas as pd
 
@@ -28,6 +29,8 @@ class AgreementUnit:
   setting: Setting
   version: str
   code: str
+  data: ClassVar[tuple] = ()
+  manual_dir: ClassVar[str] = ''
 
   @functools.cached_property
   def hash(self) -> str:

@@ -52,6 +52,11 @@ class DriftUnit:
     return study.digest({**dataclasses.asdict(self), 'manual_dir': ''})
 
   @property
+  def data(self) -> tuple:
+    """The options of its data set."""
+    return self.trial.data
+
+  @property
   def title(self) -> str:
     """What the report calls the library."""
     return TITLES.get(self.library) or peers.LIBRARIES[self.library].title

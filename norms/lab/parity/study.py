@@ -17,7 +17,9 @@ import warnings
 import pandas as pd
 
 import norms
+from norms.lab import data as data_sets
 from norms.lab import left, numerics, peers, records
+from norms.lab.runner import same_files
 from norms.lab.runner.provenance import provenance
 from norms.lab.workdir import claims, failures
 
@@ -36,6 +38,14 @@ class Unit(Protocol):
   @property
   def version(self) -> str:
     """The version of the library, as 'flax 0.12.8'."""
+
+  @property
+  def data(self) -> tuple:
+    """The options of a data set; () where it draws its own inputs."""
+
+  @property
+  def manual_dir(self) -> str:
+    """Where the data's originals lie."""
 
   def ready(self) -> None:
     """Raises the error that would stop every unit."""
@@ -60,7 +70,13 @@ class ParityStudy:
 
 
 def pending(study: ParityStudy, workdir: str | os.PathLike) -> tuple[Unit, ...]:
-  """The units that have no record yet."""
+  """The units that have no record yet.
+
+  Raises:
+    ValueError: where one has a record of other files than there are.
+  """
+  manual_dir = next((unit.manual_dir for unit in study.units), '')
+  same_files.check(((u.hash, u.data) for u in study.units if u.data), manual_dir, workdir)
   done = records.done(workdir)
   return tuple(unit for unit in study.units if unit.hash not in done)
 
@@ -112,6 +128,8 @@ def _measured(unit: Unit, study: ParityStudy, workdir: str | os.PathLike, place:
     return failures.line(unit.label, error)
   seconds = time.perf_counter() - start
   source = provenance(study.command, group=unit.label, trials=1, run_seconds=seconds)
+  if unit.data:
+    source['data'] = data_sets.origin(unit.data, unit.manual_dir)
   library, _, version = unit.version.partition(' ')
   # Figures depend on the library's version, which the lab's own provenance may not list.
   source['versions'] = {**source['versions'], library: version}

@@ -1,6 +1,6 @@
 """Whether files that nobody has published a checksum of are those that finished trials were of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import functools
 import os
 from typing import Any
@@ -9,20 +9,19 @@ from norms.lab import data as data_sets
 from norms.lab import records
 from norms.lab.data import originals
 from norms.lab.data.options import complete
-from norms.lab.study import Study
 
 
-def check(study: Study, workdir: str | os.PathLike) -> None:
-  """Raises ValueError where a trial of the study is finished, but of other files than there are.
+def check(trials: Iterable[tuple[str, tuple]], manual_dir: str, workdir: str | os.PathLike) -> None:
+  """Raises ValueError where one of (hash, data) is finished, but of other files than there are.
 
   Those of manual_dir, or what tensorflow-datasets has prepared; where these are gone there is
   nothing to compare, and a finished study needs them no more.
   """
   origins = records.origins(workdir)
-  files = functools.cache(functools.partial(_files, manual_dir=study.manual_dir))
-  for trial in study.trials:
-    before = origins.get(trial.hash, {}).get('data')
-    now = files(trial.data) if before else {}
+  files = functools.cache(functools.partial(_files, manual_dir=manual_dir))
+  for hash_, data in trials:
+    before = origins.get(hash_, {}).get('data')
+    now = files(data) if before else {}
     # Verified files are the same data in another form.
     if not before or not now or (before['verified'] and now['verified']):
       continue
