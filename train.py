@@ -51,7 +51,7 @@ SCHEDULER = flags.DEFINE_string(
   'scheduler', None, "tcp://HOST:8786: a Dask scheduler's workers train; $DASK_SCHEDULER_ADDRESS."
 )
 WRITE = flags.DEFINE_enum('write', 'driver', ['driver', 'workers'], 'Who writes their results.')
-TIME_LIMIT = flags.DEFINE_float('time_limit', 0, 'Seconds that a group may run, with compiling.')
+TIME_LIMIT = flags.DEFINE_float('time_limit', 0, 'Seconds a group may compile and run; 0: any.')
 VERSIONS = flags.DEFINE_bool('allow_versions', False, 'Workers may have other versions of JAX, ...')
 flags.DEFINE_bool('traceback', False, 'Shows where an error was raised that is told in one line.')
 

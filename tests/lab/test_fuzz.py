@@ -1,6 +1,7 @@
 """Whatever a command line or a config's file says is planned, or refused in one line.
 
-FUZZ=10000 pytest tests/lab/test_fuzz.py tries more than the usual number of each.
+FUZZ=10000 pytest tests/lab/test_fuzz.py tries more than the usual number of each, and others than
+those: which ones --hypothesis-seed says.
 """
 
 import os
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.faults
 
 EXAMPLES = int(os.environ.get('FUZZ', 250))
 OFTEN = settings(
-  max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-  suppress_health_check=list(HealthCheck),
+  max_examples=EXAMPLES, deadline=None, database=None,
+  derandomize='FUZZ' not in os.environ, suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
 KEYS = [
