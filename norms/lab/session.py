@@ -99,10 +99,6 @@ def run(
   """
   workdir = study.folder(workdir)
   limits.check(time_limit)
-  if engine and time_limit:
-    raise ValueError(
-      f"time_limit={time_limit:g} does not reach a scheduler's workers: leave one of the two away"
-    )
   if study.shares_batches and engine is None:
     of_one = {'config.checkpoint': study.checkpoint, 'config.timing': study.timing}
     job.join(of_one | {'time_limit': time_limit})
@@ -119,7 +115,9 @@ def run(
   for line in [*records.unused(workdir), *_not_judged(study)] if groups and progress else ():
     print(line)
   spawn = _workers_can_start(study) if processes is None else processes
-  runs = engine or functools.partial(sweep.run, spawn=spawn, time_limit=time_limit)
+  runs = engine or functools.partial(sweep.run, spawn=spawn)
+  if time_limit:
+    runs = functools.partial(runs, time_limit=time_limit)
   with contextlib.closing(Progress(groups, shown=progress, heard=heard)) as tick:
     failed = runs(study, groups, workdir, tick=tick, fail_fast=fail_fast)
   # What another process began, and left when it ended, is taken over.

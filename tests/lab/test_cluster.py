@@ -169,6 +169,16 @@ def test_a_group_that_fails_or_ends_its_process_is_on_record_and_others_run(clus
   assert set(frame['norm']) == {'none'}
 
 
+def test_a_group_that_hangs_is_ended_and_no_worker_is_lost(cluster, tmp_path):
+  asked = study.from_config(small.config(norm='users_own:HangsTraced', epochs=1))
+  how = {'progress': False, 'engine': engine(cluster), 'time_limit': 2}
+  (line,) = session.run(asked, tmp_path, **how).attrs['failed']
+  assert line.startswith('users_own:HangsTraced, batch 256') and 'time_limit=2 s' in line
+  (error,) = records.folder(tmp_path).glob('*.error.txt')
+  assert 'time_limit=2 s' in error.read_text()
+  assert all(worker.poll() is None for worker in cluster.workers)
+
+
 def test_a_worker_of_another_version_is_refused_unless_that_is_allowed(cluster, tmp_path):
   """And where a worker announces a device, groups go there alone."""
   package = tmp_path / 'other' / 'norms-9.9.9.dist-info'

@@ -46,8 +46,11 @@ class Cluster:
     *,
     tick: Tick,
     fail_fast: bool = False,
+    time_limit: float = 0,
   ) -> list[str]:
     """Runs the groups and records each tile as its task ends; a line per group that failed.
+
+    The process of a group that takes longer than `time_limit` seconds, 0 for ever, is killed.
 
     Raises:
       ValueError: of one line, where the scheduler or a worker cannot be used, or is gone.
@@ -69,7 +72,10 @@ class Cluster:
       facts = {} if self.allow_versions else parcel.facts()
       # All at once, since workers are asked for all: another driver has what this one leaves.
       with claims.held(workdir, trials, done) as mine:
-        run = driving.Run(client, study, groups, mine, workdir, tick, folder=folder, facts=facts)
+        run = driving.Run(
+          client, study, groups, mine, workdir, tick,
+          folder=folder, facts=facts, limit=time_limit,
+        )  # fmt: skip
         try:
           return run.all(fail_fast=fail_fast)
         except OSError as error:

@@ -29,15 +29,15 @@ class Run:
 
   groups: what is planned. mine: the hashes of what no other process runs of it. folder: where
   workers write; '': in folders of their own, whose files come back. facts: what they must have in
-  common with this process; {}: nothing.
+  common with this process; {}: nothing. limit: seconds that a group may take; 0: for ever.
   """
 
   def __init__(
-    self, client, study: Study, groups, mine, workdir, tick: Tick, *, folder: str, facts
+    self, client, study: Study, groups, mine, workdir, tick: Tick, *, folder: str, facts, limit=0.0
   ):
     self._client, self._study, self._workdir, self._tick = client, study, workdir, tick
-    self._folder, self._facts = folder, facts
-    self._job = f'{_name(study.name)}-{secrets.token_hex(4)}'
+    self._folder, self._facts, self._limit = folder, facts, limit
+    self._job = f'{parts.key(study.name)}-{secrets.token_hex(4)}'
     self._said: queue.Queue = queue.Queue()  # futures that have ended, and what is told of progress
     self._asked: dict[Any, tuple[int, Part]] = {}
     self._workers: list[list[str]] = []  # of each part that was asked for: who began it
@@ -95,9 +95,9 @@ class Run:
       number = len(self._workers)
       self._workers.append([])
       groups = tuple(map(pickle.dumps, part.groups))
-      task = member.Task(self._job, number, groups, self._folder, self._facts)
+      task = member.Task(self._job, number, groups, self._folder, self._facts, self._limit)
       # A dashboard shows how it begins, up to what looks like a number.
-      key = f'{_name(part.label)}-{self._job.rpartition("-")[2]}-{number}'
+      key = f'{parts.key(part.label)}-{self._job.rpartition("-")[2]}-{number}'
       future = self._client.submit(member.run, self._packed, task, key=key, resources=resources)
       self._asked[future] = number, part
       future.add_done_callback(self._said.put)
@@ -174,6 +174,8 @@ class Run:
         self._ask([Part((again,))])
         return
     if line:
+      if not failures.there_is(self._workdir, group.trials):  # of what was killed
+        failures.write(self._workdir, group.trials, group.label, line)
       self._failed.append(line)
     else:
       self._count(group, sum(progress.steps(group)), ended.diverged)
@@ -189,8 +191,3 @@ class Run:
     failures.write(self._workdir, group.trials, group.label, said)
     self._failed.append(f'{group.label}: {said}')
     self._ask(self._waiting.ready(part))
-
-
-def _name(label: str) -> str:
-  """A key that a dashboard shows whole: it takes what follows a hyphen for a number."""
-  return label.replace('-', '_')

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 import os
 import pathlib
+import pickle
 import time
 from typing import Any, NamedTuple
 
 import distributed
 
 from norms.lab.cluster import parcel, seats
+from norms.lab.runner import limits
 
 THREADS = 'NPROC'  # in a worker's environment: how many threads each of its tasks may use
 REFUSED = '{}: install the same there, or give --allow_versions'
@@ -23,6 +25,7 @@ class Task(NamedTuple):
   groups: tuple[bytes, ...]  # pickled, since a worker need not know what they hold
   workdir: str  # where its process writes; '': in a folder of its own, whose files come back
   facts: Mapping[str, Any]  # what this worker must have in common with the driver; {}: nothing
+  time_limit: float = 0  # seconds that a group may take; 0: for ever
 
 
 class Ended(NamedTuple):
@@ -47,7 +50,12 @@ def run(packed: bytes, task: Task) -> list[Ended]:
     goes_on = _Watch(worker, task, i)
     try:
       with seats.seat(task.job, packed, task.workdir, _threads(worker)) as seat:
-        failure = seat.run(group, goes_on)
+        goes_on.limit = limits.Limit(task.time_limit)
+        try:
+          failure = seat.run(group, goes_on)
+        except limits.TooLong as error:
+          seat.kill()
+          failure = f'{pickle.loads(group).label}: {error}'
         if failure is None:  # nobody waits for it any more
           raise seats.Gone('it was stopped')
         ended.append(Ended(failure, goes_on.diverged, {} if task.workdir else seat.taken()))
@@ -73,16 +81,21 @@ def _threads(worker: distributed.Worker) -> int:
 
 
 class _Watch:
-  """Tells how far a group is, now and then; false where its task was cancelled."""
+  """Tells how far a group is, now and then; false where its task was cancelled.
+
+  It raises limits.TooLong where the group takes longer than it may.
+  """
 
   def __init__(self, worker: distributed.Worker, task: Task, group: int):
     self._worker, self._key = worker, worker.get_current_task()
     self._topic, self._group = task.job, {'part': task.part, 'group': group}
     self._done, self._last, self._going = 0, 0.0, True
+    self.limit = limits.Limit(0)  # until its process has started
     self.diverged = 0
     self(0, 0)
 
   def __call__(self, done: int, diverged: int) -> bool:
+    self.limit.left()
     self._done, self.diverged = self._done + done, diverged
     if time.monotonic() - self._last >= seats.OFTEN:
       self._last = time.monotonic()

@@ -113,6 +113,11 @@ class Waiting:
     return Part(tuple(made))
 
 
+def key(label: str) -> str:
+  """A task's name that a dashboard shows whole: it takes what follows a hyphen for a number."""
+  return label.replace('-', '_')
+
+
 def share_of_compiling(units: Sequence[Unit], speed: Speed) -> float:
   """The share of compiling in these units' seconds."""
   compiling = speed.compiling * len({group.static.batch_size for group, _ in units})

@@ -101,10 +101,19 @@ class Seat:
         path.unlink()
     return found
 
-  def close(self) -> None:
-    """Ends the process, whatever it does, and takes its folder away."""
+  def kill(self) -> None:
+    """Ends the process, whatever it does."""
     self._process.kill()
     self._process.wait()
+
+  @property
+  def lives(self) -> bool:
+    """Whether it was not killed."""
+    return self._process.poll() is None
+
+  def close(self) -> None:
+    """Ends the process, and takes its folder away."""
+    self.kill()
     self._process.stdin.close()  # type: ignore[union-attr]
     self._pipe.close()
     self._folder.cleanup()
@@ -132,6 +141,9 @@ def seat(job: str, packed: bytes, workdir: str, threads: int) -> Iterator[Seat]:
   except BaseException:
     mine.close()
     raise
+  if not mine.lives:
+    mine.close()
+    return
   mine.timer = threading.Timer(IDLE, leave, (job, mine))
   mine.timer.daemon = True
   with _lock:
