@@ -14,7 +14,7 @@ import pytest
 
 import norms
 from norms import catalogue, lab
-from norms.lab import config_keys, statistics, study
+from norms.lab import config_keys, statistics, study, sweep
 from norms.lab.report import studies
 from norms.lab.statistics import claims
 import norms.linen
@@ -67,6 +67,7 @@ SLOW = ('two_studies',)
 )
 def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(sweep, 'devices', lambda: jax.local_devices()[:1])  # as on a reader's CPU
   assert run(name)
 
 
