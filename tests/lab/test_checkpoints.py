@@ -176,6 +176,25 @@ def test_what_is_best_so_far_must_be_there_to_go_on(tmp_path):
   assert {group.start for group in sweep.pending(more, tmp_path)} == {0}
 
 
+def test_a_checkpoint_that_a_later_one_replaced_since_the_plan_is_said(
+  undisturbed, tmp_path, monkeypatch, capsys
+):
+  """As where a worker is killed that had gone on from it, and its group is asked for again."""
+  made = config(epochs=4)
+  stopped_after(2, monkeypatch, made, tmp_path)
+  asked = study.from_config(made)
+  groups = sweep.pending(asked, tmp_path)
+  (entry,) = checkpoints.entries(tmp_path)
+  checkpoints.save(tmp_path, asked.trials, 2, '', entry.load())
+  assert not sweep.run(asked, groups, tmp_path, tick=lambda *_: None)
+  assert groups[0].start == 1
+  same(sweep.results(asked, tmp_path), undisturbed[0])
+  assert capsys.readouterr().err.splitlines() == [
+    'checkpoint of an earlier start cannot be read (that of 4 trials after 1 epochs is there no '
+    'more): its trials are trained anew'
+  ]
+
+
 @pytest.mark.parametrize('damage', ['torn', 'other', 'no index'])
 def test_a_torn_checkpoint_is_said_and_its_trials_are_trained_anew(
   damage, undisturbed, tmp_path, monkeypatch, capsys

@@ -108,6 +108,16 @@ def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, mon
       helper.submit(os._exit, 1).result()
 
 
+@pytest.mark.usefixtures('forked')
+def test_a_report_is_drawn_alone_where_no_process_can_be_had(monkeypatch):
+  def killed(*_):
+    raise EOFError
+
+  monkeypatch.setattr(helping.workers, 'started', killed)
+  with helping.helper() as helper:
+    assert helper is None
+
+
 @pytest.mark.parametrize('unread', [True, False])
 def test_a_worker_whose_driver_is_gone_says_no_word(unread):
   """Nor where it has told what the driver has not read: the pipe ends in another way then."""

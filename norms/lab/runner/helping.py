@@ -11,15 +11,16 @@ from norms.lab.runner import serving, workers
 
 @contextlib.contextmanager
 def helper() -> Iterator[futures.Executor | None]:
-  """Such a process; None where it would not start at once."""
-  if workers.context().get_start_method() != 'forkserver':
-    yield None
-    return
-  made = Helper()
+  """Such a process; None where it would not start at once, or not at all."""
+  made = None
+  if workers.context().get_start_method() == 'forkserver':
+    with contextlib.suppress(EOFError, OSError):  # who draws alone takes longer, and draws the same
+      made = Helper()
   try:
     yield made
   finally:
-    made.shutdown()
+    if made:
+      made.shutdown()
 
 
 class Helper(futures.Executor):

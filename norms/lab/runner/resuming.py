@@ -108,11 +108,14 @@ def restored(
         names = (entry.trials, trial.hash), (entry.lineages, checkpoints.lineage(trial))
         row = next(among.index(name) for among, name in names if name in among)
         rows[trial] = jax.tree.map(lambda a, row=row: a[row], tree)
+    if gone := len(tile.trials) - len(rows):  # later ones took their place since this was planned
+      raise ValueError(f'that of {gone} trials after {start} epochs is there no more')
     return _unpacked(tile, start, blocks, like, rows)
   except Exception as error:  # whatever Orbax says of a damaged file
     reason = mistakes.first_line(error)[:200]
     print(
-      f'checkpoint {place} cannot be read ({reason}): its trials are trained anew',
+      f'checkpoint {place or "of an earlier start"} cannot be read ({reason}): its trials are '
+      'trained anew',
       file=sys.stderr, flush=True,
     )  # fmt: skip
     return None
