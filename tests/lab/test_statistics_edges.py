@@ -98,3 +98,10 @@ def test_cells_that_both_norms_have_are_found_where_an_axis_has_no_value():
   })  # fmt: skip
   found = comparing.shared(rows, ['batch', 'layer'], 'batch_size')
   assert list(found.index) == [0, 1, 2, 3]
+
+
+def test_what_a_replay_alone_has_is_no_axis_unless_all_are_replays():
+  own = [{'norm': 'batch', 'batch_size': 4, 'replay': ''} for _ in range(2)]
+  replays = [{'norm': 'batch', 'batch_size': size, 'replay': 'numpy_legacy'} for size in (4, 8)]
+  assert design.planned([*own, *replays]) == []
+  assert design.planned(replays) == ['batch_size']
