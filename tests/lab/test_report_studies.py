@@ -355,7 +355,7 @@ def test_a_page_without_marks_is_refused(tmp_path):
     studies.main([str(page)], tmp_path)
 
 
-def test_the_index_has_question_answer_figure_verdicts_and_cost_of_each_study(tmp_path):
+def test_the_index_has_question_answer_figure_verdicts_and_cost_of_each_study(tmp_path, capsys):
   """Those of STUDIES in their order, then any other that has a report; links lead to files."""
   provenance = [{'compile_seconds': 1.5, 'run_seconds': 60.0, 'cores': 2, 'numerics': 2}]
   for name in ('mnist_mlp', 'fashion_cnn'):
@@ -368,6 +368,9 @@ def test_the_index_has_question_answer_figure_verdicts_and_cost_of_each_study(tm
   (tmp_path / 'a_study' / 'report' / 'index.html').write_text('')
   (tmp_path / 'README.md').write_text(f'{studies.BEGIN}\n{studies.END}\n')
   studies.main([str(tmp_path / 'README.md')], tmp_path)
+  studies.main([], tmp_path)  # prints the section, with links from where it was called
+  printed = re.findall(r'^!\[.*\]\((.*)\)$', capsys.readouterr().out, re.MULTILINE)
+  assert len(printed) == 2 and all(pathlib.Path(link).is_file() for link in printed)
   html = (tmp_path / 'index.html').read_text()
   assert re.findall(r'<article class="card study" id="(\w+)"', html) == [
     'fashion_cnn', 'mnist_mlp', 'a_study',
