@@ -1,6 +1,7 @@
 """The reports of the reference studies: the reference beside ours, from records by formula."""
 
 import json
+import pathlib
 import re
 import types
 
