@@ -11,7 +11,7 @@ import pytest
 from test_report import records, study
 
 from norms.lab import study as study_
-from norms.lab.report import live, search, tables, trained_ranges, trained_rule, view
+from norms.lab.report import live, search, table_files, tables, trained_ranges, trained_rule, view
 from norms.lab.report import trials as trial_lines
 from norms.lab.report.figures import drawn_points
 from norms.lab.report.parity.agreement import tables as agreement
@@ -232,3 +232,13 @@ def test_a_value_of_zero_is_marked_whole_on_the_lower_edge():
   assert list(marked.get_xdata()) == [1, 3] and list(marked.get_ydata()) == [0.01, 0.01]
   assert not marked.get_clip_on()  # or its lower half would be cut off
   plt.close()
+
+
+def test_a_table_that_fits_a_page_is_latex_too(tmp_path):
+  shown = [
+    tables.Table(f'of_{n}', 'Lines', '', ['norm'], [tables.TableRow(['batch'], False)] * n)
+    for n in (200, 201)
+  ]
+  table_files.write(shown, tmp_path)
+  names = sorted(path.name for path in (tmp_path / 'tables').iterdir())
+  assert names == ['of_200.csv', 'of_200.tex', 'of_201.csv']
