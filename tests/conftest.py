@@ -15,7 +15,7 @@ os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
-from norms.lab import startup  # noqa: E402
+from norms.lab import startup, sweep  # noqa: E402
 
 # Before the first call of JAX; not by XLA_FLAGS, which processes of their own would be given, too.
 jax.config.update('jax_num_cpu_devices', 8)
@@ -47,6 +47,14 @@ def pytest_collection_finish():
   gc.collect()
   gc.freeze()
   gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _one_cpu():
+  """Groups run as on a CPU that is one device: the eight are for what is tested of meshes."""
+  with pytest.MonkeyPatch.context() as patched:
+    patched.setattr(sweep, 'devices', lambda: jax.local_devices()[:1])
+    yield
 
 
 @pytest.fixture
