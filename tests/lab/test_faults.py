@@ -58,6 +58,16 @@ def test_a_norm_that_is_edited_before_its_group_starts_is_not_recorded(mine, tmp
   assert set(records.load(tmp_path)['norm']) == {'none'}
 
 
+@pytest.mark.faults
+def test_a_norm_that_prints_a_lot_is_seen_and_recorded(mine, tmp_path, capfd):
+  """In a process of its own, whose output is none of what it tells of its group."""
+  mine.write_text(NORM.format(1).replace('return', "print('y' * 1_000_000)\n    return"))
+  asked, groups = planned(tmp_path)
+  assert not sweep.run(asked, groups, tmp_path, tick=lambda *_: None, spawn=True)
+  assert set(records.load(tmp_path)['norm']) == {'edited_norm:Mine', 'none'}
+  assert capfd.readouterr().out.count('y' * 1_000_000) > 1
+
+
 @pytest.mark.parametrize(
   ('name', 'value'),
   [
