@@ -105,3 +105,9 @@ def test_what_a_replay_alone_has_is_no_axis_unless_all_are_replays():
   replays = [{'norm': 'batch', 'batch_size': size, 'replay': 'numpy_legacy'} for size in (4, 8)]
   assert design.planned([*own, *replays]) == []
   assert design.planned(replays) == ['batch_size']
+
+
+def test_the_usual_initial_scale_is_1_wherever_it_stands():
+  scales = [0.01, 2.0, 1.0, 100.0, 100.0]
+  frame = pd.DataFrame({'norm': 'batch', 'init_scale': scales})
+  assert design.usual(frame, names=['init_scale']) == {'init_scale': 1.0}
