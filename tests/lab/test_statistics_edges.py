@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from norms.lab import columns, study
-from norms.lab.statistics import cells, comparing, design, layers, means, not_judged, words
+from norms.lab.statistics import cells, comparing, design, layers, means, not_judged, rules, words
 from norms.lab.trial import COLUMN_DEFAULTS
 
 
@@ -111,3 +112,21 @@ def test_the_usual_initial_scale_is_1_wherever_it_stands():
   scales = [0.01, 2.0, 1.0, 100.0, 100.0]
   frame = pd.DataFrame({'norm': 'batch', 'init_scale': scales})
   assert design.usual(frame, names=['init_scale']) == {'init_scale': 1.0}
+
+
+def test_a_ranking_is_as_sure_as_its_least_sure_pair():
+  """That may be the pair that lies farther apart, if its seeds are less alike."""
+  near, far = np.array([0.98, 1.01, 1.0, 0.99, 1.02]), np.array([4.0, 6.0, 5.0, 5.5, 4.5])
+  scores = {'layer': far, 'batch': far - near, 'none': np.zeros(5)}
+  rows = pd.concat(
+    pd.DataFrame({'norm': norm, 'seed': range(5), 'test_accuracy': values / 10})
+    for norm, values in scores.items()
+  )
+  p_near, p_far = (stats.ttest_1samp(values, 0).pvalue for values in (near, far))
+  assert p_near < p_far / 10
+  comparison, sentence = rules.ranking(rows, best='layer')
+  assert comparison.outcome == 'supported' and comparison.p == pytest.approx(2 * p_far)
+  assert 'batch norm, its strongest rival of 2,' in sentence
+  # Where one pair refutes, that one decides, however unsure another is.
+  comparison, sentence = rules.ranking(rows, best='batch')
+  assert comparison.outcome == 'refuted' and comparison.p == pytest.approx(2 * p_near)
