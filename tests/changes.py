@@ -51,7 +51,7 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
       new = new.operand
     case ast.Constant(value=bool(value)):
       new.value = not value
-    case ast.Constant(value=int(value) | float(value)):
+    case ast.Constant(value=int(value) | float(value)) if value + 1 != value:
       new.value = value + 1
     case ast.Call(func=func, args=[first, second, *rest]) if _differ(first, second):
       if ast.unparse(func) in ('min', 'max'):

@@ -28,7 +28,7 @@ PATHS = ('lab/statistics', 'lab/report', 'lab/records.py', 'lab/columns.py',
 # Those of the lab that train no net for long, or the whole would take hours.
 TESTS = ('report', 'statistics', 'figures', 'page', 'large', 'columns', 'records', 'evidence',
          'values', 'two_studies', 'peers_study', 'evaluation', 'designs', 'rebuilt', 'numerics',
-         'committed', 'pointed', 'live', 'compared', 'selection')  # fmt: skip
+         'committed', 'pointed', 'live', 'compared', 'selection', 'advice')  # fmt: skip
 INDEX = 'tests/test_docs.py::test_the_table_of_studies_is_that_of_the_committed_reports'
 # Of the slow ones only those that make a report again, without training.
 MARKED = 'not (peers or gpu or faults) and (rebuilt or not slow)'
