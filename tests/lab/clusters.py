@@ -8,8 +8,6 @@ import subprocess
 import sys
 import time
 
-import distributed
-
 ROOT = pathlib.Path(__file__).parents[2]
 QUIET = {'DASK_LOGGING__DISTRIBUTED': 'critical', 'DASK_DISTRIBUTED__ADMIN__TICK__LIMIT': '60s'}
 
@@ -38,6 +36,8 @@ class Cluster:
     usual += [f'--scheduler-file={self._file}', f'--local-directory={self.folder}']
     started = [self._start('worker', *usual, *options, **environment) for _ in range(count)]
     self.workers += started
+    import distributed  # of the extra `cluster`, which kills of other processes do without
+
     with distributed.Client(self.address, set_as_default=False) as client:
       client.wait_for_workers(len(self.workers), timeout=30)
     return started
