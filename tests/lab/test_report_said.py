@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_report import records, study
 
-from norms.lab.report import findings, measurements, naming, timing, varied, view
+from norms.lab.report import findings, measurements, naming, tables, timing, varied, view
 from norms.lab.report.figures import writing
 from norms.lab.report.parity.drift import verdicts
 
@@ -88,3 +88,12 @@ def test_points_of_curves_beyond_the_bar_are_counted():
   (verdict,) = verdicts._curves_agree(curves)
   assert verdict.outcome == 'supported'
   assert verdict.sentence.endswith('seed 1), and 2 of 3 points are beyond the bar.')
+
+
+def test_a_measurement_that_a_norm_lacks_has_no_seed_and_no_centre():
+  rows = pd.DataFrame({'norm': ['batch'] * 2, 'seed': [0, 1], 'mine': [1.0, 3.0], 'text': 'a'})
+  assert measurements._centre(rows[:0], 'mine') == ['0', tables.ABSENT, tables.ABSENT]
+  assert measurements._centre(rows, 'text') == ['0', tables.ABSENT, tables.ABSENT]
+  assert measurements._centre(rows, 'mine') == ['2', '2.0000', '1.0000 to 3.0000 (range)']
+  lost = rows.assign(mine=np.nan)
+  assert measurements._centre(lost, 'mine')[1:] == [tables.ABSENT, tables.ABSENT]
