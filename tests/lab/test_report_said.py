@@ -91,7 +91,8 @@ def test_points_of_curves_beyond_the_bar_are_counted():
 
 
 def test_a_measurement_that_a_norm_lacks_has_no_seed_and_no_centre():
-  rows = pd.DataFrame({'norm': ['batch'] * 2, 'seed': [0, 1], 'mine': [1.0, 3.0], 'text': 'a'})
+  two = records(norms=('batch',), batches=(4,), scales=(1.0,), seeds=2)
+  rows = view.of(two, study()).rows.assign(mine=[1.0, 3.0], text='a')
   assert measurements._centre(rows[:0], 'mine') == ['0', tables.ABSENT, tables.ABSENT]
   assert measurements._centre(rows, 'text') == ['0', tables.ABSENT, tables.ABSENT]
   assert measurements._centre(rows, 'mine') == ['2', '2.0000', '1.0000 to 3.0000 (range)']
