@@ -16,6 +16,7 @@ from norms.lab.report import trials as trial_lines
 from norms.lab.report.figures import drawn_points
 from norms.lab.report.parity.agreement import tables as agreement
 from norms.lab.report.probes import at_start, layer_figures
+from norms.lab.report.reference import comparison
 from norms.lab.statistics import importance, learnt, regions, words
 
 
@@ -242,3 +243,10 @@ def test_a_table_that_fits_a_page_is_latex_too(tmp_path):
   table_files.write(shown, tmp_path)
   names = sorted(path.name for path in (tmp_path / 'tables').iterdir())
   assert names == ['of_200.csv', 'of_200.tex', 'of_201.csv']
+
+
+@pytest.mark.parametrize(('value', 'text'), [
+  (0.5, '0.50'), (1e-3, '0.00'), (9.99e-4, '0.000999'), (999.999, '1000.00'), (1e3, '1.000e+03'),
+])  # fmt: skip
+def test_a_figure_beside_the_reference_has_its_decimals_where_these_say_something(value, text):
+  assert comparison.like(types.SimpleNamespace(digits=2), value) == text
