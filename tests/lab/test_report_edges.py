@@ -11,7 +11,16 @@ import pytest
 from test_report import records, study
 
 from norms.lab import study as study_
-from norms.lab.report import live, search, table_files, tables, trained_ranges, trained_rule, view
+from norms.lab.report import (
+  aligned,
+  live,
+  search,
+  table_files,
+  tables,
+  trained_ranges,
+  trained_rule,
+  view,
+)
 from norms.lab.report import trials as trial_lines
 from norms.lab.report.figures import drawn_points
 from norms.lab.report.parity.agreement import tables as agreement
@@ -250,3 +259,13 @@ def test_a_table_that_fits_a_page_is_latex_too(tmp_path):
 ])  # fmt: skip
 def test_a_figure_beside_the_reference_has_its_decimals_where_these_say_something(value, text):
   assert comparison.like(types.SimpleNamespace(digits=2), value) == text
+
+
+def test_the_terminal_has_numbers_to_the_right_and_words_to_the_left():
+  rows = [['1', 'a', '7'], ['+22', '3', tables.ABSENT], ['-3', 'bc', '-12']]
+  shown = tables.Table(
+    't', 'T', '', ['n', 'word', 'x'], [tables.TableRow(row, False) for row in rows]
+  )
+  assert aligned.plain(shown).splitlines() == [
+    '  n  word    x', '  1  a       7', f'+22  3       {tables.ABSENT}', ' -3  bc    -12',
+  ]  # fmt: skip
