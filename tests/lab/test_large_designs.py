@@ -187,8 +187,11 @@ def test_bars_and_table_are_the_shares(seen, drawings):
   (ax,) = drawings['importance'].figure.axes
   names = [text.get_text() for text in ax.get_yticklabels()]
   assert names == [name.replace('_', ' ') for name in found.index]
-  for label, column in (('alone', 'alone'), ('with its interactions', 'total')):
+  kinds = (('alone', 'alone'), ('with its interactions', 'total'))
+  for place, (label, column) in enumerate(kinds, start=1):
     (bars,) = [c for c in ax.containers if c.get_label() == label]
+    # Blue and vermilion, which colour-blind readers can tell apart.
+    assert {to_hex(bar.get_facecolor()) for bar in bars} == {style.PALETTE[place][0]}
     np.testing.assert_allclose([bar.get_width() for bar in bars], found[column])
     assert [round(bar.get_y() + bar.get_height() / 2) for bar in bars] == [0, 1, 2, 3]
   # The most important setting stands on top, and a share of 1 fits.

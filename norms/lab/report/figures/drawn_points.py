@@ -72,7 +72,7 @@ def bars(view: View) -> Drawing:
   ax.hlines(places + 0.18, ends[:, 0], ends[:, 1], color=style.INK, lw=1)
   ax.set_yticks(places, names)
   ax.set_ylim(len(names) - 0.5, -0.5)
-  ax.set_xlim(0, 1.05 * max(1.0, float(np.nanmax(found.table.to_numpy(float), initial=0))))
+  ax.set_xlim(0, 1.05 * float(np.nanmax(found.table.to_numpy(float), initial=1.0)))
   ax.xaxis.set_major_formatter(lambda share, _: f'{share:.0%}')
   ax.grid(visible=False, axis='y')
   score = words.label(view.score)
