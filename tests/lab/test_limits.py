@@ -3,22 +3,12 @@
 import itertools
 import math
 import multiprocessing
-from multiprocessing import forkserver
 
 import pytest
 import small
 
 from norms.lab import records, session, study, sweep
 from norms.lab.runner import limits, workers
-
-
-@pytest.fixture(scope='module')
-def forked():
-  """Workers are forked from a process that has imported the lab, as train.py's are."""
-  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
-  multiprocessing.set_start_method('forkserver', force=True)
-  yield
-  multiprocessing.set_start_method(None, force=True)
 
 
 @pytest.mark.faults

@@ -26,15 +26,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 TRAINED = ['trial', 'epoch', 'step', 'minibatch_loss', 'first_loss', 'grad_norm', 'test_accuracy']
 
 
-@pytest.fixture(scope='module')
-def forked():
-  """Workers are forked from a process that has imported the lab, as train.py's are."""
-  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
-  multiprocessing.set_start_method('forkserver', force=True)
-  yield
-  multiprocessing.set_start_method(None, force=True)
-
-
 def test_processes_record_what_threads_record(tmp_path):
   """To the bit in training; an evaluation's sums may be split among threads in another way."""
   made = small.config(norm=('none', 'batch'), batch_size=(128, 256), seed=(0, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+import functools
 import math
 from typing import NamedTuple
 
@@ -12,11 +13,12 @@ from norms.lab.statistics import Verdict, across, tuned, words
 from norms.lab.statistics.intervals import VERDICT_FROM
 from norms.lab.values import Settings
 
+DECIDED = ('supported', 'refuted')
 MOST = 2  # sentences: who reads more than two would read the verdicts
 # Of a comparison with other libraries, whose claims have no options.
 OF_LIBRARIES = {
   ('gradients', 'supported'): 'a norm of another library can be exchanged for ours, and ours for '
-  'it, in a net that is trained already: outputs and gradients agree to rounding',
+  'it, while a net trains: their gradients agree to rounding',
   ('finite', 'supported'): 'where inputs may be extreme or constant, take ours: it returned no NaN '
   'for finite input',
   ('curves_agree', 'supported'): 'choose the library on other grounds: nets with its norms and '
@@ -77,7 +79,7 @@ def _lead(verdict: Verdict, options: Settings) -> Text:
   low, high, kind = verdict.interval
   metric = options.get('metric', TEST_ACCURACY)
   at = _each_tuned(options) if 'tuned' in options else _at(options)
-  if verdict.outcome in ('supported', 'refuted'):
+  if verdict.outcome in DECIDED:
     judged = '' if metric == TEST_ACCURACY else f', judged by {words.label(metric)}'
     return f'{at}take {{or_}} rather than {than}{judged}', norm
   if kind != 'interval' or not math.isfinite(low + high):
@@ -90,23 +92,15 @@ def _lead(verdict: Verdict, options: Settings) -> Text:
 
 
 def _range(verdict: Verdict, options: Settings, default: str, large: str = '') -> Text:
-  if verdict.outcome not in ('supported', 'refuted') or not verdict.effect:
+  if verdict.outcome not in DECIDED or not verdict.effect:
     return None
   norm, than = map(words.norm_name, _sides(verdict, options))
   axis = words.label(options.get('axis', default))
   return f'where the {axis} is {large}not tuned, take {{or_}} rather than {than}', norm
 
 
-def _wider_range(verdict: Verdict, options: Settings) -> Text:
-  return _range(verdict, options, INIT_SCALE)
-
-
-def _higher_limit(verdict: Verdict, options: Settings) -> Text:
-  return _range(verdict, options, LEARNING_RATE, 'large or ')
-
-
 def _depends_less(verdict: Verdict, options: Settings) -> Text:
-  if verdict.outcome not in ('supported', 'refuted'):
+  if verdict.outcome not in DECIDED:
     return None
   norm, than = map(words.norm_name, _sides(verdict, options))
   axis, metric = (words.label(options.get(*each)) for each in (
@@ -126,23 +120,22 @@ def _fails(verdict: Verdict, options: Settings) -> Text:
 
 
 def _rises(verdict: Verdict, options: Settings) -> Text:
-  if verdict.outcome not in ('supported', 'refuted'):
+  if verdict.outcome not in DECIDED:
     return None
   axis = options.get('axis', BATCH_SIZE)
   size = 'large' if verdict.effect > 0 else 'small'
   # With as many epochs a smaller batch takes more steps, which may be the reason.
   same = ', for as many epochs' if axis == BATCH_SIZE else ''
-  return f'{_at(options)}give {{and_}} a {size} {words.label(axis)}{same}', words.norm_name(
-    options['norm']
-  )
+  text = f'{_at(options)}give {{and_}} a {size} {words.label(axis)}{same}'
+  return text, words.norm_name(options['norm'])
 
 
 RULES: dict[str, Callable[[Verdict, Settings], Text]] = {
   'beats': _lead,
   'survives': _lead,
   'best_against_best': _lead,
-  'wider_range': _wider_range,
-  'higher_limit': _higher_limit,
+  'wider_range': functools.partial(_range, default=INIT_SCALE),
+  'higher_limit': functools.partial(_range, default=LEARNING_RATE, large='large or '),
   'depends_less': _depends_less,
   'fails': _fails,
   'rises': _rises,

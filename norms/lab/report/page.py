@@ -60,8 +60,8 @@ def write(
   content = contents(view, provenance)
   content |= _arranged(view, drawn(), content['verdicts'])
   key = content['key_figure']
-  more = {'figure': key.png if key else '', 'otherwise': content['findings']}
-  more |= {'advice': content['advice']}
+  figure = key.png if key else ''
+  more = {'figure': figure, 'otherwise': content['findings'], 'advice': content['advice']}
   put(folder / 'summary.json', summary_json.text(view, content['verdicts'], provenance, **more))
   replay_json.write(view, folder)
   names = ('usual', 'sweep', 'cells', 'reference', 'failures', 'trial_lines')
