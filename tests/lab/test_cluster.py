@@ -179,6 +179,24 @@ def test_a_group_that_hangs_is_ended_and_no_worker_is_lost(cluster, tmp_path):
   assert all(worker.poll() is None for worker in cluster.workers)
 
 
+@pytest.mark.parametrize('write', ['driver', 'workers'])
+def test_a_group_that_is_killed_for_its_memory_runs_again_with_less(
+  write, cluster, tmp_path, capfd
+):
+  """As the kernel ends what takes too much: no worker is lost, and the group is not given up."""
+  made = small.config(norm=('users_own:Killed', 'none'), epochs=1, chunk=4)
+  made.norm_options['users_own:Killed'] = {'seen': str(tmp_path / 'seen'), 'times': 2}
+  made.sweep.learning_rate = (0.1, 0.2, 0.3, 0.4)
+  frame = run(study.from_config(made), tmp_path, cluster, write=write)
+  assert not frame.attrs['failed'] and frame.groupby('norm')['trial'].nunique().tolist() == [4, 4]
+  said = [line.partition(': ')[2] for line in capfd.readouterr().err.splitlines()]
+  killed = 'its process ended with exit code -9 (out of memory?); again with chunk '
+  assert [line for line in said if line] == [f'{killed}2, not 4', f'{killed}1, not 2']
+  chunks = {each['group'].split(',')[0]: each['chunk'] for each in records.provenance(tmp_path)}
+  assert chunks == {'users_own:Killed': 1, 'none': 4}
+  assert all(worker.poll() is None for worker in cluster.workers)
+
+
 def test_a_worker_of_another_version_is_refused_unless_that_is_allowed(cluster, tmp_path):
   """And where a worker announces a device, groups go there alone."""
   package = tmp_path / 'other' / 'norms-9.9.9.dist-info'

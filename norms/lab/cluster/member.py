@@ -11,6 +11,7 @@ import distributed
 
 from norms.lab.cluster import parcel, seats
 from norms.lab.runner import limits
+from norms.lab.runner.memory import OutOfMemory
 
 THREADS = 'NPROC'  # in a worker's environment: how many threads each of its tasks may use
 REFUSED = '{}: install the same there, or give --allow_versions'
@@ -56,6 +57,8 @@ def run(packed: bytes, task: Task) -> list[Ended]:
         except limits.TooLong as error:
           seat.kill()
           failure = f'{pickle.loads(group).label}: {error}'
+        except seats.Killed as error:
+          failure = OutOfMemory(f'{pickle.loads(group).label}: {error}')
         if failure is None:  # nobody waits for it any more
           raise seats.Gone('it was stopped')
         ended.append(Ended(failure, goes_on.diverged, {} if task.workdir else seat.taken()))

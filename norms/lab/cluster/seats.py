@@ -16,12 +16,17 @@ import threading
 from norms.lab.store import durable
 
 IDLE = 5  # seconds after which a process ends that has nothing to run
+SOON = 5  # seconds in which a process ends whose pipe is closed
 OFTEN = 0.5  # seconds between the moments at which is asked whether to go on
 GoesOn = Callable[[int, int], bool]  # of (further trial-steps, lanes that have diverged)
 
 
 class Gone(Exception):
   """The process that ran a group has ended, of itself."""
+
+
+class Killed(Gone):
+  """It was killed, by the kernel perhaps, as that ends what takes too much memory."""
 
 
 class Refused(Exception):
@@ -87,10 +92,15 @@ class Seat:
     try:
       yield
     except (EOFError, OSError) as error:
-      self._process.kill()  # the pipe is closed, so it ends anyhow
-      code = self._process.wait()
-      why = ' (out of memory?)' if code == -signal.SIGKILL else ''
-      raise Gone(f'its process ended with exit code {code}{why}') from error
+      try:
+        code = self._process.wait(SOON)  # its own: killed here, it would seem to lack memory
+      except subprocess.TimeoutExpired:
+        self.kill()
+        raise Gone('its process closed its pipe') from error
+      said = f'its process ended with exit code {code}'
+      if code == -signal.SIGKILL:
+        raise Killed(f'{said} (out of memory?)') from error
+      raise Gone(said) from error
 
   def taken(self) -> dict[str, bytes]:
     """The files that it wrote, by their paths in its folder, from which they are gone."""
