@@ -1313,6 +1313,30 @@ MUTANTS = (
     'test_trials_go_on_from_checkpoints_of_other_tiles', within=('checkpoints',),
   ),
   Mutant(
+    'a group that is asked for again goes on from where it was planned', 'lab/runner/tiles.py',
+    'tile, max(group.start, saved), blocks',
+    'tile, group.start, blocks',
+    'test_a_group_that_is_asked_for_again', within=('checkpoints',),
+  ),
+  Mutant(
+    'progress without the epochs of a newer checkpoint', 'lab/runner/execution.py',
+    '(start - group.start) * steps',
+    '0 * steps',
+    'test_a_group_that_is_asked_for_again', within=('checkpoints',),
+  ),
+  Mutant(
+    'a checkpoint goes with the first of its trials', 'lab/workdir/checkpoints.py',
+    'len(here) == len(entry.trials) or records.done(workdir) >= set(entry.trials)',
+    'True',
+    'test_a_checkpoint_of_more_trials', within=('checkpoints',),
+  ),
+  Mutant(
+    'a checkpoint of more trials stays for ever', 'lab/workdir/checkpoints.py',
+    'len(here) == len(entry.trials) or records.done(workdir) >= set(entry.trials)',
+    'len(here) == len(entry.trials)',
+    'test_a_checkpoint_of_more_trials', within=('checkpoints',),
+  ),
+  Mutant(
     'a state of another shape is taken', 'lab/runner/resuming.py',
     'if (leaf.shape, leaf.dtype) != (shape.shape, shape.dtype):',
     'if False:',

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,16 +177,39 @@ def test_what_is_best_so_far_must_be_there_to_go_on(tmp_path):
   assert {group.start for group in sweep.pending(more, tmp_path)} == {0}
 
 
-def test_a_checkpoint_that_a_later_one_replaced_since_the_plan_is_said(
+def test_a_group_that_is_asked_for_again_goes_on_from_its_newest_checkpoint(
   undisturbed, tmp_path, monkeypatch, capsys
 ):
-  """As where a worker is killed that had gone on from it, and its group is asked for again."""
+  """As where a worker is killed that was further than the plan knows; of progress all is told."""
+  made = config(epochs=4)
+  asked = study.from_config(made)
+  groups = sweep.pending(asked, tmp_path)
+  stopped_after(3, monkeypatch, made, tmp_path)
+  assert groups[0].start == 0 and there(tmp_path) == [(2, 4)]
+  told, trained = [], []
+  train = execution.train
+
+  def seen(*args):
+    for stand in train(*args):
+      trained.append(int(stand.curves['step'].max()) // 5)
+      yield stand
+
+  monkeypatch.setattr(execution, 'train', seen)
+  assert not sweep.run(asked, groups, tmp_path, tick=lambda _, done, __: told.append(done))
+  assert trained == [2, 3, 4] and sum(told) == 4 * 4 * 5
+  same(sweep.results(asked, tmp_path), undisturbed[0])
+  assert not capsys.readouterr().err and there(tmp_path) == [(4, 4)]
+
+
+def test_a_checkpoint_that_is_gone_since_the_plan_is_said(
+  undisturbed, tmp_path, monkeypatch, capsys
+):
   made = config(epochs=4)
   stopped_after(2, monkeypatch, made, tmp_path)
   asked = study.from_config(made)
   groups = sweep.pending(asked, tmp_path)
   (entry,) = checkpoints.entries(tmp_path)
-  checkpoints.save(tmp_path, asked.trials, 2, '', entry.load())
+  shutil.rmtree(entry.place)
   assert not sweep.run(asked, groups, tmp_path, tick=lambda *_: None)
   assert groups[0].start == 1
   same(sweep.results(asked, tmp_path), undisturbed[0])
@@ -193,6 +217,20 @@ def test_a_checkpoint_that_a_later_one_replaced_since_the_plan_is_said(
     'checkpoint of an earlier start cannot be read (that of 4 trials after 1 epochs is there no '
     'more): its trials are trained anew'
   ]
+
+
+def test_a_checkpoint_of_more_trials_stays_until_all_are_on_record(tmp_path, monkeypatch):
+  """As where memory did not suffice for a tile, whose halves are recorded one after the other."""
+  made = config(epochs=4)
+  stopped_after(3, monkeypatch, made, tmp_path)
+  asked = study.from_config(made)
+  halves = [tuple(t for t in asked.trials if t.seed == seed) for seed in (0, 1)]
+  left = []
+  for half in halves:
+    part = dataclasses.replace(asked, trials=half)
+    assert not sweep.run(part, sweep.pending(part, tmp_path), tmp_path, tick=lambda *_: None)
+    left.append(sorted(there(tmp_path)))
+  assert left == [[(2, 4), (4, 2)], [(4, 2), (4, 2)]]
 
 
 @pytest.mark.parametrize('damage', ['torn', 'other', 'no index'])

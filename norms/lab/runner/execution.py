@@ -103,6 +103,7 @@ def train(
   steps, changes = examples // group.static.batch_size, Changes()
   if resumed:
     start, history = resumed.epoch, list(resumed.curves)
+    tick(group, (start - group.start) * steps * len(tile.trials), 0)
     carries = [devices.placed(carry, compiled.devices) for carry in resumed.carries]
     changes(jax.device_get(compiled.judge(compiled.begin(tile))))
     yield Stand(cut, carries, resumed.curves[-1])

@@ -20,7 +20,7 @@ from norms.lab.runner.resuming import Checkpoints, restored
 from norms.lab.runner.rows import frame
 from norms.lab.statistics import stated
 from norms.lab.study import Study
-from norms.lab.workdir import claims, failures, kept, superseded
+from norms.lab.workdir import checkpoints, claims, failures, kept, superseded
 
 
 def guarded(
@@ -96,7 +96,9 @@ def _run_tile(
   told[stated.STATED] = stated.record(study.claims, tasks.score(group.static))
   begun = time.perf_counter()
   blocks, like = chunks.blocks(tile, compiled.chunk), compiled.parts.state
-  resumed = restored(workdir, tile, group.start, blocks, like, study.keep)
+  # Asked for again, or after another process, it goes on from what was saved since it was planned.
+  saved = checkpoints.newest(workdir, tile.trials, study.keep) if study.checkpoint else 0
+  resumed = restored(workdir, tile, max(group.start, saved), blocks, like, study.keep)
   keeping = Keeping(workdir, tile, study.keep, anew=resumed is None)
   saving = Checkpoints(workdir, tile, study.checkpoint, study.keep)
   curves = resumed.curves[:-1] if resumed else []

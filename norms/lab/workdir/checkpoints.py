@@ -5,7 +5,7 @@ that was killed goes on from there, and a study of more epochs from where a shor
 index.json is written last: a checkpoint without one is not there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 import dataclasses
 import json
 import os
@@ -76,8 +76,12 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 def entries(workdir: str | os.PathLike) -> list[Entry]:
   """The checkpoints that are there, the latest epochs first."""
+  return _entries(workdir, '*')
+
+
+def _entries(workdir: str | os.PathLike, names: str) -> list[Entry]:
   found = []
-  for place in folder(workdir).glob('*'):
+  for place in folder(workdir).glob(names):
     try:
       facts = json.loads((place / INDEX).read_text(encoding='utf-8'))
       found.append(Entry(place=place, **facts))
@@ -93,6 +97,12 @@ def starts(workdir: str | os.PathLike, trials: Iterable[Trial], keep: str) -> di
     if start := max((entry.start(trial, keep) for entry in there), default=0):
       found[trial] = start
   return found
+
+
+def newest(workdir: str | os.PathLike, trials: Collection[Trial], keep: str) -> int:
+  """The epoch from which a tile can go on by what was saved of it as a whole; 0 where it cannot."""
+  own = _entries(workdir, f'{records.tile_hash(trials)}-*')
+  return max((min(entry.start(trial, keep) for trial in trials) for entry in own), default=0)
 
 
 def told(workdir: str | os.PathLike, starts: Mapping[Trial, int], keep: str) -> list[str]:
@@ -143,8 +153,15 @@ def _sizes(place: pathlib.Path) -> dict[str, int]:
 
 
 def forget(workdir: str | os.PathLike, trials: Iterable[Trial]) -> None:
-  """Deletes what was kept half-way of trials that are recorded now; where they ended stays."""
+  """Deletes what was kept half-way of trials that are recorded now; where they ended stays.
+
+  A checkpoint may be of more trials, of a tile for which memory did not suffice: it stays until the
+  last of them is recorded.
+  """
   ends = {trial.hash: trial.epochs for trial in trials}
   for entry in entries(workdir):
-    if ends.keys() >= set(entry.trials) and entry.epoch < min(ends[each] for each in entry.trials):
+    here = ends.keys() & set(entry.trials)
+    if not here or entry.epoch >= min(ends[each] for each in here):
+      continue
+    if len(here) == len(entry.trials) or records.done(workdir) >= set(entry.trials):
       shutil.rmtree(entry.place, ignore_errors=True)
