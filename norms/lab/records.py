@@ -90,7 +90,7 @@ def set_aside(path) -> list[str]:
   for file in damaged(path):
     target = file.with_name(f'{file.name}.damaged')
     file.replace(target)
-    lines.append(f'{file} is damaged: it is now {target.name}, and its trials run again')
+    lines.append(f'{file} is damaged or foreign: it is now {target.name}, and its trials run again')
   return lines
 
 

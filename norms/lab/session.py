@@ -49,7 +49,9 @@ def describe(
   """The same in words, with what it comes to, as --dry_run prints it; `elsewhere`: whether other
   machines are to run it."""
   workdir = study.folder(workdir)
-  lines = [f'{file} is damaged: its trials run again' for file in records.damaged(workdir)]
+  lines = [
+    f'{file} is damaged or foreign: its trials run again' for file in records.damaged(workdir)
+  ]
   lines += _not_judged(study)
   groups = sweep.pending(study, workdir, elsewhere=elsewhere)
   return '\n'.join([planned.describe(study, groups, workdir), *lines])

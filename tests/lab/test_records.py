@@ -83,10 +83,31 @@ def test_a_damaged_file_is_set_aside_and_its_trials_run_again(tmp_path, capsys):
   assert file.exists()  # a plan moves nothing
   at = kept.stat().st_mtime_ns
   after = session.run(asked, tmp_path, progress=False)
-  assert f'{file} is damaged: it is now {file.name}.damaged' in capsys.readouterr().err
+  assert f'{file} is damaged or foreign: it is now {file.name}.damaged' in capsys.readouterr().err
   pd.testing.assert_frame_equal(before, after)
   assert (tmp_path / 'records' / f'{file.name}.damaged').read_bytes() == raw[: len(raw) // 2]
   assert kept.stat().st_mtime_ns == at
+
+
+@pytest.mark.parametrize(
+  'columns',
+  [{'x': [1, 2]}, {'trial': [1, 2]}, {'trial': [['a'], ['b']]}, {}],
+  ids=['of another program', 'trials by number', 'trials in lists', 'nothing'],
+)
+def test_a_foreign_file_is_set_aside_whatever_it_holds(columns, tmp_path, capsys):
+  """Also a Parquet file that is whole; folders, and what has another name, stay."""
+  asked = study.from_config(small.config(norm='none', epochs=1))
+  before = session.run(asked, tmp_path, progress=False)
+  folder = records.folder(tmp_path)
+  parquet.write_table(pa.table(columns), folder / 'mine.parquet')
+  (folder / 'folder.parquet').mkdir()
+  (folder / 'notes.txt').write_text('mine')
+  with pytest.raises(checked.Damaged, match='mine.parquet cannot be read .it holds no trials'):
+    records.load(tmp_path)
+  pd.testing.assert_frame_equal(session.run(asked, tmp_path, progress=False), before)
+  assert 'mine.parquet is damaged or foreign' in capsys.readouterr().err
+  assert parquet.read_table(folder / 'mine.parquet.damaged').to_pydict() == columns
+  assert (folder / 'folder.parquet').is_dir() and (folder / 'notes.txt').exists()
 
 
 def test_of_a_trial_in_two_files_the_first_counts(tmp_path):

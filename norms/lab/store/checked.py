@@ -102,12 +102,16 @@ def content(path: pathlib.Path, names: Collection[str] | None = None) -> Content
     if counts is not None and json.loads(counts)['rows'] != table.num_rows:
       raise ValueError(f'it has {table.num_rows} rows, and says {counts.decode()}')
   except Exception as error:  # whatever pyarrow says of bytes that it cannot make sense of
-    reason = mistakes.first_line(error)
-    raise Damaged(
-      f'records file {path} cannot be read ({reason}): run its study again, which sets the file '
-      'aside and trains its trials anew, or delete it'
-    ) from error
+    raise damaged(path, mistakes.first_line(error)) from error
   return Content(table, stated[1].decode() if stated else hashlib.sha256(raw).hexdigest(), stamp)
+
+
+def damaged(path: pathlib.Path, reason: str) -> Damaged:
+  """The error of a file that is not what was written, or was never written by the lab."""
+  return Damaged(
+    f'records file {path} cannot be read ({reason}): run its study again, which sets the file '
+    'aside and trains its trials anew, or delete it'
+  )
 
 
 def _sum(raw: bytes, start: int, end: int) -> str:

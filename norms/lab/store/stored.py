@@ -96,6 +96,8 @@ def read(path: pathlib.Path, names: Collection[str] | None = None) -> Read:
   """A file that is read and checked, as `checked.content` does, with its column of trials."""
   wanted = None if names is None else {*names, columns.TRIAL}
   table, sha256, stamp = checked.content(path, wanted)
+  if columns.TRIAL not in table.column_names or not _is_text(table[columns.TRIAL].type):
+    raise checked.damaged(path, 'it holds no trials')  # somebody else's, put here
   metadata = table.schema.metadata or {}
   told = json.loads(metadata[TILES]) if TILES in metadata else [_single(path, table)]
   tiles, begin = [], 0
@@ -107,6 +109,10 @@ def read(path: pathlib.Path, names: Collection[str] | None = None) -> Read:
     begin += rows
   replaces = tuple(map(tuple, json.loads(metadata.get(REPLACES, b'[]'))))
   return Read(File(path.name, stamp, sha256, tuple(tiles), replaces), table)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+  return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _single(path: pathlib.Path, table: pa.Table) -> tuple:
@@ -132,7 +138,7 @@ def _stamps(folder: pathlib.Path) -> dict[str, Stamp]:
   found = {}
   with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
     for entry in entries:
-      if entry.name.endswith('.parquet') and not entry.name.startswith('.'):
+      if entry.name.endswith('.parquet') and not entry.name.startswith('.') and entry.is_file():
         with contextlib.suppress(FileNotFoundError):
           found[entry.name] = Stamp.of(entry.stat())
   return found
