@@ -24,6 +24,7 @@ from norms.lab.store.checked import Stamp
 INDEX = '.index'
 WORTH = 16  # files that were read anew, from which on it is worth the index's own writing
 KEY, AXES, MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
+TEXTS = (pa.string(), pa.large_string())
 TILES, REPLACES = b'norms.tiles', b'norms.replaces'  # of a file of many
 
 
@@ -96,8 +97,8 @@ def read(path: pathlib.Path, names: Collection[str] | None = None) -> Read:
   """A file that is read and checked, as `checked.content` does, with its column of trials."""
   wanted = None if names is None else {*names, columns.TRIAL}
   table, sha256, stamp = checked.content(path, wanted)
-  if columns.TRIAL not in table.column_names or not _is_text(table[columns.TRIAL].type):
-    raise checked.damaged(path, 'it holds no trials')  # somebody else's, put here
+  if not any(field.name == columns.TRIAL and field.type in TEXTS for field in table.schema):
+    raise checked.damaged(path, 'it holds no trials')  # of another program
   metadata = table.schema.metadata or {}
   told = json.loads(metadata[TILES]) if TILES in metadata else [_single(path, table)]
   tiles, begin = [], 0
@@ -109,10 +110,6 @@ def read(path: pathlib.Path, names: Collection[str] | None = None) -> Read:
     begin += rows
   replaces = tuple(map(tuple, json.loads(metadata.get(REPLACES, b'[]'))))
   return Read(File(path.name, stamp, sha256, tuple(tiles), replaces), table)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-  return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _single(path: pathlib.Path, table: pa.Table) -> tuple:
