@@ -1337,6 +1337,18 @@ MUTANTS = (
     'test_a_checkpoint_of_more_trials', within=('checkpoints',),
   ),
   Mutant(
+    'a checkpoint that is being written is one', 'lab/workdir/checkpoints.py',
+    "_entries(workdir, '[!.]*')",
+    "_entries(workdir, '*')",
+    'test_what_is_killed_while_it_saves', within=('checkpoints',),
+  ),
+  Mutant(
+    'what a kill left of a checkpoint stays', 'lab/records.py',
+    'durable.clear_within(target.parent)',
+    'durable.clear(target)',
+    'test_what_is_killed_while_it_saves', within=('checkpoints',),
+  ),
+  Mutant(
     'a state of another shape is taken', 'lab/runner/resuming.py',
     'if (leaf.shape, leaf.dtype) != (shape.shape, shape.dtype):',
     'if False:',

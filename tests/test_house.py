@@ -87,7 +87,7 @@ ROOMS = {
     {'limits', 'sparing', 'tiles'},
     {'serving', 'timing'},
     {'workers'},
-    {'helping'},
+    {'forking', 'helping'},
   ),
   'lab/cluster': (
     {'parcel', 'parts', 'received', 'seats'},

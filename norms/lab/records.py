@@ -36,7 +36,7 @@ def prepare(path) -> None:
   """Makes the folder of the records, and tries to write there; OSError where that fails."""
   target = folder(path)
   target.mkdir(parents=True, exist_ok=True)
-  durable.clear(target)
+  durable.clear_within(target.parent)
   durable.check_writable(target)
   packed.clear(target)
 
@@ -109,7 +109,7 @@ def tidy(path) -> None:
   A folder that is full, or whose files are gone, stays as it is.
   """
   with contextlib.suppress(OSError):
-    durable.clear(folder(path))
+    durable.clear_within(folder(path).parent)
     if packed.worth_it(folder(path)):
       packed.pack(folder(path))
 

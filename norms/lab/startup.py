@@ -104,7 +104,7 @@ def prepare() -> None:
   # Elsewhere a fork is not safe, and each worker imports for itself; one core makes no workers.
   if sys.platform != 'linux' or cores() < 2:
     return
-  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
+  forkserver.set_forkserver_preload(['norms.lab.runner.forking'])
   # Ctrl-C is this process's to hear; the tracker, if it started later, would unblock it.
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

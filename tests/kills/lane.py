@@ -92,6 +92,7 @@ def _tell(line: str) -> None:
 
 def main(count: int, seed: int) -> int:
   """1 where something was wrong."""
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where a shell has said so
   folder = pathlib.Path(tempfile.mkdtemp(prefix='norms-kills-'))
   lane = Lane(folder, seed, _tell)
   os.environ.update(lane.environment)  # of clusters, too

@@ -5,6 +5,7 @@ which it has its workers forked is started by the lab itself, as ever.
 """
 
 from collections.abc import Sequence
+import contextlib
 import gc
 import importlib
 import json
@@ -69,6 +70,9 @@ class Starter:
     streams = [self._folder / f'{self._count}.{name}' for name in ('out', 'err')]
     if not anew:
       pid = self._ask([*arguments, *map(str, streams)])
+      with contextlib.suppress(ProcessLookupError):
+        while os.getpgid(pid) != pid:  # until then Ctrl-C cannot be sent to it
+          time.sleep(0.001)
       return Driver(pid, streams[1], lambda: self._ask(pid))
     with streams[0].open('w') as out, streams[1].open('w') as err:
       process = subprocess.Popen(
@@ -92,6 +96,7 @@ class Starter:
 
 def serve() -> None:
   """Starts a driver for each list of arguments on stdin; says of each number how it has ended."""
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where a shell has said so
   for name in PRELOADED:
     importlib.import_module(name)
   gc.freeze()
@@ -108,9 +113,8 @@ def serve() -> None:
 
 def _drive(*asked: str) -> None:
   *arguments, out, err = asked
-  os.setsid()
   for stream, path in enumerate((os.devnull, out, err)):
     os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
-  signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where a shell has said so
+  os.setsid()
   sys.argv = [str(TRAIN), *arguments]
   runpy.run_path(str(TRAIN), run_name='__main__')

@@ -17,7 +17,7 @@ def command():
 @pytest.fixture(scope='module')
 def forked():
   """Workers are forked from a process that has imported the lab, as train.py's are."""
-  forkserver.set_forkserver_preload(['norms.lab.runner.workers'])
+  forkserver.set_forkserver_preload(['norms.lab.runner.forking'])
   multiprocessing.set_start_method('forkserver', force=True)
   yield
   multiprocessing.set_start_method(None, force=True)

@@ -219,6 +219,42 @@ def test_a_checkpoint_that_is_gone_since_the_plan_is_said(
   ]
 
 
+SAVES_AND_DIES = """
+import os, pathlib, sys
+from norms.lab.store import durable
+from norms.lab.workdir import checkpoints, kept
+import test_checkpoints
+made = test_checkpoints.study.from_config(test_checkpoints.config(epochs=4))
+moment = sys.argv[2]
+if moment == 'before the index':
+  kept.save = lambda *_: os._exit(9)
+else:
+  kept.save = lambda path, _: path.mkdir()
+  os.rename = pathlib.Path.rename = lambda *_: os._exit(9)
+checkpoints.save(sys.argv[1], made.trials, 3, '', {'nothing': 1})
+"""
+
+
+@pytest.mark.parametrize('moment', ['before the index', 'after it'])
+def test_what_is_killed_while_it_saves_leaves_the_older_one_and_no_litter(
+  moment, undisturbed, tmp_path, monkeypatch
+):
+  made = config(epochs=4)
+  stopped_after(2, monkeypatch, made, tmp_path)
+  paths = os.pathsep.join(map(str, (ROOT, ROOT / 'tests' / 'lab')))
+  ended = subprocess.run([sys.executable, '-c', SAVES_AND_DIES, tmp_path, moment],
+                         env=os.environ | {'PYTHONPATH': paths})  # fmt: skip
+  assert ended.returncode == 9 and there(tmp_path) == [(1, 4)]
+  asked = study.from_config(made)
+  groups = sweep.pending(asked, tmp_path)
+  assert [group.start for group in groups] == [1]
+  hidden = checkpoints.folder(tmp_path).glob('.*')
+  assert len(list(hidden)) == 1
+  sweep.run(asked, groups, tmp_path, tick=lambda *_: None)
+  assert not list(checkpoints.folder(tmp_path).glob('.*'))
+  same(sweep.results(asked, tmp_path), undisturbed[0])
+
+
 def test_a_checkpoint_of_more_trials_stays_until_all_are_on_record(tmp_path, monkeypatch):
   """As where memory did not suffice for a tile, whose halves are recorded one after the other."""
   made = config(epochs=4)

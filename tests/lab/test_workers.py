@@ -76,6 +76,24 @@ def test_a_server_of_forks_that_is_killed_while_a_worker_starts_is_replaced(tmp_
   assert not failed and vars(forkserver._forkserver)['_forkserver_pid'] != server
 
 
+ASKS_AND_GOES = """
+import os
+from multiprocessing import forkserver
+from norms.lab import startup
+startup.prepare()
+status, asking = forkserver.connect_to_new_process([])
+os.close(asking)
+assert forkserver.read_signed(status) > 0  # the process that was forked
+assert forkserver.read_signed(status) == 1  # and how it ended
+"""
+
+
+@pytest.mark.skipif(startup.cores() < 2, reason='one core forks no workers')
+def test_a_driver_that_is_gone_while_it_starts_a_worker_leaves_no_words():
+  ended = subprocess.run([sys.executable, '-c', ASKS_AND_GOES], capture_output=True, text=True)
+  assert (ended.returncode, ended.stdout, ended.stderr) == (0, '', '')
+
+
 def semaphores():
   """Those that this process holds."""
   lines = pathlib.Path('/proc/self/maps').read_text().splitlines()

@@ -106,6 +106,13 @@ def content(path: pathlib.Path, names: Collection[str] | None = None) -> Content
   return Content(table, stated[1].decode() if stated else hashlib.sha256(raw).hexdigest(), stamp)
 
 
+def check_trials(path: pathlib.Path, table: pa.Table) -> None:
+  """Raises Damaged where a file is of another program, whole perhaps, and holds no trials."""
+  texts = pa.string(), pa.large_string()
+  if not any(field.name == columns.TRIAL and field.type in texts for field in table.schema):
+    raise damaged(path, 'it holds no trials')
+
+
 def damaged(path: pathlib.Path, reason: str) -> Damaged:
   """The error of a file that is not what was written, or was never written by the lab."""
   return Damaged(

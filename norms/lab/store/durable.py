@@ -96,6 +96,12 @@ def clear(folder: pathlib.Path) -> None:
       path.unlink(missing_ok=True)
 
 
+def clear_within(folder: pathlib.Path) -> None:
+  """Deletes those in the folders of a folder: of records, parameters and checkpoints."""
+  for each in folder.glob('[!.]*/'):
+    clear(each)
+
+
 def _is_left(path: pathlib.Path) -> bool:
   found = _TEMPORARY.fullmatch(path.name)
   if not found:

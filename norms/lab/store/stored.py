@@ -24,7 +24,6 @@ from norms.lab.store.checked import Stamp
 INDEX = '.index'
 WORTH = 16  # files that were read anew, from which on it is worth the index's own writing
 KEY, AXES, MEASURED = b'norms.provenance', b'norms.axes', b'norms.measured'
-TEXTS = (pa.string(), pa.large_string())
 TILES, REPLACES = b'norms.tiles', b'norms.replaces'  # of a file of many
 
 
@@ -97,16 +96,14 @@ def read(path: pathlib.Path, names: Collection[str] | None = None) -> Read:
   """A file that is read and checked, as `checked.content` does, with its column of trials."""
   wanted = None if names is None else {*names, columns.TRIAL}
   table, sha256, stamp = checked.content(path, wanted)
-  if not any(field.name == columns.TRIAL and field.type in TEXTS for field in table.schema):
-    raise checked.damaged(path, 'it holds no trials')  # of another program
+  checked.check_trials(path, table)
   metadata = table.schema.metadata or {}
   told = json.loads(metadata[TILES]) if TILES in metadata else [_single(path, table)]
   tiles, begin = [], 0
   for name, rows, origin, axes, measured in told:
     trials = table[columns.TRIAL].slice(begin, rows).unique().to_pylist()
     origin = {**origin, 'numerics': numerics.of(origin)}
-    axes = None if axes is None else tuple(axes)
-    tiles.append(Tile(name, rows, tuple(trials), origin, axes, measured))
+    tiles.append(_tile(trials, name, rows, origin, axes, measured))
     begin += rows
   replaces = tuple(map(tuple, json.loads(metadata.get(REPLACES, b'[]'))))
   return Read(File(path.name, stamp, sha256, tuple(tiles), replaces), table)
@@ -179,19 +176,18 @@ def _read(path: pathlib.Path) -> Files:
     rows = checked.read(path).to_pylist()
     for row in rows:
       before = found[row['file']].tiles if row['file'] in found else ()
-      tiles = before if row['tile'] is None else (*before, _tile(row['tile'], row['trials']))
+      own = () if row['tile'] is None else (_tile(row['trials'], *json.loads(row['tile'])),)
       replaces = tuple(map(tuple, json.loads(row['replaces']))) or (
         found[row['file']].replaces if before else ()
       )
       stamp, sha256 = Stamp(*row['stamp']), row['sha256']
-      found[row['file']] = File(row['file'], stamp, sha256, tiles, replaces, row['damage'])
+      found[row['file']] = File(row['file'], stamp, sha256, before + own, replaces, row['damage'])
   except (OSError, ValueError, KeyError, TypeError):  # torn, or of another version: read the files
     return {}
   return found
 
 
-def _tile(text: str, trials: list[str]) -> Tile:
-  name, rows, origin, axes, measured = json.loads(text)
+def _tile(trials: Iterable[str], name: str, rows: int, origin, axes, measured) -> Tile:
   axes = None if axes is None else tuple(axes)
   return Tile(name, rows, tuple(trials), origin, axes, measured)
 

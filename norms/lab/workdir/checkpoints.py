@@ -1,8 +1,8 @@
 """Checkpoints of tiles: results/<study>/checkpoints/<name of the tile>-<epoch>/.
 
 Each holds the states of all trials of a tile and what was recorded of them so far, so that a group
-that was killed goes on from there, and a study of more epochs from where a shorter one ended. Its
-index.json is written last: a checkpoint without one is not there.
+that was killed goes on from there, and a study of more epochs from where a shorter one ended. It is
+written under another name: a checkpoint without its index.json is not there.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -76,7 +76,7 @@ def folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 def entries(workdir: str | os.PathLike) -> list[Entry]:
   """The checkpoints that are there, the latest epochs first."""
-  return _entries(workdir, '*')
+  return _entries(workdir, '[!.]*')  # none that is being written
 
 
 def _entries(workdir: str | os.PathLike, names: str) -> list[Entry]:
@@ -86,7 +86,7 @@ def _entries(workdir: str | os.PathLike, names: str) -> list[Entry]:
       facts = json.loads((place / INDEX).read_text(encoding='utf-8'))
       found.append(Entry(place=place, **facts))
     except (OSError, ValueError, TypeError):
-      continue  # one that is being written, or was when its process was killed
+      continue  # one that is being deleted
   return sorted(found, key=lambda entry: -entry.epoch)
 
 
@@ -127,21 +127,26 @@ def told(workdir: str | os.PathLike, starts: Mapping[Trial, int], keep: str) -> 
 def save(
   workdir: str | os.PathLike, trials: Iterable[Trial], epoch: int, keep: str, tree: object
 ) -> None:
-  """Keeps a tile's state after an epoch, and forgets what was kept of it before."""
+  """Keeps a tile's state after an epoch, whole or not at all; then forgets what was kept before."""
   trials = list(trials)
   name = records.tile_hash(trials)
   place = folder(workdir) / f'{name}-{epoch}'
-  shutil.rmtree(place, ignore_errors=True)
-  place.mkdir(parents=True)
-  kept.save(place / STATE, tree)
-  facts = {
-    'epoch': epoch, 'keep': keep, 'trials': [trial.hash for trial in trials],
-    'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
-    'sizes': _sizes(place / STATE),
-  }  # fmt: skip
-  # Last, since a checkpoint is there from when its index is; then only are older ones deleted.
-  with durable.replacing(place / INDEX) as temporary:
-    temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
+  staged = durable.beside(place)
+  staged.mkdir(parents=True)
+  try:
+    kept.save(staged / STATE, tree)
+    facts = {
+      'epoch': epoch, 'keep': keep, 'trials': [trial.hash for trial in trials],
+      'lineages': list(map(lineage, trials)), 'whatever_length': list(map(whatever_length, trials)),
+      'sizes': _sizes(staged / STATE),
+    }  # fmt: skip
+    with durable.replacing(staged / INDEX) as temporary:
+      temporary.write_text(json.dumps(facts) + '\n', encoding='utf-8')
+    shutil.rmtree(place, ignore_errors=True)
+    staged.rename(place)
+  finally:
+    shutil.rmtree(staged, ignore_errors=True)
+  # Now only: whoever is killed in between leaves the older ones.
   for older in folder(workdir).glob(f'{name}-*'):
     if older != place:
       shutil.rmtree(older, ignore_errors=True)
