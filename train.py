@@ -66,9 +66,10 @@ def main(argv: list[str]) -> int:
     raise ValueError(
       f'{argv[1]!r} is not a flag: write --config=FILE, --config.KEY=VALUE or --help'
     )
-  from norms.lab import config_file, ending, output, startup
+  from norms.lab import config_file, ending, modes, output, startup
 
   output.outlive()
+  modes.check(flags.FLAGS)
   logging.set_verbosity(logging.WARNING)  # JAX tells of every backend that it does not find
   if COMPARE.value is not None:
     from norms.lab import reporting
@@ -83,7 +84,8 @@ def main(argv: list[str]) -> int:
     startup.prepare()
     if line := startup.cache_compilations():
       print(line, file=sys.stderr)
-  from norms.lab import Study, columns, live, overrides, session
+  from norms.lab import Study, columns, live, overrides, reproduce, session
+  from norms.lab.cluster import cluster
 
   command = shlex.join(['python', *sys.argv])
   changed = overrides.typed(config, GIVEN)
@@ -94,16 +96,13 @@ def main(argv: list[str]) -> int:
     config, get_hyper=file.get_hyper, doc=file.doc, command=command, overridden=changed
   )
   if ONLY.value is not None:
-    from norms.lab import reproduce
-
     text, agrees = reproduce.compared(asked, ONLY.value, asked.folder(WORKDIR.value))
     print(text)
     return 0 if agrees else 1
-  from norms.lab.cluster import cluster
-
   engine = cluster.of(SCHEDULER.value, WRITE.value, allow_versions=VERSIONS.value)
   if DRY_RUN.value:
-    print(session.describe(asked, WORKDIR.value, elsewhere=engine is not None))
+    there = engine is not None
+    print(session.describe(asked, WORKDIR.value, elsewhere=there, shard=SHARD.value))
     return 0
   if REPORT.value:
     from norms.lab import reporting
@@ -128,8 +127,9 @@ def main(argv: list[str]) -> int:
 
 def compare(config, doc: str, command: str) -> int:
   """Plan, run, report, for a comparison with other libraries, of the config's kind."""
-  from norms.lab import ending, parity, reporting, session
+  from norms.lab import ending, modes, parity, reporting, session
 
+  modes.check_comparison(flags.FLAGS)
   asked = parity.from_config(config, doc=doc, command=command)
   workdir = pathlib.Path(WORKDIR.value or f'results/{asked.name}')
   if not DRY_RUN.value and not REPORT.value:

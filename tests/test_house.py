@@ -33,7 +33,7 @@ LIBRARY = (
 )
 LAB = (
   {'config_file', 'numerics', 'columns', 'source', 'values'}  # parts of what is below
-  | {'ending', 'output'},
+  | {'ending', 'modes', 'output'},
   {'job', 'mistakes'},
   {'updates', 'written'},
   {'grid', 'measured', 'trial', 'parity_columns'},  # and of reports
@@ -140,7 +140,7 @@ FREE_OF_ARRAYS = (
   'mistakes', 'numerics', 'columns', 'measured', 'parity_columns', 'source', 'values', 'written',
   'grid', 'trial', 'overrides', 'narrowing', 'asked', 'study', 'config_keys', 'data', 'statistics',
   'evidence', 'grouping', 'records', 'report', 'figure', 'timed', 'two_studies', 'turns',
-  'config_file', 'updates', 'store',
+  'config_file', 'updates', 'store', 'modes',
 )  # fmt: skip
 TRACED = PACKAGE / 'lab' / 'data' / 'augment.py'  # imported by those who trace it only
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import contextlib
+import dataclasses
 import functools
 import multiprocessing
 import os
@@ -44,15 +45,25 @@ def plan(study: Study, workdir: str | os.PathLike | None = None) -> pd.DataFrame
 
 
 def describe(
-  study: Study, workdir: str | os.PathLike | None = None, *, elsewhere: bool = False
+  study: Study,
+  workdir: str | os.PathLike | None = None,
+  *,
+  elsewhere: bool = False,
+  shard: str = '',
 ) -> str:
-  """The same in words, with what it comes to, as --dry_run prints it; `elsewhere`: whether other
-  machines are to run it."""
+  """The same in words, with what it comes to, as --dry_run prints it.
+
+  elsewhere: whether other machines are to run it. shard: of which part, as for `run`.
+  """
   workdir = study.folder(workdir)
   lines = [
     f'{file} is damaged or foreign: its trials run again' for file in records.damaged(workdir)
   ]
   lines += _not_judged(study)
+  if shard:
+    part = tuple(shards.part(study.trials, shard))
+    lines.append(f'shard {shard} has {len(part)} of {len(study.trials)} trials')
+    study = dataclasses.replace(study, trials=part)
   groups = sweep.pending(study, workdir, elsewhere=elsewhere)
   return '\n'.join([planned.describe(study, groups, workdir), *lines])
 
