@@ -1,8 +1,8 @@
 """What train.py does besides running a study, and that no flag is passed over in silence there."""
 
-from collections.abc import Mapping
 import os
-from typing import Any
+
+from absl.flags import FlagValues
 
 MODES = ('compare', 'only', 'report', 'dry_run')
 # How a study is run: without an effect where none is. A plan is that of the same command.
@@ -10,8 +10,8 @@ RUNS = ('scheduler', 'write', 'allow_versions', 'shard', 'time_limit', 'fail_fas
 OF_CLUSTER, ADDRESS = ('write', 'allow_versions'), 'DASK_SCHEDULER_ADDRESS'
 
 
-def check(flags: Mapping[str, Any]) -> None:
-  """Raises ValueError, one line, where a flag of absl's has no effect beside another one."""
+def check(flags: FlagValues) -> None:
+  """Raises ValueError, one line, where a flag has no effect beside another one."""
   given = _given(flags, *MODES)
   if len(given) > 1:
     raise ValueError(f'--{given[0]} and --{given[1]} exclude each other: give one of them')
@@ -21,13 +21,13 @@ def check(flags: Mapping[str, Any]) -> None:
     _refuse(_given(flags, *OF_CLUSTER), 'without --scheduler=tcp://HOST:8786')
 
 
-def check_comparison(flags: Mapping[str, Any]) -> None:
+def check_comparison(flags: FlagValues) -> None:
   """The same of a comparison with other libraries, whose units run here, one after the other."""
   alone = [name for name in RUNS if name != 'fail_fast']
   _refuse(_given(flags, 'only', *alone), 'on a comparison with other libraries')
 
 
-def _given(flags: Mapping[str, Any], *names: str) -> list[str]:
+def _given(flags: FlagValues, *names: str) -> list[str]:
   return [name for name in names if flags[name].present and flags[name].value]
 
 
