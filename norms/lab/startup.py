@@ -2,6 +2,7 @@
 compiled programs are kept."""
 
 import atexit
+from collections.abc import Iterator
 import contextlib
 import hashlib
 import multiprocessing
@@ -118,25 +119,30 @@ def prepare() -> None:
 
 
 def serve_forks() -> None:
-  """Starts the process from which others are forked, unless it runs.
+  """Starts the process from which others are forked, unless it runs; OSError where it cannot."""
+  with unnamed_socket():
+    forkserver.ensure_running()
 
-  Its socket is a file of the temporary folder for a moment only, and from then on has no name, so
-  that a kill leaves nothing.
 
-  Raises:
-    OSError: where it cannot.
+@contextlib.contextmanager
+def unnamed_socket() -> Iterator[None]:
+  """Where the process is started within from which others are forked, a kill leaves nothing of it.
+
+  Its socket is a file of the temporary folder for a moment only, and from then on has no name.
   """
   # Where Python notes its own temporary folder.
   config: Any = vars(multiprocessing.current_process())['_config']
   server: Any = forkserver._forkserver
   with _starting, contextlib.ExitStack() as stack:
-    if server._forkserver_pid and durable.alive(server._forkserver_pid):
-      return
     folder = os.open(stack.enter_context(durable.temporary_folder()), os.O_RDONLY)
     stack.callback(os.close, folder)
     stack.callback(config.update, tempdir=config.get('tempdir'))
     config['tempdir'] = f'/proc/self/fd/{folder}'  # short enough for a socket, whatever the path is
-    forkserver.ensure_running()
-    if server._forkserver_address.startswith(config['tempdir']):  # it was started just now
-      handle = os.open(server._forkserver_address, os.O_PATH)
-      server._forkserver_address = f'/proc/self/fd/{handle}'
+    try:
+      yield
+    finally:
+      if (server._forkserver_address or '').startswith(
+        config['tempdir']
+      ):  # it was started just now
+        handle = os.open(server._forkserver_address, os.O_PATH)
+        server._forkserver_address = f'/proc/self/fd/{handle}'

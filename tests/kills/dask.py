@@ -53,7 +53,7 @@ class Killed:
   def _below(self) -> list[int]:
     workers = self._made.workers if self._made else ()
     below = [pid for each in workers for pid in living.descendants(each.pid)]
-    return [pid for pid in below if 'norms.lab.cluster.seat' in living.command(pid)]
+    return [pid for pid in below if 'cluster/seat.py' in living.command(pid)]
 
   def find(self, driver: Driver, victim: str) -> list[int]:
     """Its processes that are such victims."""

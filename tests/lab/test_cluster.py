@@ -4,6 +4,8 @@ from concurrent import futures
 import contextlib
 import dataclasses
 import importlib
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -250,6 +252,22 @@ def test_a_worker_without_the_drivers_folder_is_refused(tmp_path):
     member.check(task, 'worker')
   records.prepare(tmp_path)
   member.check(task, 'worker')
+
+
+def test_a_process_whose_worker_is_killed_ends_also_while_it_imports(tmp_path):
+  """Which takes seconds; its folder, which only it can delete then, goes with it."""
+  (tmp_path / 'norms').mkdir()
+  (tmp_path / 'norms' / '__init__.py').write_text('import time\ntime.sleep(600)\n')
+  folder = tmp_path / 'folder'
+  (folder / 'results').mkdir(parents=True)
+  mine, theirs = multiprocessing.Pipe()
+  with contextlib.closing(mine), contextlib.closing(theirs):
+    process = subprocess.Popen(
+      [sys.executable, '-P', seats.SEAT, str(theirs.fileno()), folder], stdin=subprocess.PIPE,
+      pass_fds=[theirs.fileno()], env=os.environ | {'PYTHONPATH': str(tmp_path)},
+    )  # fmt: skip
+    process.stdin.close()
+    assert process.wait(30) == 1 and not folder.exists()
 
 
 def test_groups_end_with_a_driver_that_is_killed(cluster, tmp_path):

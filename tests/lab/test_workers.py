@@ -108,6 +108,9 @@ def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, mon
   before = semaphores()
   with helping.helper() as helper:
     pass
+  server = vars(forkserver._forkserver)['_forkserver_pid']
+  os.kill(server, signal.SIGKILL)  # another one takes its place
+  assert all_end({server}, 5)
   with helping.helper() as helper, contextlib.closing(progress.Progress(())):
     assert helper and helper.submit(int, 5).result() == 5
     assert not list(tmp_path.rglob('?*/*'))
@@ -115,6 +118,7 @@ def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, mon
     assert isinstance(helper.submit(int, 'x').exception(), ValueError)
     with pytest.raises(futures.BrokenExecutor):
       helper.submit(os._exit, 1).result()
+  assert vars(forkserver._forkserver)['_forkserver_pid'] != server
 
 
 @pytest.mark.usefixtures('forked')

@@ -1,4 +1,4 @@
-"""A process that runs groups for a cluster's worker: python -m norms.lab.cluster.seat PIPE FOLDER
+"""A process that runs groups for a cluster's worker: python norms/lab/cluster/seat.py PIPE FOLDER
 
 It is JAX's and the study's alone: a user's module is imported in it once, and never stale.
 """
@@ -12,11 +12,6 @@ import shutil
 import sys
 import threading
 
-from norms.lab import mistakes
-from norms.lab.cluster import parcel
-from norms.lab.runner import checks, identity, serving
-from norms.lab.workdir import claims
-
 TRIES = 3
 _ending = threading.Lock()  # which is never let go
 
@@ -25,6 +20,12 @@ def main(pipe: Connection, folder: str) -> None:
   """Takes a study, says '' or why it cannot, and runs groups of it until the pipe is closed."""
   end = functools.partial(_end, folder)
   threading.Thread(target=_end_with_who_asked, args=(end,), daemon=True).start()
+  # Only now: it takes seconds, in which who asked may be killed.
+  from norms.lab import mistakes
+  from norms.lab.cluster import parcel
+  from norms.lab.runner import checks, identity, serving
+  from norms.lab.workdir import claims
+
   try:
     raw, workdir, threads = pipe.recv()
   except EOFError:

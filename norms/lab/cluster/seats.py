@@ -15,6 +15,7 @@ import threading
 
 from norms.lab.store import durable
 
+SEAT = pathlib.Path(__file__).with_name('seat.py')  # whose own imports come late
 IDLE = 5  # seconds after which a process ends that has nothing to run
 SOON = 5  # seconds in which a process ends whose pipe is closed
 OFTEN = 0.5  # seconds between the moments at which is asked whether to go on
@@ -49,8 +50,7 @@ class Seat:
     self._workdir = pathlib.Path(workdir or pathlib.Path(self._folder.name, 'results'))
     self._pipe, theirs = multiprocessing.Pipe()
     # It finds what this worker finds, in this order, and not what lies in its current folder.
-    command = [sys.executable, '-P', '-m', 'norms.lab.cluster.seat']
-    command += [str(theirs.fileno()), self._folder.name]
+    command = [sys.executable, '-P', str(SEAT), str(theirs.fileno()), self._folder.name]
     paths = os.pathsep.join(filter(None, sys.path))
     with contextlib.closing(theirs):
       self._process = subprocess.Popen(

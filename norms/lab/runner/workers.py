@@ -142,9 +142,9 @@ def _start(process) -> None:
   # Ctrl-C reaches all processes of a terminal: this one hears it, and ends the others. They start
   # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
   resource_tracker.ensure_running()
-  with _uninterrupted():
-    if multiprocessing.get_start_method(allow_none=True) == 'forkserver':
-      startup.serve_forks()
+  forks = multiprocessing.get_start_method(allow_none=True) == 'forkserver'
+  # The one that forks may have been killed just now: then this starts another one.
+  with _uninterrupted(), startup.unnamed_socket() if forks else contextlib.nullcontext():
     process.start()
 
 
