@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 import contextlib
 import pathlib
+import shutil
 import time
 
 from norms.lab.workdir import claims
@@ -17,6 +18,14 @@ def after(seconds: float, look: Callable[[], list[str]]) -> list[str]:
   while (found := look()) and time.monotonic() < until:
     time.sleep(0.1)
   return found
+
+
+def delete(tmp: pathlib.Path, names: Iterable[str]) -> None:
+  """Deletes what lies in the temporary folder, with the folder there that it is in."""
+  tops = {pathlib.Path(name).parts[0] for name in names if not pathlib.Path(name).is_absolute()}
+  for path in tmp.iterdir():
+    if path.name in tops:
+      shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def of_run(tmp: pathlib.Path, shared: Iterable[str]) -> list[str]:

@@ -124,6 +124,7 @@ class Round:
     look = self._study.left or functools.partial(left.of_run, self._tmp, self._shared)
     if litter := left.after(left.SECONDS, look):
       self._broken(f'{litter} are left {left.SECONDS} s after {plans}')
+      left.delete(self._tmp, litter)  # or each later kill would seem to leave it
 
   def check_end(self, expected: pd.DataFrame, folder: pathlib.Path) -> None:
     """Each trial once, to the bit what an undisturbed run in `folder` found; a report; no more."""
