@@ -118,31 +118,39 @@ def prepare() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def served_forks() -> Iterator[None]:
+  """Within it the process runs from which others are forked; OSError where it is killed meanwhile.
+
+  Else multiprocessing would start another one by itself, of which a kill leaves the socket.
+  """
+  server: Any = forkserver._forkserver
+  with _starting:
+    _serve_forks()
+    server.ensure_running = lambda: None
+    try:
+      yield
+    finally:
+      del server.ensure_running
+
+
 def serve_forks() -> None:
   """Starts the process from which others are forked, unless it runs; OSError where it cannot."""
-  with unnamed_socket():
-    forkserver.ensure_running()
+  with _starting:
+    _serve_forks()
 
 
-@contextlib.contextmanager
-def unnamed_socket() -> Iterator[None]:
-  """Where the process is started within from which others are forked, a kill leaves nothing of it.
-
-  Its socket is a file of the temporary folder for a moment only, and from then on has no name.
-  """
-  # Where Python notes its own temporary folder.
-  config: Any = vars(multiprocessing.current_process())['_config']
+def _serve_forks() -> None:
+  # Its socket is a file of the temporary folder for a moment only, and from then on has no name.
+  config: Any = vars(multiprocessing.current_process())['_config']  # where Python notes the folder
   server: Any = forkserver._forkserver
-  with _starting, contextlib.ExitStack() as stack:
+  if server._forkserver_pid and durable.alive(server._forkserver_pid):
+    return
+  with contextlib.ExitStack() as stack:
     folder = os.open(stack.enter_context(durable.temporary_folder()), os.O_RDONLY)
     stack.callback(os.close, folder)
     stack.callback(config.update, tempdir=config.get('tempdir'))
     config['tempdir'] = f'/proc/self/fd/{folder}'  # short enough for a socket, whatever the path is
-    try:
-      yield
-    finally:
-      if (server._forkserver_address or '').startswith(
-        config['tempdir']
-      ):  # it was started just now
-        handle = os.open(server._forkserver_address, os.O_PATH)
-        server._forkserver_address = f'/proc/self/fd/{handle}'
+    forkserver.ensure_running()
+    handle = os.open(server._forkserver_address, os.O_PATH)
+    server._forkserver_address = f'/proc/self/fd/{handle}'

@@ -27,7 +27,10 @@ COLUMNS = (columns.TRIAL, columns.EPOCH, columns.NORM, columns.SEED, columns.TES
 EPOCHS = 5
 MEASURED = ('train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'test_accuracy_running',
             'minibatch_loss', 'first_loss', 'grad_norm')  # fmt: skip
-SIZES = ((10**5, 90), (10**6, 256))  # (trials, trials in a tile)
+SIZES = ((10**4, 1), (10**5, 90), (10**6, 256))  # (trials, trials in a tile)
+ONE = ('--config=configs/sweep.py', f'--config.epochs={EPOCHS}', '--config.sweep.seed=0',
+       '--config.sweep.norm=none', '--config.sweep.init_scale=1.0', '--config.sweep.batch_size=64'
+       )  # fmt: skip
 
 
 def arguments(trials: int) -> list[str]:
@@ -118,6 +121,7 @@ def measure(trials: int, tile: int) -> None:
         (records.folder(folder) / '.index').unlink(missing_ok=True)
       show(f'--dry_run, {state}', command(*plan, f'--workdir={folder}'))
     show('load of 5 columns', command('-c', f'{alone}({name!r}, {COLUMNS!r})'))
+    show('command of one trial, done', command('train.py', *ONE, f'--workdir={folder}'))
     with timed('compaction'):
       made = records.compact(folder)
     print(f'{len(made)} files', flush=True)

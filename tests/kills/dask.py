@@ -1,7 +1,7 @@
 """A study on a Dask scheduler and its workers, which are killed as well as the driver is."""
 
-import contextlib
 import pathlib
+import shutil
 
 from tests.kills import living, victims
 from tests.kills.starts import Driver
@@ -69,5 +69,6 @@ class Killed:
   def close(self) -> None:
     """Ends it."""
     if self._made:
-      with contextlib.closing(self._made):
-        self._made = None
+      made, self._made = self._made, None
+      made.close()  # by kills: nobody is left who would delete their folders
+      shutil.rmtree(made.folder)

@@ -109,8 +109,12 @@ def test_nothing_of_a_server_of_forks_lies_in_the_temporary_folder(tmp_path, mon
   with helping.helper() as helper:
     pass
   server = vars(forkserver._forkserver)['_forkserver_pid']
-  os.kill(server, signal.SIGKILL)  # another one takes its place
-  assert all_end({server}, 5)
+  with startup.served_forks():
+    os.kill(server, signal.SIGKILL)  # another one takes its place, but not by itself
+    assert all_end({server}, 5)
+    with pytest.raises(OSError):
+      forkserver.connect_to_new_process([])
+    assert not list(tmp_path.rglob('?*/*'))
   with helping.helper() as helper, contextlib.closing(progress.Progress(())):
     assert helper and helper.submit(int, 5).result() == 5
     assert not list(tmp_path.rglob('?*/*'))

@@ -145,6 +145,9 @@ def seat(job: str, packed: bytes, workdir: str, threads: int) -> Iterator[Seat]:
     taken = waiting.pop() if waiting else None
   if taken and taken.timer:
     taken.timer.cancel()
+  if taken and not taken.lives:  # killed while it waited
+    taken.close()
+    taken = None
   mine = taken or Seat(packed, workdir, threads)
   try:
     yield mine

@@ -143,8 +143,7 @@ def _start(process) -> None:
   # with what is blocked here; multiprocessing's own helper, if it started then, would unblock it.
   resource_tracker.ensure_running()
   forks = multiprocessing.get_start_method(allow_none=True) == 'forkserver'
-  # The one that forks may have been killed just now: then this starts another one.
-  with _uninterrupted(), startup.unnamed_socket() if forks else contextlib.nullcontext():
+  with _uninterrupted(), startup.served_forks() if forks else contextlib.nullcontext():
     process.start()
 
 
