@@ -32,6 +32,8 @@ def at(plain: dict, point: values.Settings, manual_dir: str, data: Callable[[], 
 def identified(data: Mapping[str, Any], manual_dir: str) -> dict:
   """What differs from the usual. Data of a user's own bring the sha256 of their content, so that
   other data are other trials."""
+  if 'name' not in values.mapping('data', data):
+    raise ValueError(f'data={dict(data)!r} has no name: set config.data.name')
   given = {k: v for k, v in data.items() if k == 'name' or v != data_sets.OPTIONS.get(k)}
   return dict(data_sets.identified(given, manual_dir))
 

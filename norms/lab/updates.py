@@ -105,13 +105,14 @@ def check_used(
 
 def _options(name: str, given: Settings) -> tuple:
   """Those options that the schedule takes, as pairs: a study may have others for its others."""
-  if not given and not SCHEDULES[name]:  # as of most trials, of which there may be many
+  options = values.mapping('schedule_options', given)
+  if not options and not SCHEDULES[name]:  # as of most trials, of which there may be many
     return ()
   known = {schedule: _names(options) for schedule, options in SCHEDULES.items()}
   every = sorted(set().union(*known.values()))
-  for option in values.mapping('schedule_options', given):
+  for option in options:
     values.one_of('schedule_options key', option, every)
-  checked = {option: _value(option, value) for option, value in given.items()}
+  checked = {option: _value(option, value) for option, value in options.items()}
   taken = {option: value for option, value in checked.items() if option in known[name]}
   for option in SCHEDULES[name]:
     both = [each for each in (option, in_epochs(option)) if each in taken]

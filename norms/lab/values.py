@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 import difflib
+import inspect
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 _T = TypeVar('_T')
@@ -90,6 +91,17 @@ def mapping(what: str, value: object) -> Settings:
   if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
     raise ValueError(f"{what}={value!r}: give a dict, such as {{'name': value}}")
   return value
+
+
+def check_takes(what: str, function: Given, *arguments: str, **options: object) -> None:
+  """ValueError where what is named cannot be called with these arguments: a user's, perhaps."""
+  try:
+    inspect.signature(function).bind(*arguments, **options)
+  except TypeError as error:
+    called = ', '.join([*arguments, *(f'{key}={value!r}' for key, value in options.items())])
+    raise ValueError(f'{what} cannot be called as ({called}) ({error}): change it') from error
+  except ValueError:  # a function of C may not say what it takes
+    pass
 
 
 def pairs(options: object, what: str = 'options') -> tuple:

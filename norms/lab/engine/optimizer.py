@@ -20,7 +20,7 @@ import optax
 from norms import catalogue
 from norms.lab import trial, updates
 from norms.lab.engine import schedules
-from norms.lab.values import Settings
+from norms.lab.values import Settings, check_takes
 from norms.lab.xla_cpu.gathering import gathered
 
 # Those whose update of a number depends on that number's gradients alone.
@@ -54,14 +54,7 @@ class Update:
   def __post_init__(self):
     factory, given = self.factory, dict(self.options)
     if ':' in self.name:
-      try:
-        inspect.signature(factory).bind(0.1, self.steps, **given)
-      except TypeError as error:
-        called = ', '.join(['learning_rate', 'steps', *(f'{k}={v!r}' for k, v in given.items())])
-        raise ValueError(
-          f'optimizer {self.name!r} cannot be called as ({called}) ({error}): change it, or '
-          'config.optimizer_options'
-        ) from error
+      check_takes(f'optimizer {self.name!r}', factory, 'learning_rate', 'steps', **given)
     for option in given if ':' not in self.name else ():
       trial.one_of(f'option of optimizer {self.name}', option, _parameters(factory))
 

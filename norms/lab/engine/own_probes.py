@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from norms.lab.columns import OWN_PROBE
 from norms.lab.data import Data
 from norms.lab.engine.training import State, TrainSetup
+from norms.lab.values import check_takes
 
 
 def measure(setup: TrainSetup, state: State, data: Data) -> dict[str, jax.Array]:
@@ -31,6 +32,7 @@ def measure(setup: TrainSetup, state: State, data: Data) -> dict[str, jax.Array]
   for name, probe in setup.probes.items():
     if not callable(probe):
       raise ValueError(f'probe {name!r} is no function: give one of (apply, state, data)')
+    check_takes(f'probe {name!r}', probe, 'apply', 'state', 'data')
     values = probe(apply, state, data)
     if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
       raise ValueError(f'probe {name!r} gives {values!r}: give a dict of names and numbers')

@@ -73,7 +73,10 @@ def check_norm(static: Trial) -> None:
     valid = [name for name in parameters if name not in ('parent', 'name')]  # Flax's, of modules
     for option, _ in static.norm_options:
       trial.one_of(f'option of norm {static.norm}', option, valid)
-  if ':' in static.norm or not static.norm_options:  # what ends a user's own norm is shown whole
+  if ':' in static.norm:
+    _check_own_norm(static.norm, row, dict(row.options) | dict(static.norm_options))
+    return
+  if not static.norm_options:
     return
   for option, value in static.norm_options:
     what = f'norm_options.{static.norm}: {option}={value!r}'
@@ -90,6 +93,14 @@ def check_norm(static: Trial) -> None:
       f'norm_options.{static.norm}: {given} cannot be ({mistakes.line(error)}): give each what '
       f'norms.linen.{linen.module(row).__name__} takes'
     ) from error
+
+
+def _check_own_norm(name: str, row: catalogue.Row, options: Settings) -> None:
+  """ValueError unless it can be made and called; what else ends it is shown whole."""
+  module = linen.module(row)
+  layer = ('layer',) if row.kind == 'kernel' else ()
+  values.check_takes(f'norm {name!r}', module, *layer, **options)
+  values.check_takes(f'__call__ of norm {name!r}', module.__call__, 'self', 'x')
 
 
 def _optimizer(trial: Trial) -> tuple[str, tuple, int]:

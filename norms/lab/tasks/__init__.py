@@ -16,6 +16,7 @@ from norms.lab.data import Data, Sizes, Split
 from norms.lab.tasks.metrics import METRICS
 from norms.lab.tasks.standard import Classification, NextToken, Regression
 from norms.lab.tasks.task import EVIDENCE, RIGHT, TRIVIAL_LOSS_ROW, Metric, Task
+from norms.lab.values import check_takes
 
 __all__ = [
   'EVIDENCE', 'METRICS', 'RIGHT', 'TASKS', 'Classification', 'Metric', 'NextToken', 'Regression',
@@ -23,6 +24,7 @@ __all__ = [
   'shapes',
 ]  # fmt: skip
 
+NEEDED = ('loss', 'trivial')  # of one of your own
 TASKS: Mapping[str, type[Task]] = {
   'classification': Classification, 'regression': Regression, 'next_token': NextToken,
 }  # fmt: skip
@@ -44,6 +46,7 @@ def of(static: trial.Trial) -> Task:
       trial.one_of(
         f'option of task {name}', option, list(parameters) or ['none: it has no options']
       )
+  check_takes(f'task {name!r}', make, **options)
   return make(**options)
 
 
@@ -91,8 +94,19 @@ def rows(static: trial.Trial) -> list[columns.Column]:
 def outputs(static: trial.Trial) -> int:
   """The size of the last layer of a trial's network; ValueError where data and task do not fit."""
   task, sizes = of(static), data_sets.sizes(static.data)
+  if ':' in static.task:
+    _check_own(static.task, task)
   task.check(sizes)
   return task.outputs(sizes)
+
+
+def _check_own(name: str, task: Task) -> None:
+  """ValueError of one line unless a task of a user's has all methods, of the usual arguments."""
+  for method, function in inspect.getmembers(Task, inspect.isfunction):
+    if method in NEEDED and getattr(type(task), method) is function:
+      raise ValueError(f'task {name!r} has no {method}: define it')
+    _, *arguments = inspect.signature(function).parameters
+    check_takes(f'{method} of task {name!r}', getattr(task, method), *arguments)
 
 
 def examples(task: Task, data: Data) -> Data:
@@ -126,6 +140,7 @@ def check_outputs(task: Task, measured: Mapping[str, Metric], sizes: Sizes, coun
       f'give a number for each, ({count},)'
     )
   for name, each in measured.items():
+    check_takes(f'metric {name!r}', each.function, 'outputs', 'targets')
     value = jax.eval_shape(each.function, outputs, split.y)
     if value.shape and value.shape[0] != count:
       raise ValueError(
