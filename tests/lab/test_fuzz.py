@@ -97,6 +97,9 @@ LINES = [
   "config.metrics = ('own:raises',)", "config.probes = ('own:raises',)",
   "config.task = 'own:nothing'", "config.task = 'own:raises'", "config.data.name = 'own:raises'",
   "config.data.name = 'own:nothing'", "config.data.name = 'own:exits'",
+  "config.metrics = ('own:takes_none',)", "config.probes = ('own:takes_none',)",
+  "config.optimizer = 'own:takes_none'", "config.claims = (('own:takes_none', {}),)",
+  "config.sweep.norm = ('own:Needs',)", "config.model_options = {'activation': 'own:takes_none'}",
 ]  # fmt: skip
 ERRORS = ['AssertionError()', "TypeError('no')", "KeyError('k')", "ValueError('two\\nlines')",
           'ZeroDivisionError()', 'StopIteration()', "RuntimeError('')", "OSError('of mine')"
@@ -121,6 +124,12 @@ def another_shape(x=None, *args, **kwargs):
   return x[..., :1]
 def nothing(*args, **kwargs):
   return None
+def takes_none():
+  return None
+class Needs(nn.Module):
+  factor: float
+  def __call__(self, x):
+    return self.factor * x
 ROW = Row('mine', 'activation', raises, 'Mine', 'mine')
 """
 CONFIG = """
