@@ -1,5 +1,6 @@
 """What a driver does where workers are lost: it counts, and no task is tried for ever."""
 
+import contextlib
 import pickle
 
 import pytest
@@ -12,6 +13,7 @@ from norms.lab.workdir import failures
 
 pytest.importorskip('distributed', reason='the extra `cluster` is not installed')
 from dask.utils import key_split  # noqa: E402
+from distributed import comm  # noqa: E402
 
 from norms.lab.cluster import driving, member  # noqa: E402
 
@@ -45,6 +47,7 @@ class Client:
   def __init__(self, play):
     self._play, self.tasks, self._asked = play, [], 0
     self.workers, self.options = {}, []  # what they announce; how each task is asked for
+    self.found = {}  # what each worker has
 
   @property
   def status(self):
@@ -69,7 +72,7 @@ class Client:
     self._handler((0.0, said))
 
   def run(self, *args, **options):
-    return {}
+    return self.found
 
   def cancel(self, futures):
     assert not futures
@@ -197,3 +200,22 @@ def test_a_dashboard_names_groups_and_each_takes_a_device_where_there_are_any(an
   assert all(options['resources'] == {name: 1 for name in announced} for options in client.options)
   named = {key_split(options['key']) for options in client.options}
   assert named == {group.label for group in groups}
+
+
+@pytest.mark.parametrize(
+  ('there', 'says'),
+  [
+    (comm.CommClosedError('Stream is closed'), ''),  # killed while it is asked
+    (ModuleNotFoundError("No module named 'norms'"), "No module named 'norms': install there"),
+    ({'jax': '0.0.1'}, 'jax 0.0.1'),
+  ],
+)
+def test_a_worker_is_refused_by_what_it_has_and_not_since_it_is_gone(there, says, tmp_path):
+  asked = study.from_config(small.config(norm='none', epochs=1))
+  groups, client = grouping.groups(asked.trials), Client(lambda client, task: KeyError('lost'))
+  client.found = {'tcp://there:1': there}
+  records.prepare(tmp_path)
+  hashes, facts = {trial.hash for trial in asked.trials}, {'jax': '0.10.2'}
+  run = driving.Run(client, asked, groups, hashes, tmp_path, print, folder='', facts=facts)
+  with pytest.raises(ValueError, match=says) if says else contextlib.nullcontext():
+    assert len(run.all(fail_fast=False)) == 1

@@ -77,6 +77,8 @@ class Run:
     """Those that have joined have what this process has; others are asked by their tasks."""
     found = self._client.run(parcel.facts, on_error='return') if self._facts else {}
     for worker, there in found.items():
+      if isinstance(there, OSError):
+        continue  # it is gone by now
       if isinstance(there, Exception):
         raise ValueError(
           f'worker {worker}: {mistakes.first_line(there)}: install there what is installed here'
