@@ -14,6 +14,7 @@ import pathlib
 import socket
 from typing import Any
 
+from norms.lab import modes
 from norms.lab.cluster import parcel, seats
 from norms.lab.grouping import Group
 from norms.lab.runner import checks
@@ -86,7 +87,7 @@ class Cluster:
 
 def of(address: str | None, write: str, *, allow_versions: bool) -> Cluster | None:
   """The cluster of this address, or of the environment's; None where neither names one."""
-  address = address or os.environ.get('DASK_SCHEDULER_ADDRESS')
+  address = address or os.environ.get(modes.ADDRESS)
   return Cluster(address, write, allow_versions) if address else None
 
 
