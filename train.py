@@ -183,15 +183,12 @@ def guarded(argv: list[str]) -> int:
 
   try:
     return main(argv)
-  except ending.Terminated:
-    return 128 + signal.SIGTERM
-  except KeyboardInterrupt:
-    print(STOPPED, file=sys.stderr)
-    return 128 + signal.SIGINT
   except SystemExit as error:  # of a norm, or of a file's get_hyper
     print(f'train.py: {mistakes.place(error)} ends the program: let it raise', file=sys.stderr)
     return 2
-  except Exception as error:
+  except BaseException as error:
+    if ended := ending.status(error, STOPPED):
+      return ended
     stop(error, (ValueError, OSError))
     raise
 
