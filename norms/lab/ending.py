@@ -10,9 +10,7 @@ import types
 DROPPING = ('__del__', '_xla_gc_callback')  # functions in which Python drops what is raised
 LATER = 0.05  # seconds after which it is raised then
 PATIENCE = 8  # seconds in which what runs may end in order after SIGTERM
-
-
-_heard: list[int] = []
+_heard: list[int] = []  # signals, the first first
 
 
 class Terminated(BaseException):

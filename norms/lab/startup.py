@@ -110,8 +110,8 @@ def prepare() -> None:
   resource_tracker.ensure_running()
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
-    serve_forks()
-    multiprocessing.set_start_method('forkserver', force=True)
+    with served_forks():
+      multiprocessing.set_start_method('forkserver', force=True)
   except OSError:  # a temporary folder that cannot have its socket: workers start anew
     pass
   finally:
@@ -120,9 +120,10 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def served_forks() -> Iterator[None]:
-  """Within it the process runs from which others are forked; OSError where it is killed meanwhile.
+  """Within it the process runs from which others are forked; OSError where it cannot be started.
 
-  Else multiprocessing would start another one by itself, of which a kill leaves the socket.
+  Where it is killed meanwhile a fork is an OSError, too: else multiprocessing would start another
+  one by itself, of which a kill leaves the socket.
   """
   server: Any = forkserver._forkserver
   with _starting:
@@ -132,12 +133,6 @@ def served_forks() -> Iterator[None]:
       yield
     finally:
       del server.ensure_running
-
-
-def serve_forks() -> None:
-  """Starts the process from which others are forked, unless it runs; OSError where it cannot."""
-  with _starting:
-    _serve_forks()
 
 
 def _serve_forks() -> None:

@@ -99,7 +99,8 @@ def check_takes(what: str, function: Given, *arguments: str, **options: object) 
     inspect.signature(function).bind(*arguments, **options)
   except TypeError as error:
     called = ', '.join([*arguments, *(f'{key}={value!r}' for key, value in options.items())])
-    raise ValueError(f'{what} cannot be called as ({called}) ({error}): change it') from error
+    mend = 'change it, or its options' if options else 'change it'
+    raise ValueError(f'{what} cannot be called as ({called}) ({error}): {mend}') from error
   except ValueError:  # a function of C may not say what it takes
     pass
 

@@ -221,7 +221,6 @@ def test_a_checkpoint_that_is_gone_since_the_plan_is_said(
 
 SAVES_AND_DIES = """
 import os, pathlib, sys
-from norms.lab.store import durable
 from norms.lab.workdir import checkpoints, kept
 import test_checkpoints
 made = test_checkpoints.study.from_config(test_checkpoints.config(epochs=4))
@@ -230,7 +229,7 @@ if moment == 'before the index':
   kept.save = lambda *_: os._exit(9)
 else:
   kept.save = lambda path, _: path.mkdir()
-  os.rename = pathlib.Path.rename = lambda *_: os._exit(9)
+  pathlib.Path.rename = lambda *_: os._exit(9)
 checkpoints.save(sys.argv[1], made.trials, 3, '', {'nothing': 1})
 """
 

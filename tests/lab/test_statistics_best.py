@@ -202,7 +202,7 @@ def naive(choosing, judging):
 @pytest.mark.parametrize('null', NULLS)
 def test_the_choice_inflates_nothing(null):
   """At most 5% of the studies claim an effect, either way (and a share of three deviations)."""
-  studies = 400
+  studies = 600
   supported, refuted = outcomes(NULLS[null], studies, ours)
   most = 0.05 * studies + 3 * np.sqrt(0.05 * 0.95 * studies)
   assert supported + refuted <= most, (supported, refuted)

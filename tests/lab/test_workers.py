@@ -68,7 +68,8 @@ def test_a_process_that_dies_fails_its_group_and_no_other(tmp_path):
 
 @pytest.mark.usefixtures('forked')
 def test_a_server_of_forks_that_is_killed_while_a_worker_starts_is_replaced(tmp_path):
-  startup.serve_forks()
+  with startup.served_forks():
+    pass
   server = vars(forkserver._forkserver)['_forkserver_pid']
   os.kill(server, signal.SIGSTOP)  # it is asked, and will not answer
   threading.Timer(0.5, os.kill, (server, signal.SIGKILL)).start()
